@@ -1,0 +1,83 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// Targets in the order of their imports: each may import only from those above it.
+let package = Package(
+  name: "stockstream",
+  products: [
+    .executable(name: "stockd", targets: ["stockd"]),
+    .executable(name: "stockworker", targets: ["stockworker"]),
+    .executable(name: "stockctl", targets: ["stockctl"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: [
+    // The system libraries, and the generated contracts.
+    .systemLibrary(name: "CHiredis"),
+    .systemLibrary(name: "CPQ"),
+    .systemLibrary(name: "CProtobufC"),
+    .systemLibrary(name: "CCrypto"),
+    .target(name: "CEpoll"),
+    .target(name: "CStockProto", dependencies: ["CProtobufC"]),
+
+    .target(name: "Inventory", swiftSettings: strict),
+    .target(
+      name: "Wire", dependencies: ["Inventory", "CStockProto", "CCrypto"], swiftSettings: strict),
+    .target(name: "Loop", dependencies: ["CEpoll"], swiftSettings: strict),
+    .target(
+      name: "RPC", dependencies: ["Wire", "Loop", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strict),
+    .target(
+      name: "HotPath",
+      dependencies: [
+        "Inventory", "Wire", "Loop", "CHiredis", .product(name: "Logging", package: "swift-log"),
+      ],
+      resources: [.embedInCode("Scripts")], swiftSettings: strict),
+    .target(name: "Reservations", dependencies: ["RPC", "HotPath"], swiftSettings: strict),
+    .target(
+      name: "Ledger", dependencies: ["Inventory", "Wire", "CPQ"],
+      resources: [.embedInCode("Migrations"), .embedInCode("Statements")],
+      swiftSettings: strict),
+    .target(
+      name: "Projection",
+      dependencies: ["HotPath", "Ledger", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strict),
+
+    .executableTarget(
+      name: "stockd",
+      dependencies: [
+        "Reservations", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "stockworker",
+      dependencies: [
+        "Projection", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "stockctl",
+      dependencies: ["RPC", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
+
+    // Tests: the harness starts real servers and the built programs.
+    .target(name: "Harness", path: "Tests/Harness", swiftSettings: strict),
+    .testTarget(name: "InventoryTests", dependencies: ["Inventory"]),
+    .testTarget(name: "WireTests", dependencies: ["Wire"]),
+    .testTarget(name: "RPCTests", dependencies: ["RPC"]),
+    .testTarget(name: "HotPathTests", dependencies: ["HotPath", "Harness"]),
+    .testTarget(name: "LedgerTests", dependencies: ["Ledger", "Projection", "Harness"]),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["RPC", "Harness", "stockd", "stockworker", "stockctl"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c11
+)

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Writes the protobuf-c code of the contracts into Sources/CStockProto.
+#
+#   proto/generate.sh           regenerate
+#   proto/generate.sh --check   fail if the committed code is not what the contracts generate
+#
+# A `string` is given to protoc-c as `bytes`, which is the same on the wire: protobuf-c would hand a
+# string over without its length, and a NUL inside it would hide the rest from every check.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+into=Sources/CStockProto
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+mkdir -p "$work/proto/stock/v1" "$work/out"
+for contract in proto/stock/v1/*.proto; do
+  sed -E 's/^(  (repeated )?)string /\1bytes /' "$contract" > "$work/$contract"
+done
+protoc-c -I "$work/proto" --c_out="$work/out" "$work"/proto/stock/v1/*.proto
+
+if [ "${1:-}" = --check ]; then
+  for made in "$work"/out/stock/v1/*.c; do diff -u "$into/$(basename "$made")" "$made"; done
+  for made in "$work"/out/stock/v1/*.h; do diff -u "$into/include/stock/v1/$(basename "$made")" "$made"; done
+  exit 0
+fi
+mkdir -p "$into/include/stock/v1"
+cp "$work"/out/stock/v1/*.c "$into/"
+cp "$work"/out/stock/v1/*.h "$into/include/stock/v1/"
