@@ -1,0 +1,45 @@
+#include "epoll.h"
+
+#include <errno.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+static int result(int value) { return value < 0 ? -errno : value; }
+
+int stock_epoll_create(void) { return result(epoll_create1(EPOLL_CLOEXEC)); }
+
+static int control(int set, int operation, int fd, uint32_t events, uint64_t token) {
+  struct epoll_event event = {.events = events, .data.u64 = token};
+  return result(epoll_ctl(set, operation, fd, &event));
+}
+
+int stock_epoll_add(int set, int fd, uint32_t events, uint64_t token) {
+  return control(set, EPOLL_CTL_ADD, fd, events, token);
+}
+
+int stock_epoll_modify(int set, int fd, uint32_t events, uint64_t token) {
+  return control(set, EPOLL_CTL_MOD, fd, events, token);
+}
+
+int stock_epoll_remove(int set, int fd) { return control(set, EPOLL_CTL_DEL, fd, 0, 0); }
+
+int stock_epoll_wait(int set, struct epoll_event *events, int count) {
+  return result(epoll_wait(set, events, count, 0));
+}
+
+int stock_timer_create(void) {
+  return result(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+}
+
+int stock_timer_arm(int timer, uint64_t after_ns) {
+  struct itimerspec when = {
+      .it_value = {.tv_sec = (time_t)(after_ns / 1000000000u),
+                   .tv_nsec = (long)(after_ns % 1000000000u)}};
+  return result(timerfd_settime(timer, 0, &when, 0));
+}
+
+void stock_timer_drain(int timer) {
+  uint64_t expirations;
+  while (read(timer, &expirations, sizeof expirations) > 0) {
+  }
+}

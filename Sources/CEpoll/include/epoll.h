@@ -1,0 +1,28 @@
+/* Glibc's Swift module has neither epoll nor timerfd: this one has what the loop needs of them.
+ * Each function returns what the system call does, with -errno in place of -1. */
+#ifndef STOCK_EPOLL_H
+#define STOCK_EPOLL_H
+
+#include <stdint.h>
+#include <sys/epoll.h>
+
+/* Interest of a descriptor. */
+static const uint32_t STOCK_READABLE = EPOLLIN | EPOLLRDHUP;
+static const uint32_t STOCK_WRITABLE = EPOLLOUT;
+
+int stock_epoll_create(void);
+int stock_epoll_add(int set, int fd, uint32_t events, uint64_t token);
+int stock_epoll_modify(int set, int fd, uint32_t events, uint64_t token);
+int stock_epoll_remove(int set, int fd);
+int stock_epoll_wait(int set, struct epoll_event *events, int count);
+
+int stock_timer_create(void);
+/* Fires once, `after_ns` from now (at least 1); 0 disarms. */
+int stock_timer_arm(int timer, uint64_t after_ns);
+void stock_timer_drain(int timer);
+
+static inline uint64_t stock_event_token(const struct epoll_event *event) {
+  return event->data.u64;
+}
+
+#endif

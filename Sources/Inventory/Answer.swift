@@ -1,0 +1,56 @@
+/// What the store decided.  The numbers are those that the script returns; up to 63 they are also
+/// those of `stock.v1.Outcome`, from 64 on they are refusals and become a status other than OK.
+public enum Outcome: UInt8, Sendable, CaseIterable {
+  case held = 1
+  case repeated = 2
+  case soldOut = 3
+  case unknownSKU = 4
+  case confirmed = 5
+  case cancelled = 6
+  case expired = 7
+  case noSuchHold = 8
+  case found = 9
+  case stockSet = 10
+  case stockAdopted = 11
+  case alreadyConfirmed = 12
+  case alreadyCancelled = 13
+
+  /// The idempotency key belongs to another request.
+  case keyReused = 64
+  /// The hold was confirmed with another payment reference.
+  case paymentRefMismatch = 65
+  /// `stock:<sku>` is not the figure that the service wrote there; the SKU is closed.
+  case stockMismatch = 66
+  /// The store is near its memory limit: what is promised can finish, nothing new begins.
+  case storeFull = 67
+  /// The request id belongs to another request.
+  case requestIDReused = 68
+  /// The units supplied would pass `Limits.stockUnitsMax`.
+  case tooManyUnits = 69
+  /// `.expire` of a hold that has neither reached its deadline nor the end of its retention.
+  case notDue = 70
+  /// `.expire` of a finished hold at the end of its retention: Redis has forgotten it.
+  case forgotten = 71
+}
+
+/// The answer to one operation.
+public struct Answer: Hashable, Sendable {
+  /// What was decided.
+  public var outcome: Outcome
+  /// Units available of the SKU after the operation, where the store looked.
+  public var available: UInt64
+  /// The hold after the operation, where one was found.
+  public var hold: Hold?
+  /// The figures after the operation, for the operations on stock.
+  public var figures: Figures?
+
+  /// An answer from its parts.
+  public init(
+    _ outcome: Outcome, available: UInt64 = 0, hold: Hold? = nil, figures: Figures? = nil
+  ) {
+    self.outcome = outcome
+    self.available = available
+    self.hold = hold
+    self.figures = figures
+  }
+}

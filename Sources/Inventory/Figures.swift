@@ -1,0 +1,25 @@
+/// The figures of one SKU.  `available + held + sold = supplied` after every step.
+public struct Figures: Hashable, Sendable {
+  /// Units that can be reserved now.
+  public var available: UInt64
+  /// Units in active holds.
+  public var held: UInt64
+  /// Units in confirmed holds.
+  public var sold: UInt64
+  /// Units ever put on sale, less those taken off it.
+  public var supplied: UInt64
+  /// Counts the STOCK_SET and STOCK_ADOPTED events.
+  public var version: UInt64
+
+  /// Figures from all their parts.
+  public init(available: UInt64, held: UInt64, sold: UInt64, supplied: UInt64, version: UInt64) {
+    self.available = available
+    self.held = held
+    self.sold = sold
+    self.supplied = supplied
+    self.version = version
+  }
+
+  /// The conservation equation.
+  public var balance: Bool { available + held + sold == supplied }
+}

@@ -1,0 +1,21 @@
+/// Every limit of the domain, with its unit in its name.
+public enum Limits {
+  /// Length of a SKU.
+  public static let skuBytesMax = 128
+  /// Length of a user id, an idempotency key, a payment reference or a request id.
+  public static let textBytesMax = 128
+  /// Units in one hold.
+  public static let holdUnitsMax: UInt64 = 1_000_000
+  /// Units supplied of one SKU, in all.  Lua's numbers are exact to 2^53; this leaves room.
+  public static let stockUnitsMax: UInt64 = 1_000_000_000_000
+  /// Shortest life of a hold that a caller may ask for.
+  public static let holdMsMin: UInt64 = 1_000
+  /// Longest life of a hold: seven days.
+  public static let holdMsMax: UInt64 = 604_800_000
+  /// Life of a hold whose caller names none.
+  public static let holdMsDefault: UInt64 = 300_000
+  /// How long Redis remembers a finished hold, and a request id of `Stock.Set`: 24 hours.
+  public static let retentionMsDefault: UInt64 = 86_400_000
+  /// How long Redis remembers a cancelled hold: one hour.
+  public static let retentionCancelledMsDefault: UInt64 = 3_600_000
+}

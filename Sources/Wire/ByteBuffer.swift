@@ -1,0 +1,94 @@
+/// Bytes on their way in or out of a socket: appended at the end, consumed from the front.
+/// One owner; its memory grows as needed and is freed with it.
+public struct ByteBuffer: ~Copyable {
+  private var base: UnsafeMutableRawPointer
+  private var capacity: Int
+  private var head = 0
+  private var tail = 0
+
+  /// An empty buffer with room for `capacity` bytes.
+  public init(capacity: Int = 4096) {
+    precondition(capacity > 0)
+    self.capacity = capacity
+    base = .allocate(byteCount: capacity, alignment: 16)
+  }
+
+  deinit { base.deallocate() }
+
+  /// Bytes appended and not yet consumed.
+  public var count: Int { tail - head }
+
+  /// Nothing to consume.
+  public var isEmpty: Bool { head == tail }
+
+  /// What can be consumed.  Valid until the next append.
+  public var readable: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: base + head, count: tail - head)
+  }
+
+  /// Takes `count` bytes off the front.
+  public mutating func consume(_ count: Int) {
+    precondition(count <= tail - head)
+    head += count
+    if head == tail {
+      head = 0
+      tail = 0
+    }
+  }
+
+  /// Copies bytes to the end.
+  public mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    guard let start = bytes.baseAddress, bytes.count > 0 else { return }
+    room(bytes.count).copyMemory(from: start, byteCount: bytes.count)
+    advance(bytes.count)
+  }
+
+  /// Copies a text's UTF-8 to the end.
+  public mutating func append(_ text: String) {
+    var text = text
+    text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Room for `count` bytes at the end, to be filled before `advance`.
+  public mutating func room(_ count: Int) -> UnsafeMutableRawPointer {
+    if tail + count > capacity { makeRoom(count) }
+    return base + tail
+  }
+
+  /// Says that `count` bytes of the room have been filled.
+  public mutating func advance(_ count: Int) {
+    precondition(tail + count <= capacity)
+    tail += count
+  }
+
+  /// Overwrites bytes that were appended before, `offset` from the first readable one.
+  public mutating func overwrite(at offset: Int, with bytes: UnsafeRawBufferPointer) {
+    precondition(offset + bytes.count <= count)
+    guard let start = bytes.baseAddress else { return }
+    (base + head + offset).copyMemory(from: start, byteCount: bytes.count)
+  }
+
+  /// Frees memory that a burst has left behind.  Call when empty.
+  public mutating func shrink(to size: Int) {
+    guard isEmpty, capacity > size else { return }
+    base.deallocate()
+    base = .allocate(byteCount: size, alignment: 16)
+    capacity = size
+  }
+
+  private mutating func makeRoom(_ more: Int) {
+    let needed = count + more
+    if needed <= capacity, head >= capacity / 2 {
+      base.copyMemory(from: base + head, byteCount: count)
+    } else {
+      let size = max(capacity * 2, needed)
+      let grown = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
+      grown.copyMemory(from: base + head, byteCount: count)
+      base.deallocate()
+      base = grown
+      capacity = size
+    }
+    tail -= head
+    head = 0
+  }
+}

@@ -1,0 +1,178 @@
+import CStockProto
+public import Inventory
+
+/// Why bytes in the stream are not an event.  Reading them again will not help.
+public enum EventError: Error, Equatable, CustomStringConvertible {
+  case unknownType(String)
+  case notAMessage(EventType)
+  case invalidField(EventType, String)
+
+  /// The reason for the log and for the dead letter.
+  public var description: String {
+    switch self {
+    case .unknownType(let name): "unknown event type \(name)"
+    case .notAMessage(let type): "\(type.rawValue): not a protobuf message"
+    case .invalidField(let type, let field): "\(type.rawValue): \(field) is missing or invalid"
+    }
+  }
+}
+
+extension Event {
+  /// Decodes one pair of a stream entry.
+  public init(
+    type name: String, _ bytes: UnsafeRawBufferPointer, arena: Arena
+  ) throws(EventError) {
+    guard let type = EventType(rawValue: name) else { throw .unknownType(name) }
+    switch type {
+    case .holdCreated, .holdConfirmed, .holdCancelled, .holdExpired:
+      self = .hold(type, try Hold(type, bytes, arena))
+    case .stockSet, .stockAdopted:
+      self = .stock(type, try StockChange(type, bytes, arena))
+    }
+  }
+}
+
+extension Reservation {
+  /// The part of the hold's event that the server knows: what `HoldEvent` calls its first part,
+  /// without the time.  It ends with the SKU.
+  public func appendEvent(to buffer: inout ByteBuffer, arena: Arena) {
+    var line = Stock__V1__HoldLine()
+    stock__v1__hold_line__init(&line)
+    line.qty = qty
+    line.sku = arena.bytes(sku.text)
+    var event = Stock__V1__HoldEvent()
+    stock__v1__hold_event__init(&event)
+    event.hold = arena.bytes(hold.description)
+    event.user_id = arena.bytes(user.text)
+    event.idempotency_key = arena.bytes(key.text)
+    event.n_lines = 1
+    event.lines = arena.list([arena.place(line)])
+    buffer.append(message: &event)
+  }
+}
+
+/// The part of a STOCK_SET event that the server knows.
+public func appendStockEvent(
+  sku: SKU, requestID: Label, to buffer: inout ByteBuffer, arena: Arena
+) {
+  var event = Stock__V1__StockEvent()
+  stock__v1__stock_event__init(&event)
+  event.sku = arena.bytes(sku.text)
+  event.request_id = arena.bytes(requestID.text)
+  buffer.append(message: &event)
+}
+
+extension Hold {
+  /// Decodes an event of a hold: its first part and its change part.
+  init(_ type: EventType, _ bytes: UnsafeRawBufferPointer, _ arena: Arena) throws(EventError) {
+    guard let message = arena.unpack(bytes, stock__v1__hold_event__unpack) else {
+      throw .notAMessage(type)
+    }
+    let event = message.pointee
+    guard let status = HoldStatus(rawValue: UInt8(truncatingIfNeeded: event.status.rawValue)),
+      status.follows(type)
+    else { throw .invalidField(type, "status") }
+    guard event.version > 0 else { throw .invalidField(type, "version") }
+    guard event.changed_at > 0 else { throw .invalidField(type, "changed_at") }
+    guard event.expires_at > 0 else { throw .invalidField(type, "expires_at") }
+    self.init(
+      id: try HoldID(type, event), status: status, version: event.version,
+      sku: try SKU(type, event), qty: try units(type, event),
+      user: try label(type, "user_id", event.user_id),
+      key: try label(type, "idempotency_key", event.idempotency_key),
+      expiresAt: event.expires_at, changedAt: event.changed_at,
+      paymentRef: event.payment_ref.len == 0
+        ? nil : try label(type, "payment_ref", event.payment_ref))
+    guard (paymentRef != nil) == (status == .confirmed) else {
+      throw .invalidField(type, "payment_ref")
+    }
+  }
+
+  /// Decodes a stored record: its first part, with what the record's header says.
+  public init(
+    record bytes: UnsafeRawBufferPointer, status: HoldStatus, version: UInt64, createdAt: UInt64,
+    expiresAt: UInt64, changedAt: UInt64, paymentRef: Label?, arena: Arena
+  ) throws(EventError) {
+    let type = EventType.holdCreated
+    guard let message = arena.unpack(bytes, stock__v1__hold_event__unpack) else {
+      throw .notAMessage(type)
+    }
+    var event = message.pointee
+    event.created_at = createdAt
+    self.init(
+      id: try HoldID(type, event), status: status, version: version, sku: try SKU(type, event),
+      qty: try units(type, event), user: try label(type, "user_id", event.user_id),
+      key: try label(type, "idempotency_key", event.idempotency_key), expiresAt: expiresAt,
+      changedAt: changedAt, paymentRef: paymentRef)
+  }
+}
+
+extension HoldStatus {
+  /// Whether a hold has this status after an event of that type.
+  fileprivate func follows(_ type: EventType) -> Bool {
+    switch type {
+    case .holdCreated: self == .active
+    case .holdConfirmed: self == .confirmed
+    case .holdCancelled: self == .cancelled
+    case .holdExpired: self == .expired
+    case .stockSet, .stockAdopted: false
+    }
+  }
+}
+
+extension StockChange {
+  fileprivate init(
+    _ type: EventType, _ bytes: UnsafeRawBufferPointer, _ arena: Arena
+  ) throws(EventError) {
+    guard let message = arena.unpack(bytes, stock__v1__stock_event__unpack) else {
+      throw .notAMessage(type)
+    }
+    let event = message.pointee
+    guard let sku = SKU(event.sku.view) else { throw .invalidField(type, "sku") }
+    guard event.version > 0 else { throw .invalidField(type, "version") }
+    guard event.changed_at > 0 else { throw .invalidField(type, "changed_at") }
+    let limit = Limits.stockUnitsMax
+    let parts = [event.available, event.held, event.sold, event.supplied]
+    guard parts.allSatisfy({ $0 <= limit }) else { throw .invalidField(type, "available") }
+    let figures = Figures(
+      available: event.available, held: event.held, sold: event.sold, supplied: event.supplied,
+      version: event.version)
+    guard figures.balance else { throw .invalidField(type, "supplied") }
+    self.init(
+      sku: sku,
+      requestID: type == .stockSet ? try label(type, "request_id", event.request_id) : nil,
+      changedAt: event.changed_at, figures: figures, delta: event.delta)
+  }
+}
+
+extension HoldID {
+  fileprivate init(_ type: EventType, _ event: Stock__V1__HoldEvent) throws(EventError) {
+    guard let key = HoldKey(event.hold.text) else { throw .invalidField(type, "hold") }
+    guard event.created_at > 0 else { throw .invalidField(type, "created_at") }
+    self.init(key: key, generation: event.created_at)
+  }
+}
+
+extension SKU {
+  fileprivate init(_ type: EventType, _ event: Stock__V1__HoldEvent) throws(EventError) {
+    guard event.n_lines == 1, let line = event.lines[0], let sku = SKU(line.pointee.sku.view)
+    else { throw .invalidField(type, "lines.sku") }
+    self = sku
+  }
+}
+
+private func units(
+  _ type: EventType, _ event: Stock__V1__HoldEvent
+) throws(EventError) -> UInt64 {
+  guard event.n_lines == 1, let line = event.lines[0],
+    (1...Limits.holdUnitsMax).contains(line.pointee.qty)
+  else { throw .invalidField(type, "lines.qty") }
+  return line.pointee.qty
+}
+
+private func label(
+  _ type: EventType, _ field: String, _ bytes: ProtobufCBinaryData
+) throws(EventError) -> Label {
+  guard let label = Label(bytes.view) else { throw .invalidField(type, field) }
+  return label
+}

@@ -1,0 +1,65 @@
+import CCrypto
+public import Inventory
+
+/// Digests that name things: which hold a user and a key mean, which order a hold becomes.
+/// SHA-256 from libcrypto.  Not thread-safe: one per shard.
+public final class Identity {
+  private let context = EVP_MD_CTX_new()!
+  private let sha256 = EVP_MD_fetch(nil, "SHA256", nil)!
+
+  /// Holds libcrypto's context until deinit.
+  public init() {}
+
+  deinit {
+    EVP_MD_CTX_free(context)
+    EVP_MD_free(sha256)
+  }
+
+  /// The key of the hold that `user` means by `key`: the first 128 bits over namespace, user and
+  /// key, each with its length (one byte) before it, so that no two triples spell the same bytes.
+  public func hold(namespace: String = "", user: Label, key: Label, partition: UInt16 = 0)
+    -> HoldKey
+  {
+    let (high, low) = digest(of: [namespace, user.text, key.text])
+    return HoldKey(partition: partition, high: high, low: low)
+  }
+
+  /// The id of the order that a hold becomes: a UUID of version 8 (RFC 9562, 5.8) whose free bits
+  /// are the first of the digest over "order" and the hold's id.
+  public func order(of hold: HoldID) -> String {
+    var (high, low) = digest(of: ["order", hold.description])
+    high = high & 0xFFFF_FFFF_FFFF_0FFF | 0x8000
+    low = low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    let hex = Self.hex(high) + Self.hex(low)
+    var uuid = ""
+    for (place, digit) in hex.enumerated() {
+      if [8, 12, 16, 20].contains(place) { uuid.append("-") }
+      uuid.append(digit)
+    }
+    return uuid
+  }
+
+  private static func hex(_ number: UInt64) -> String {
+    let digits = String(number, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  private func digest(of texts: [String]) -> (high: UInt64, low: UInt64) {
+    EVP_DigestInit_ex2(context, sha256, nil)
+    for var text in texts {
+      text.withUTF8 { utf8 in
+        precondition(utf8.count <= 255)
+        var length = UInt8(utf8.count)
+        EVP_DigestUpdate(context, &length, 1)
+        EVP_DigestUpdate(context, utf8.baseAddress, utf8.count)
+      }
+    }
+    return withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { digest in
+      EVP_DigestFinal_ex(context, digest.assumingMemoryBound(to: UInt8.self).baseAddress, nil)
+      return (
+        UInt64(bigEndian: digest.load(as: UInt64.self)),
+        UInt64(bigEndian: digest.load(fromByteOffset: 8, as: UInt64.self))
+      )
+    }
+  }
+}
