@@ -1,0 +1,125 @@
+import Glibc
+import Synchronization
+
+/// A real redis-server with a folder, a loopback port and a unix socket of its own.
+///
+/// Use `defer { redis.stop() }`: without a later use Swift may end an object's life, and with it
+/// the server, right after the last mention.
+public final class RedisServer: Sendable {
+  /// The TCP port on 127.0.0.1; the same after a restart.
+  public let port: UInt16
+
+  private let arguments: [String]
+  private let scratch: ScratchFolder
+  private let child: Mutex<Child>
+
+  /// The unix socket.
+  public var socketPath: String { scratch.file("redis.sock") }
+
+  /// `redis://127.0.0.1:PORT`
+  public var url: String { "redis://127.0.0.1:\(port)" }
+
+  /// What the server has logged so far.
+  public var log: String { contents(of: scratch.file("log")) }
+
+  /// Starts a server and returns once it answers.
+  ///
+  /// - Parameters:
+  ///   - appendOnly: Whether it keeps an append-only file.
+  ///   - fsync: `always`, `everysec` or `no`.
+  ///   - extra: More settings as on redis-server's command line: `["--maxmemory", "32mb"]`.
+  public static func start(
+    appendOnly: Bool = true, fsync: String = "always", extra: [String] = []
+  ) throws -> RedisServer {
+    let settings = ["--appendonly", appendOnly ? "yes" : "no", "--appendfsync", fsync] + extra
+    var failure: any Error = HarnessError("redis-server was never started")
+    // Another process may take the port between the choice and the bind.
+    for _ in 0..<3 {
+      do { return try RedisServer(port: freePort(), settings: settings) } catch { failure = error }
+    }
+    throw failure
+  }
+
+  private init(port: UInt16, settings: [String]) throws {
+    self.port = port
+    scratch = try ScratchFolder()
+    arguments =
+      [
+        "--port", "\(port)", "--bind", "127.0.0.1", "--unixsocket", scratch.file("redis.sock"),
+        "--dir", scratch.path, "--save", "", "--maxmemory-policy", "noeviction",
+      ] + settings
+    child = Mutex(try Self.launch(arguments, in: scratch))
+    try waitUntilReady()
+  }
+
+  deinit { stop() }
+
+  /// Ends the server as a crash does (SIGKILL); its files stay.
+  public func kill() {
+    current.end(SIGKILL, timeout: .seconds(10))
+  }
+
+  /// Stops the server where it is (SIGSTOP): connections stay open and nobody answers.
+  public func pause() { current.send(SIGSTOP) }
+
+  /// Lets a paused server go on.
+  public func resume() { current.send(SIGCONT) }
+
+  /// Starts the server again on the same files and port, ending it first (SIGTERM) if it runs, and
+  /// returns once it answers.
+  public func restart() throws {
+    try child.withLock { child in
+      child.end(SIGTERM, timeout: .seconds(10))
+      child = try Self.launch(arguments, in: scratch)
+    }
+    try waitUntilReady()
+  }
+
+  /// Ends the server and removes its files. Repeating it does nothing.
+  public func stop() {
+    kill()
+    scratch.remove()
+  }
+
+  /// Runs redis-cli against this server: `try redis.cli("HGETALL", "sku:box")`.
+  ///
+  /// - Returns: What it printed, without the last line end. Lists print one element a line.
+  /// - Throws: ``HarnessError`` with what it printed, when Redis answers with an error.
+  @discardableResult
+  public func cli(_ arguments: String...) throws -> String {
+    try cli(arguments)
+  }
+
+  /// The same with the arguments in a list.
+  @discardableResult
+  public func cli(_ arguments: [String]) throws -> String {
+    try command("redis-cli", ["-e", "-s", socketPath] + arguments)
+  }
+
+  private var current: Child { child.withLock { $0 } }
+
+  private static func launch(_ arguments: [String], in scratch: ScratchFolder) throws -> Child {
+    try Child(
+      "redis-server", arguments, environment: ["PATH": "/usr/bin:/bin:/usr/local/bin"],
+      output: scratch.file("log"), errors: scratch.file("log"))
+  }
+
+  private func waitUntilReady() throws {
+    let ready = blockUntil(timeout: .seconds(30)) {
+      (try? cli("PING")) == "PONG" || current.poll() != nil
+    }
+    guard ready, current.poll() == nil else {
+      throw HarnessError("redis-server did not come up on port \(port):\n\(log)")
+    }
+  }
+}
+
+/// Runs a tool of a store to its end and returns what it printed without the last line end.
+func command(_ name: String, _ arguments: [String]) throws -> String {
+  let outcome = try Program.run(name, arguments)
+  let output = outcome.stdout.last == "\n" ? String(outcome.stdout.dropLast()) : outcome.stdout
+  guard outcome.status == 0 else {
+    throw HarnessError("\(name) ended with \(outcome.status): \(output)\(outcome.stderr)")
+  }
+  return output
+}
