@@ -1,0 +1,323 @@
+#!/usr/bin/env bash
+# Sells stock on this machine: Redis, PostgreSQL, server and worker, all private to this folder.
+#
+#   infra/run.sh             install, build, start, and stay until Ctrl-C
+#   infra/run.sh --detach    the same in the background
+#   infra/run.sh status      is it running, and healthy?
+#   infra/run.sh stop        end it; the data stays in .data/
+#
+# Where REDIS_URL or DATABASE_URL is set, and is not one that this script wrote, that server is
+# used and no private one is started.  infra/README.md explains the files and the warnings.
+#
+# How it works: one supervising shell holds a lock on .data/lock and starts everything.  What it
+# starts inherits the lock, so that a second run can never open the same data, and dies with it
+# (pdeathsig), even if it is killed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD data=$PWD/.data log=$PWD/.data/log
+
+fail() { echo "$*" >&2; exit 1; }
+
+# --- Is another run alive?
+
+# Descriptor 9 holds the lock until the last of this run's processes has ended.
+lock() {
+  mkdir -p "$log"
+  exec 9>> "$data/lock"
+  flock -n 9
+}
+
+is_running() { [ -e "$data/lock" ] && ! flock -n "$data/lock" true; }
+
+refuse_second_run() {
+  fail "StockStream already runs here (process $(cat "$data/pid" 2> /dev/null || echo unknown));" \
+    "'infra/run.sh stop' ends it."
+}
+
+# --- Ports, passwords and URLs, chosen once and remembered in .data/settings
+
+listening() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
+
+# remembered_port NAME PREFERRED: sets NAME to the port of the last start, if it is still free.
+remembered_port() {
+  local name=$1 port=${!1:-$2}
+  while listening "$port"; do
+    [ -z "${!name:-}" ] || echo "port $port ($name) is taken; choosing another"
+    port=$((12000 + RANDOM % 20000))
+  done
+  printf -v "$name" '%s' "$port"
+}
+
+secret() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# A shell that has sourced .data/env may start the next run: its URLs are not a user's own server.
+remember_url() { grep -qsxF "$1" "$data/own-urls" || echo "$1" >> "$data/own-urls"; }
+
+load_settings() {
+  # shellcheck source=/dev/null
+  [ ! -e "$data/settings" ] || source "$data/settings"
+
+  own_redis=yes own_postgres=yes
+  [ -z "${REDIS_URL:-}" ] || grep -qsxF "$REDIS_URL" "$data/own-urls" || own_redis=no
+  [ -z "${DATABASE_URL:-}" ] || grep -qsxF "$DATABASE_URL" "$data/own-urls" || own_postgres=no
+
+  remembered_port stock_port 7420
+  [ $own_redis = no ] || remembered_port redis_port $((12000 + RANDOM % 20000))
+  [ $own_postgres = no ] || remembered_port postgres_port $((12000 + RANDOM % 20000))
+  password=${password:-$(secret)}
+  STOCK_ADDRESS=127.0.0.1:$stock_port
+  [ $own_redis = no ] || REDIS_URL=redis://127.0.0.1:$redis_port
+  [ $own_postgres = no ] ||
+    DATABASE_URL=postgresql://app:$password@127.0.0.1:$postgres_port/inventory
+  export STOCK_ADDRESS REDIS_URL DATABASE_URL
+
+  umask 077
+  printf '%s\n' "redis_port=$redis_port" "postgres_port=$postgres_port" \
+    "stock_port=$stock_port" "password=$password" > "$data/settings"
+  [ $own_redis = no ] || remember_url "$REDIS_URL"
+  [ $own_postgres = no ] || remember_url "$DATABASE_URL"
+  printf 'export %s=%q\n' STOCK_ADDRESS "$STOCK_ADDRESS" REDIS_URL "$REDIS_URL" \
+    DATABASE_URL "$DATABASE_URL" > "$data/env"
+  umask 022
+}
+
+# --- Processes
+
+declare -A running=() # name → process id
+
+# start NAME SIGNAL COMMAND...: in a session of its own, so that a Ctrl-C reaches only this shell,
+# which then stops things in order.  SIGNAL is sent should this shell be killed.
+start() {
+  local name=$1 signal=$2
+  shift 2
+  setsid setpriv --pdeathsig "$signal" "$@" >> "$log/$name.log" 2>&1 < /dev/null &
+  running[$name]=$!
+}
+
+alive() { kill -0 "${running[$1]}" 2> /dev/null; }
+
+# wait_until SECONDS WHAT COMMAND...
+wait_until() {
+  local deadline=$((SECONDS + $1)) what=$2 name
+  shift 2
+  until "$@"; do
+    for name in "${!running[@]}"; do alive "$name" || died "$name"; done
+    [ $SECONDS -lt $deadline ] || fail "gave up waiting until $what; see $log/"
+    sleep 0.05
+  done
+}
+
+died() {
+  echo "$1 has died; the end of $log/$1.log:" >&2
+  tail -n 15 "$log/$1.log" | sed 's/^/  /' >&2
+  fail "Everything else is being stopped."
+}
+
+# end SIGNAL NAME...: all at once, then waits; what does not go in 30 s is killed.
+end() {
+  local signal=$1 name deadline=$((SECONDS + 30))
+  shift
+  for name in "$@"; do
+    [ -z "${running[$name]:-}" ] || kill -s "$signal" "${running[$name]}" 2> /dev/null || true
+  done
+  for name in "$@"; do
+    [ -n "${running[$name]:-}" ] || continue
+    while alive "$name"; do
+      if [ $SECONDS -ge $deadline ]; then
+        echo "$name ignores SIG$signal and is killed" >&2
+        kill -s KILL "${running[$name]}" 2> /dev/null || true
+      fi
+      sleep 0.05
+    done
+    unset "running[$name]"
+  done
+}
+
+# Server and worker first: what they have accepted still needs the stores.
+stop_everything() {
+  local code=$?
+  trap '' INT TERM HUP
+  [ ${#running[@]} -eq 0 ] || echo "stopping ..."
+  end TERM stockd stockworker
+  end TERM redis
+  end INT postgres
+  rm -f "$data/pid" "$data/ready"
+  exit $code
+}
+
+# --- The stores
+
+start_redis() {
+  mkdir -p "$data/redis"
+  start redis TERM redis-server "$root/infra/redis/redis.conf" --port "$redis_port" \
+    --dir "$data/redis"
+  wait_until 60 "Redis answers" redis_answers
+}
+
+redis_answers() { [ "$(redis-cli -u "$REDIS_URL" PING 2> /dev/null)" = PONG ]; }
+
+# PostgreSQL refuses to run as root.  The capability lets the user postgres pass through a folder
+# that only root may enter, such as /root.
+as_postgres=()
+prepare_postgres_user() {
+  [ "$(id -u)" = 0 ] || return 0
+  as_postgres=(--reuid postgres --regid postgres --clear-groups)
+  local pass=(--inh-caps +dac_read_search --ambient-caps +dac_read_search)
+  if setpriv "${pass[@]}" true 2> /dev/null; then as_postgres+=("${pass[@]}"); fi
+}
+
+postgres_programs() { ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1; }
+
+start_postgres() {
+  local bin folder=$data/postgres
+  bin=$(postgres_programs)
+  prepare_postgres_user
+  if [ ! -e "$folder/PG_VERSION" ]; then create_cluster "$bin" "$folder"; fi
+  bin=/usr/lib/postgresql/$(cat "$folder/PG_VERSION")/bin
+  # The options are setpriv's: another user's process would lose the signal of pdeathsig.
+  start postgres INT "${as_postgres[@]}" "$bin/postgres" -D "$folder" -p "$postgres_port" \
+    -h 127.0.0.1 -k '' -c fsync=on
+  wait_until 60 "PostgreSQL answers" "$bin/pg_isready" -q -h 127.0.0.1 -p "$postgres_port"
+  create_database
+}
+
+# Made beside its place and then moved, so that an interrupted start leaves no half a cluster.
+create_cluster() {
+  local bin=$1 folder=$2 passwords
+  rm -rf "$folder.new"
+  mkdir -m 700 "$folder.new"
+  passwords=$(mktemp)
+  echo "$password" > "$passwords"
+  if [ "$(id -u)" = 0 ]; then chown postgres: "$folder.new" "$passwords"; fi
+  if setpriv "${as_postgres[@]}" "$bin/initdb" -D "$folder.new" -U postgres \
+    --pwfile "$passwords" --auth scram-sha-256 --encoding UTF8 --locale C \
+    > "$log/initdb.log" 2>&1
+  then mv "$folder.new" "$folder"; fi
+  rm -f "$passwords"
+  [ -e "$folder/PG_VERSION" ] || fail "PostgreSQL's files could not be made; see $log/initdb.log"
+}
+
+# As the superuser; repeating it does nothing.
+create_database() {
+  local psql=(psql -XqAt -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$postgres_port" -U postgres postgres)
+  export PGPASSWORD=$password
+  if [ -z "$("${psql[@]}" -c "SELECT 1 FROM pg_roles WHERE rolname = 'app'")" ]; then
+    "${psql[@]}" -c "CREATE ROLE app LOGIN PASSWORD '$password'"
+  fi
+  if [ -z "$("${psql[@]}" -c "SELECT 1 FROM pg_database WHERE datname = 'inventory'")" ]; then
+    "${psql[@]}" -c "CREATE DATABASE inventory OWNER app"
+  fi
+  unset PGPASSWORD
+}
+
+# --- Server and worker
+
+# A store that the user brought may be weaker than promised: the server says so and sells.
+sells() {
+  local health
+  health=$("$programs/stockctl" health --json --address "$STOCK_ADDRESS" 2> /dev/null) ||
+    [[ $health == *DEGRADED* ]]
+}
+
+has_tables() {
+  [ "$(psql -XqAt "$DATABASE_URL" -c "SELECT to_regclass('holds') IS NOT NULL" 2> /dev/null)" = t ]
+}
+
+supervise() {
+  lock || refuse_second_run
+  trap stop_everything EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  echo $$ > "$data/pid"
+  rm -f "$data/ready"
+  local redis_port= postgres_port= stock_port= password= own_redis own_postgres
+  load_settings
+
+  if [ $own_redis = yes ]; then start_redis; else echo "using the Redis of REDIS_URL"; fi
+  if [ $own_postgres = yes ]; then start_postgres; else echo "using DATABASE_URL"; fi
+  # The URLs go by the environment: anyone may read a command line, and one holds a password.
+  start stockd TERM "$programs/stockd" --listen "$STOCK_ADDRESS"
+  start stockworker TERM "$programs/stockworker" --name "$HOSTNAME"
+  wait_until 60 "the server sells" sells
+  wait_until 60 "the worker has made its tables" has_tables
+  touch "$data/ready"
+  trap 'exit 0' INT TERM HUP
+  "$programs/stockctl" health --address "$STOCK_ADDRESS" || true
+  tour
+
+  local pid name
+  wait -n -p pid "${running[@]}" || true
+  for name in "${!running[@]}"; do [ "${running[$name]}" != "$pid" ] || died "$name"; done
+}
+
+tour() {
+  cat << TOUR
+
+StockStream sells on $STOCK_ADDRESS.  In another terminal:
+
+  cd $root && source .data/env && PATH="$programs:\$PATH"
+  redis-cli -u "\$REDIS_URL" SET stock:iphone_15_pro_256 3
+  stockctl reserve iphone_15_pro_256 --qty 1 --user ada --key order-1
+  stockctl hold get --user ada --key order-1
+  redis-cli -u "\$REDIS_URL" XRANGE inventory.events - +
+  psql "\$DATABASE_URL" -c "SELECT hold_id, sku, qty, status FROM holds"
+  stockctl health
+
+Data: .data/   Logs: .data/log/   Stop: Ctrl-C, or infra/run.sh stop
+TOUR
+}
+
+# --- The commands
+
+build() {
+  infra/install.sh
+  echo "building (the first time takes some minutes) ..."
+  swift build -c release
+  programs=$(swift build -c release --show-bin-path)
+}
+
+detach() {
+  : >> "$log/run.log"
+  local seen
+  seen=$(wc -l < "$log/run.log")
+  setsid "$root/infra/run.sh" _supervise "$programs" >> "$log/run.log" 2>&1 < /dev/null &
+  until [ -e "$data/ready" ] && [ "$(cat "$data/pid" 2> /dev/null)" = $! ]; do
+    kill -0 $! 2> /dev/null || {
+      tail -n +$((seen + 1)) "$log/run.log" >&2
+      fail "StockStream did not start."
+    }
+    sleep 0.1
+  done
+  tail -n +$((seen + 1)) "$log/run.log"
+}
+
+stop() {
+  is_running || { echo "StockStream does not run here."; exit 0; }
+  local pid
+  pid=$(cat "$data/pid" 2> /dev/null) || fail "a run is just starting or ending; try again."
+  kill -s TERM "$pid" 2> /dev/null || true
+  flock -w 90 "$data/lock" true || fail "process $pid does not stop; see $log/"
+  echo "stopped."
+}
+
+status() {
+  is_running || { echo "StockStream does not run here."; exit 3; }
+  [ -e "$data/ready" ] || { echo "StockStream is starting or stopping."; exit 3; }
+  # shellcheck source=/dev/null
+  source "$data/env"
+  echo "StockStream runs (process $(cat "$data/pid")) on $STOCK_ADDRESS"
+  "$(swift build -c release --show-bin-path)/stockctl" health --address "$STOCK_ADDRESS"
+}
+
+case ${1:-} in
+  '' | --detach)
+    ! is_running || refuse_second_run
+    mkdir -p "$log"
+    build
+    if [ "${1:-}" = --detach ]; then detach; else supervise; fi
+    ;;
+  stop) stop ;;
+  status) status ;;
+  _supervise) programs=$2 && supervise ;;
+  *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+esac
