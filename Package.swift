@@ -25,14 +25,17 @@ let package = Package(
     .systemLibrary(name: "CProtobufC"),
     .systemLibrary(name: "CCrypto"),
     .target(name: "CEpoll"),
-    .target(name: "CStockProto", dependencies: ["CProtobufC"]),
+    .target(
+      name: "CStockProto", dependencies: ["CProtobufC"],
+      linkerSettings: [.linkedLibrary("protobuf-c")]),
 
     .target(name: "Inventory", swiftSettings: strict),
     .target(
       name: "Wire", dependencies: ["Inventory", "CStockProto", "CCrypto"], swiftSettings: strict),
     .target(name: "Loop", dependencies: ["CEpoll"], swiftSettings: strict),
     .target(
-      name: "RPC", dependencies: ["Wire", "Loop", .product(name: "Logging", package: "swift-log")],
+      name: "RPC",
+      dependencies: ["Wire", "Loop", "CEpoll", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strict),
     .target(
       name: "HotPath",

@@ -1,7 +1,11 @@
+#define _GNU_SOURCE
+
 #include "epoll.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 static int result(int value) { return value < 0 ? -errno : value; }
@@ -42,4 +46,8 @@ void stock_timer_drain(int timer) {
   uint64_t expirations;
   while (read(timer, &expirations, sizeof expirations) > 0) {
   }
+}
+
+int stock_accept(int listener) {
+  return result(accept4(listener, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }

@@ -43,6 +43,10 @@ public struct Answer: Hashable, Sendable {
   public var hold: Hold?
   /// The figures after the operation, for the operations on stock.
   public var figures: Figures?
+  /// The store's time when it decided, in milliseconds since 1970.
+  public var now: UInt64 = 0
+  /// With `.stockMismatch`: what `stock:<sku>` really holds.
+  public var shown: String?
 
   /// An answer from its parts.
   public init(

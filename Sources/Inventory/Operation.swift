@@ -76,3 +76,13 @@ public struct Fingerprint {
     value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
   }
 }
+
+extension Fingerprint {
+  /// Tells another `Stock.Set` under the same request id.
+  public static func ofStockSet(_ sku: SKU, _ available: UInt64) -> UInt64 {
+    var print = Fingerprint()
+    print.mix(sku.text.utf8)
+    print.mix(available)
+    return print.value
+  }
+}

@@ -1,4 +1,4 @@
-/* Glibc's Swift module has neither epoll nor timerfd: this one has what the loop needs of them.
+/* Glibc's Swift module has neither epoll, timerfd nor accept4: here is what the loop needs of them.
  * Each function returns what the system call does, with -errno in place of -1. */
 #ifndef STOCK_EPOLL_H
 #define STOCK_EPOLL_H
@@ -20,6 +20,9 @@ int stock_timer_create(void);
 /* Fires once, `after_ns` from now (at least 1); 0 disarms. */
 int stock_timer_arm(int timer, uint64_t after_ns);
 void stock_timer_drain(int timer);
+
+/* A connection, non-blocking and closed on exec. */
+int stock_accept(int listener);
 
 static inline uint64_t stock_event_token(const struct epoll_event *event) {
   return event->data.u64;

@@ -1,0 +1,36 @@
+public import Inventory
+
+/// Every key in Redis, in one place.  A person can read all of them.
+public struct KeySpace: Sendable {
+  /// The consumer group that writes the books.
+  public static let group = "inventory.cg"
+
+  /// Empty on one Redis; "{p}" for partition p of a cluster, so that a partition is one slot.
+  public let prefix: String
+  /// Hash: the store's time (`now`), the epoch, and each writer's last sequence.
+  public let fence: String
+  /// Stream: what has happened.
+  public let events: String
+  /// Stream: the events that could not be applied.
+  public let deadEvents: String
+  /// Sorted set: when which holds fall due.
+  public let expiry: String
+
+  /// The keys of one partition.
+  public init(prefix: String = "") {
+    self.prefix = prefix
+    fence = prefix + "fence"
+    events = prefix + "inventory.events"
+    deadEvents = prefix + "inventory.dead"
+    expiry = prefix + "holds.expiry"
+  }
+
+  /// Plain integer: the units available, for a person to read and to set once.
+  public func stock(_ sku: SKU) -> String { "\(prefix)stock:\(sku.text)" }
+  /// Hash: available, held, sold, supplied, version.
+  public func figures(_ sku: SKU) -> String { "\(prefix)sku:\(sku.text)" }
+  /// The record of a hold, which is also that of its idempotency key.
+  public func hold(_ key: HoldKey) -> String { "\(prefix)hold:\(key)" }
+  /// The fingerprint of a `Stock.Set`, by its request id.
+  public func request(_ id: Label) -> String { "\(prefix)request:\(id.text)" }
+}

@@ -1,0 +1,200 @@
+import Inventory
+import Wire
+
+/// One operation as `batch.lua` reads it.  The places of its keys are written when its batch is put
+/// together.
+struct ScriptCall {
+  /// The first byte of the operation.
+  enum Kind: UInt8 {
+    case reserve = 1
+    case confirm, cancel, getHold, set, adopt, getStock, expire
+  }
+
+  /// Offset of the key's place (two bytes) in the argument.
+  static let placeOffset = 1
+  /// Offset of the SKU's place (two bytes) in the argument.
+  static let skuOffset = 3
+
+  let kind: Kind
+  /// The hold whose record is needed.
+  let hold: HoldKey?
+  /// The request whose record is needed.
+  let request: Label?
+  /// The SKU whose figures are needed; for an operation on a hold, unknown until the script names it.
+  var sku: SKU?
+  /// `<B I2 I2` kind, place, SKU's place, and what follows for the kind.
+  let argument: [UInt8]
+
+  init(_ operation: Operation, arena: Arena) {
+    var bytes = ByteBuffer(capacity: 256)
+    func begin(_ kind: Kind) {
+      bytes.append(integer: kind.rawValue)
+      bytes.append(integer: UInt32(0))
+    }
+    switch operation {
+    case .reserve(let reservation):
+      begin(.reserve)
+      bytes.append(integer: UInt32(reservation.qty))
+      bytes.append(integer: reservation.ttlMs)
+      bytes.append(integer: reservation.fingerprint)
+      bytes.append(integer: UInt8(reservation.sku.text.utf8.count))
+      reservation.appendEvent(to: &bytes, arena: arena)
+      (kind, hold, request, sku) = (.reserve, reservation.hold, nil, reservation.sku)
+    case .confirm(let id, let paymentRef):
+      begin(.confirm)
+      bytes.append(integer: id.generation)
+      bytes.append(paymentRef.text)
+      (kind, hold, request, sku) = (.confirm, id.key, nil, nil)
+    case .cancel(let id):
+      begin(.cancel)
+      bytes.append(integer: id.generation)
+      (kind, hold, request, sku) = (.cancel, id.key, nil, nil)
+    case .getHold(let key, let generation):
+      begin(.getHold)
+      bytes.append(integer: generation ?? 0)
+      (kind, hold, request, sku) = (.getHold, key, nil, nil)
+    case .setStock(let setSKU, let available, let requestID):
+      begin(.set)
+      bytes.append(integer: available)
+      bytes.append(integer: Fingerprint.ofStockSet(setSKU, available))
+      appendStockEvent(sku: setSKU, requestID: requestID, to: &bytes, arena: arena)
+      (kind, hold, request, sku) = (.set, nil, requestID, setSKU)
+    case .adoptStock(let adopted):
+      begin(.adopt)
+      (kind, hold, request, sku) = (.adopt, nil, nil, adopted)
+    case .getStock(let read):
+      begin(.getStock)
+      (kind, hold, request, sku) = (.getStock, nil, nil, read)
+    case .expire(let id):
+      begin(.expire)
+      bytes.append(integer: id.generation)
+      (kind, hold, request, sku) = (.expire, id.key, nil, nil)
+    }
+    argument = Array(bytes.readable)
+  }
+}
+
+/// What the script said about one operation.
+enum ScriptResult {
+  case answer(Answer)
+  /// Nothing was done: the hold is of this SKU, whose keys the batch did not name.
+  case skuNeeded(SKU)
+}
+
+/// A reply that is not what `batch.lua` of this version writes.
+struct ScriptReplyError: Error {}
+
+extension ScriptResult {
+  /// Decodes one result.
+  /// - Parameter now: the script's time, in milliseconds since 1970.
+  init(
+    _ bytes: UnsafeRawBufferPointer, for operation: Operation, now: UInt64, arena: Arena
+  ) throws {
+    var reader = StructReader(bytes)
+    let code = try reader.integer(UInt8.self)
+    if code == 255 {
+      guard let sku = SKU(reader.rest) else { throw ScriptReplyError() }
+      self = .skuNeeded(sku)
+      return
+    }
+    guard let outcome = Outcome(rawValue: code) else { throw ScriptReplyError() }
+    if case .expire = operation {
+      self = .answer(Answer(outcome))
+      return
+    }
+    var answer = Answer(outcome, available: try reader.integer(UInt64.self))
+    answer.now = now
+    if outcome == .held, case .reserve(let reservation) = operation {
+      answer.hold = Hold(heldBy: reservation, at: now)
+    } else if outcome.carriesFigures(operation), !reader.rest.isEmpty {
+      answer.figures = Figures(
+        available: answer.available, held: try reader.integer(UInt64.self),
+        sold: try reader.integer(UInt64.self), supplied: try reader.integer(UInt64.self),
+        version: try reader.integer(UInt64.self))
+      answer.shown = outcome == .stockMismatch ? String(decoding: reader.rest, as: UTF8.self) : nil
+    } else if !reader.rest.isEmpty {
+      answer.hold = try Hold(storedRecord: reader.rest, arena: arena)
+    }
+    self = .answer(answer)
+  }
+}
+
+extension Outcome {
+  /// Whether the script writes a SKU's figures after the outcome, rather than a hold's record.
+  fileprivate func carriesFigures(_ operation: Operation) -> Bool {
+    switch operation {
+    case .setStock, .getStock, .adoptStock: true
+    default: self == .stockMismatch
+    }
+  }
+}
+
+extension Hold {
+  fileprivate init(heldBy reservation: Reservation, at now: UInt64) {
+    self.init(
+      id: HoldID(key: reservation.hold, generation: now), status: .active, version: 1,
+      sku: reservation.sku, qty: reservation.qty, user: reservation.user, key: reservation.key,
+      expiresAt: now + reservation.ttlMs, changedAt: now)
+  }
+
+  /// Decodes what lies at `hold:H-…`: `<BBI2BI4I4I8I8I8c8` format, status, length of the event's
+  /// first part, length of the SKU, version, units, created, expires, changed, fingerprint; then the
+  /// first part, and the payment reference of a confirmed hold.
+  init(storedRecord bytes: UnsafeRawBufferPointer, arena: Arena) throws {
+    var reader = StructReader(bytes)
+    guard try reader.integer(UInt8.self) == 1 else { throw ScriptReplyError() }
+    guard let status = HoldStatus(rawValue: try reader.integer(UInt8.self)) else {
+      throw ScriptReplyError()
+    }
+    let partBytes = Int(try reader.integer(UInt16.self))
+    _ = try reader.integer(UInt8.self)
+    let version = try reader.integer(UInt32.self)
+    _ = try reader.integer(UInt32.self)
+    let created = try reader.integer(UInt64.self)
+    let expires = try reader.integer(UInt64.self)
+    let changed = try reader.integer(UInt64.self)
+    _ = try reader.integer(UInt64.self)
+    let rest = reader.rest
+    guard rest.count >= partBytes else { throw ScriptReplyError() }
+    let reference = UnsafeRawBufferPointer(rebasing: rest[partBytes...])
+    self = try Hold(
+      record: UnsafeRawBufferPointer(rebasing: rest[..<partBytes]), status: status,
+      version: UInt64(version), createdAt: created, expiresAt: expires, changedAt: changed,
+      paymentRef: reference.isEmpty ? nil : Label(reference), arena: arena)
+  }
+}
+
+/// Reads little-endian integers off the front of some bytes.
+struct StructReader {
+  private(set) var rest: UnsafeRawBufferPointer
+
+  init(_ bytes: UnsafeRawBufferPointer) { rest = bytes }
+
+  mutating func integer<Integer: FixedWidthInteger>(_ type: Integer.Type) throws -> Integer {
+    let size = MemoryLayout<Integer>.size
+    guard rest.count >= size else { throw ScriptReplyError() }
+    let value = Integer(littleEndian: rest.loadUnaligned(as: Integer.self))
+    rest = UnsafeRawBufferPointer(rebasing: rest[size...])
+    return value
+  }
+}
+
+extension ByteBuffer {
+  /// Appends an integer, least byte first.
+  mutating func append<Integer: FixedWidthInteger>(integer: Integer) {
+    withUnsafeBytes(of: integer.littleEndian) { append($0) }
+  }
+
+  /// Appends one argument of a Redis command (RESP's bulk string).
+  mutating func append(argument bytes: UnsafeRawBufferPointer) {
+    append("$\(bytes.count)\r\n")
+    append(bytes)
+    append("\r\n")
+  }
+
+  /// Appends one argument of a Redis command (RESP's bulk string).
+  mutating func append(argument text: String) {
+    var text = text
+    text.withUTF8 { append(argument: UnsafeRawBufferPointer($0)) }
+  }
+}

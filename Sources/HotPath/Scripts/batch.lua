@@ -1,0 +1,414 @@
+#!lua flags=allow-oom
+-- The only judge of what happened: one batch of operations on one partition.
+--
+-- How it works.  It READS every key that the batch names, PLAYS the operations in their order on Lua
+-- tables, and only then WRITES.  An error in the middle of a script does not undo the writes before
+-- it, so whatever can fail has failed before the first write; and the first is XADD.
+--
+-- The script may run while Redis is over its memory limit (allow-oom): what was promised must be able
+-- to finish.  Whether a new hold may begin is a verdict that the server passes in (`placing`).
+--
+-- KEYS   fence, events, expiry | the hold of each operation that names one | the request of each
+--        `set` | for each SKU: stock:<sku>, sku:<sku>
+-- ARGV   1 counts and settings   2 source of the stream entry   3 writer   4 its sequence
+--        5 the member of the expiry index that is being swept, or ''   6... operations
+-- Reply  now, stream id or '', the writer's sequence before, a result for each operation
+--
+-- Layouts (struct, little-endian) are read and written on the other side by ScriptCodec.swift.
+
+local call, pcall_redis = redis.call, redis.pcall
+local pack, unpack_struct, sub = struct.pack, struct.unpack, string.sub
+local floor, format, char = math.floor, string.format, string.char
+
+-- Operations
+local RESERVE, CONFIRM, CANCEL, GET_HOLD, SET, ADOPT, GET_STOCK, EXPIRE = 1, 2, 3, 4, 5, 6, 7, 8
+
+-- Outcomes (Answer.swift)
+local HELD, REPEATED, SOLD_OUT, UNKNOWN_SKU, CONFIRMED_NOW, CANCELLED_NOW = 1, 2, 3, 4, 5, 6
+local PAST_DEADLINE, NO_SUCH_HOLD, FOUND, STOCK_SET, STOCK_ADOPTED = 7, 8, 9, 10, 11
+local ALREADY_CONFIRMED, ALREADY_CANCELLED = 12, 13
+local KEY_REUSED, PAYMENT_REF_MISMATCH, STOCK_MISMATCH, STORE_FULL = 64, 65, 66, 67
+local REQUEST_ID_REUSED, TOO_MANY_UNITS, NOT_DUE, FORGOTTEN, SKU_NEEDED = 68, 69, 70, 71, 255
+
+-- Status of a hold (Hold.swift)
+local ACTIVE, CONFIRMED, CANCELLED, EXPIRED = 1, 2, 3, 4
+
+local RECORD, RECORD_BYTES, RECORD_FORMAT = '<BBI2BI4I4I8I8I8c8', 45, 1
+local UNITS_MAX = 1000000000000
+local SLOT_MS = 200   -- holds that fall due within one slot of a batch share an index entry
+local SLICE = 1000    -- arguments that go through one unpack(); Lua's stack ends near 8,000
+
+local hold_count, request_count, sku_count, placing, retention, retention_cancelled =
+  unpack_struct('<I4I4I4BI8I8', ARGV[1])
+local writer, swept = ARGV[3], ARGV[5]
+local first_request = 3 + hold_count
+local first_sku = first_request + request_count
+
+-- ---------------------------------------------------------------- read
+
+local fence = call('HMGET', KEYS[1], 'now', writer)
+local time = call('TIME')
+local now = time[1] * 1000 + floor(time[2] / 1000)
+if fence[1] and tonumber(fence[1]) > now then now = tonumber(fence[1]) end
+
+-- Also the check that the index is one: a ZADD that failed after the XADD would tear the batch.
+local swept_is_due = call('ZSCORE', KEYS[3], swept)
+
+local records = {}
+for first = 4, first_sku, SLICE do
+  local last = math.min(first + SLICE - 1, first_sku)
+  local values = call('MGET', unpack(KEYS, first, last))
+  for i = 1, #values do records[first + i - 1] = values[i] end
+end
+
+local holds = {}   -- by key, so that two operations on one hold see each other
+local function hold_at(place)
+  local key = KEYS[3 + place]
+  local hold = holds[key]
+  if hold == nil then
+    local record = records[3 + place]
+    if record then
+      local _, status, part_bytes, sku_bytes, version, qty, created, expires, changed, print =
+        unpack_struct(RECORD, record)
+      local part = sub(record, RECORD_BYTES + 1, RECORD_BYTES + part_bytes)
+      hold = {
+        key = key, status = status, version = version, qty = qty, created = created,
+        expires = expires, changed = changed, print = print, part = part, sku_bytes = sku_bytes,
+        ref = sub(record, RECORD_BYTES + part_bytes + 1),
+      }
+    else
+      hold = false
+    end
+    holds[key] = hold
+  end
+  return hold
+end
+
+local function units(text)
+  if not text or #text > 13 or not string.find(text, '^%d+$') then return nil end
+  local n = tonumber(text)
+  return n <= UNITS_MAX and n or nil
+end
+
+-- A SKU is open while its plain figure is what the service wrote there and its books balance.
+local function is_open(sku)
+  return sku.known and sku.shown == sku.available
+    and sku.available + sku.held + sku.sold == sku.supplied
+end
+
+local skus, sku_list = {}, {}
+if sku_count > 0 then
+  local stock_keys = {}
+  for i = 1, sku_count do stock_keys[i] = KEYS[first_sku + 2 * i - 1] end
+  local shown = call('MGET', unpack(stock_keys))
+  for i = 1, sku_count do
+    local key = KEYS[first_sku + 2 * i]
+    local hash = pcall_redis('HMGET', key, 'available', 'held', 'sold', 'supplied', 'version')
+    local sku = {
+      key = key, stock_key = stock_keys[i], name = string.match(key, '[^:]+$'),
+      text = shown[i] or '', shown = units(shown[i]),
+    }
+    if not hash.err and hash[1] then
+      sku.available, sku.held, sku.sold, sku.supplied, sku.version =
+        units(hash[1]), units(hash[2]), units(hash[3]), units(hash[4]), units(hash[5])
+      sku.known = (sku.available and sku.held and sku.sold and sku.supplied and sku.version) ~= nil
+    end
+    -- Never seen by the service: a plain SET in redis-cli is adopted below.  Anything else is not.
+    sku.new = not hash.err and not hash[1]
+    sku.unknown = sku.new and not shown[i] and call('EXISTS', sku.stock_key) == 0
+    skus[sku.name], sku_list[i] = sku, sku
+  end
+end
+
+-- An operation that names only its hold cannot say which SKU keys it needs.  The server learns the
+-- SKU from this answer and sends the operation again with the next batch.
+local function sku_of(hold) return sub(hold.part, -hold.sku_bytes) end
+
+if swept ~= '' then
+  local missing, needed = false, {}
+  for i = 6, #ARGV do
+    local _, place, _, generation = unpack_struct('<BI2I2I8', ARGV[i])
+    local hold = hold_at(place)
+    needed[i - 5] = char(NOT_DUE)
+    if swept_is_due and hold and hold.created == generation and hold.status == ACTIVE
+      and not skus[sku_of(hold)] then
+      missing, needed[i - 5] = true, char(SKU_NEEDED) .. sku_of(hold)
+    end
+  end
+  if missing or not swept_is_due then return {now, '', fence[2] or '', unpack(needed)} end
+end
+
+-- ---------------------------------------------------------------- play
+
+local entry = {'XADD', KEYS[2], '*', 'source', ARGV[2]}
+local index, forgotten, requests = {}, {}, {}
+local now_text = format('%.0f', now)
+
+local function varint(n)
+  if n < 128 then return char(n) end
+  return char(128 + n % 128, floor(n / 128))
+end
+
+local function emit(type, bytes)
+  local n = #entry
+  entry[n + 1], entry[n + 2] = type, bytes
+end
+
+local function emit_hold(type, hold)
+  local ref = hold.ref == '' and '' or '\106' .. varint(#hold.ref) .. hold.ref
+  emit(type, hold.part .. pack('<BI8BBBI8BI8BI8', 0x41, hold.created, 0x48, hold.status,
+    0x51, hold.version, 0x59, hold.changed, 0x61, hold.expires) .. ref)
+end
+
+local function emit_stock(type, part, sku, delta)
+  emit(type, part .. pack('<BI8BI8BI8BI8BI8BI8Bi8', 0x41, sku.version, 0x49, now,
+    0x51, sku.available, 0x59, sku.held, 0x61, sku.sold, 0x69, sku.supplied, 0x71, delta))
+end
+
+local function adopt(sku)
+  local before = sku.known and sku.supplied or 0
+  if not sku.known then sku.held, sku.sold, sku.version = 0, 0, 0 end
+  sku.available, sku.version = sku.shown, sku.version + 1
+  sku.supplied = sku.available + sku.held + sku.sold
+  sku.known, sku.new, sku.changed, sku.adopted = true, false, true, true
+  emit_stock('STOCK_ADOPTED', '\10' .. varint(#sku.name) .. sku.name, sku, sku.supplied - before)
+end
+
+for i = 1, sku_count do
+  local sku = sku_list[i]
+  if sku.new and sku.shown then adopt(sku) end
+end
+
+local function due_at(hold, when)
+  local slot = math.ceil(when / SLOT_MS) * SLOT_MS
+  local ids = index[slot]
+  if not ids then
+    ids = {}
+    index[slot] = ids
+  end
+  ids[#ids + 1] = sub(hold.key, -30) .. '-' .. format('%.0f', hold.created)
+end
+
+local function record_of(hold)
+  return pack(RECORD, RECORD_FORMAT, hold.status, #hold.part, hold.sku_bytes, hold.version, hold.qty,
+    hold.created, hold.expires, hold.changed, hold.print) .. hold.part .. hold.ref
+end
+
+local function with_hold(outcome, hold, sku)
+  return pack('<BI8', outcome, sku and sku.available or 0) .. record_of(hold)
+end
+
+local function with_figures(outcome, sku)
+  return pack('<BI8I8I8I8I8', outcome, sku.available or 0, sku.held or 0, sku.sold or 0,
+    sku.supplied or 0, sku.version or 0) .. (outcome == STOCK_MISMATCH and sku.text or '')
+end
+
+local function reserve(op, place, sku)
+  local _, _, _, qty, ttl, print, sku_bytes, at = unpack_struct('<BI2I2I4I8c8B', op)
+  local hold = hold_at(place)
+  if hold then
+    if hold.print ~= print then return pack('<BI8', KEY_REUSED, 0) end
+    return with_hold(REPEATED, hold, sku)
+  end
+  if sku.unknown then return pack('<BI8', UNKNOWN_SKU, 0) end
+  if not is_open(sku) then return with_figures(STOCK_MISMATCH, sku) end
+  if placing == 0 then return pack('<BI8', STORE_FULL, sku.available) end
+  if sku.available < qty then return pack('<BI8', SOLD_OUT, sku.available) end
+
+  sku.available, sku.shown, sku.held = sku.available - qty, sku.shown - qty, sku.held + qty
+  sku.changed = true
+  hold = {
+    key = KEYS[3 + place], status = ACTIVE, version = 1, qty = qty, created = now,
+    expires = now + ttl, changed = now, print = print, part = sub(op, at), sku_bytes = sku_bytes,
+    ref = '', dirty = true,
+  }
+  holds[hold.key] = hold
+  due_at(hold, hold.expires)
+  emit_hold('HOLD_CREATED', hold)
+  return pack('<BI8', HELD, sku.available)
+end
+
+local function change(hold, status, type)
+  hold.status, hold.version, hold.changed, hold.dirty = status, hold.version + 1, now, true
+  emit_hold(type, hold)
+end
+
+-- Gives the units of an active hold back.
+local function release(hold, sku, status, type)
+  sku.available, sku.held, sku.changed = sku.available + hold.qty, sku.held - hold.qty, true
+  if sku.shown then sku.shown = sku.shown + hold.qty end
+  change(hold, status, type)
+end
+
+local function confirm(op, place)
+  local _, _, _, generation, at = unpack_struct('<BI2I2I8', op)
+  local hold, ref = hold_at(place), sub(op, at)
+  if not hold or hold.created ~= generation then return pack('<BI8', NO_SUCH_HOLD, 0) end
+  if hold.status == CONFIRMED then
+    return with_hold(hold.ref == ref and REPEATED or PAYMENT_REF_MISMATCH, hold)
+  end
+  if hold.status == CANCELLED then return with_hold(ALREADY_CANCELLED, hold) end
+  if hold.status == EXPIRED or now >= hold.expires then return with_hold(PAST_DEADLINE, hold) end
+  local sku = skus[sku_of(hold)]
+  if not sku then return char(SKU_NEEDED) .. sku_of(hold) end
+  if not sku.known or sku.held < hold.qty then return with_figures(STOCK_MISMATCH, sku) end
+  sku.held, sku.sold, sku.changed = sku.held - hold.qty, sku.sold + hold.qty, true
+  hold.ref = ref
+  change(hold, CONFIRMED, 'HOLD_CONFIRMED')
+  return with_hold(CONFIRMED_NOW, hold, sku)
+end
+
+local function cancel(op, place)
+  local _, _, _, generation = unpack_struct('<BI2I2I8', op)
+  local hold = hold_at(place)
+  if not hold or hold.created ~= generation then return pack('<BI8', NO_SUCH_HOLD, 0) end
+  if hold.status == CONFIRMED then return with_hold(ALREADY_CONFIRMED, hold) end
+  if hold.status == CANCELLED then return with_hold(REPEATED, hold) end
+  if hold.status == EXPIRED or now >= hold.expires then return with_hold(PAST_DEADLINE, hold) end
+  local sku = skus[sku_of(hold)]
+  if not sku then return char(SKU_NEEDED) .. sku_of(hold) end
+  if not sku.known or sku.held < hold.qty then return with_figures(STOCK_MISMATCH, sku) end
+  release(hold, sku, CANCELLED, 'HOLD_CANCELLED')
+  return with_hold(CANCELLED_NOW, hold, sku)
+end
+
+local function get_hold(op, place)
+  local _, _, _, generation = unpack_struct('<BI2I2I8', op)
+  local hold = hold_at(place)
+  if not hold or (generation > 0 and hold.created ~= generation) then
+    return pack('<BI8', NO_SUCH_HOLD, 0)
+  end
+  return with_hold(FOUND, hold)
+end
+
+local function set(op, place, sku)
+  local _, _, _, available, print, at = unpack_struct('<BI2I2I8c8', op)
+  local key = KEYS[first_request + place]
+  local known = requests[key] or records[first_request + place]
+  if known then
+    if known ~= print then return pack('<BI8', REQUEST_ID_REUSED, 0) end
+    return with_figures(REPEATED, sku)
+  end
+  if sku.unknown and not sku.known then
+    sku.available, sku.shown, sku.held, sku.sold, sku.supplied, sku.version = 0, 0, 0, 0, 0, 0
+    sku.known = true
+  end
+  if not is_open(sku) then return with_figures(STOCK_MISMATCH, sku) end
+  local supplied = available + sku.held + sku.sold
+  if supplied > UNITS_MAX then
+    return with_figures(TOO_MANY_UNITS, sku)
+  end
+  local delta = supplied - sku.supplied
+  sku.available, sku.shown, sku.supplied = available, available, supplied
+  sku.version, sku.changed, sku.unknown = sku.version + 1, true, false
+  requests[key] = print
+  emit_stock('STOCK_SET', sub(op, at), sku, delta)
+  return with_figures(STOCK_SET, sku)
+end
+
+local function adopt_stock(_, _, sku)
+  if sku.unknown then return pack('<BI8', UNKNOWN_SKU, 0) end
+  if not sku.shown then return with_figures(STOCK_MISMATCH, sku) end
+  if sku.known and not is_open(sku) then
+    if sku.shown + sku.held + sku.sold > UNITS_MAX then return with_figures(TOO_MANY_UNITS, sku) end
+    adopt(sku)
+  end
+  if not sku.known then return with_figures(STOCK_MISMATCH, sku) end
+  local outcome = sku.adopted and STOCK_ADOPTED or REPEATED
+  sku.adopted = false
+  return with_figures(outcome, sku)
+end
+
+local function get_stock(_, _, sku)
+  if sku.unknown then return pack('<BI8', UNKNOWN_SKU, 0) end
+  return with_figures(is_open(sku) and FOUND or STOCK_MISMATCH, sku)
+end
+
+-- Only in a batch that sweeps one member of the index; the member itself is removed below.
+local function expire(op, place)
+  local _, _, _, generation = unpack_struct('<BI2I2I8', op)
+  local hold = hold_at(place)
+  if not hold or hold.created ~= generation then return char(NO_SUCH_HOLD) end
+  if hold.status == ACTIVE then
+    local sku = skus[sku_of(hold)]
+    if now < hold.expires then
+      due_at(hold, hold.expires)
+      return char(NOT_DUE)
+    end
+    if not sku.known or sku.held < hold.qty then   -- somebody tore the books: try again in a minute
+      due_at(hold, now + 60000)
+      return char(STOCK_MISMATCH)
+    end
+    release(hold, sku, EXPIRED, 'HOLD_EXPIRED')
+    due_at(hold, now + retention)
+    return char(PAST_DEADLINE)
+  end
+  local forget_at = hold.changed + (hold.status == CANCELLED and retention_cancelled or retention)
+  if now < forget_at then
+    due_at(hold, forget_at)
+    return char(NOT_DUE)
+  end
+  forgotten[#forgotten + 1] = hold.key
+  holds[hold.key] = false
+  return char(FORGOTTEN)
+end
+
+local play = {
+  [RESERVE] = reserve, [CONFIRM] = confirm, [CANCEL] = cancel, [GET_HOLD] = get_hold,
+  [SET] = set, [ADOPT] = adopt_stock, [GET_STOCK] = get_stock, [EXPIRE] = expire,
+}
+
+local results = {now, '', fence[2] or ''}
+for i = 6, #ARGV do
+  local op = ARGV[i]
+  local kind, place, sku = unpack_struct('<BI2I2', op)
+  results[i - 2] = play[kind](op, place, sku_list[sku])
+end
+
+-- ---------------------------------------------------------------- write
+
+local function in_slices(command, arguments)
+  for first = 1, #arguments, SLICE do
+    call(command, unpack(arguments, first, math.min(first + SLICE - 1, #arguments)))
+  end
+end
+
+local wrote = false
+if #entry > 5 then
+  results[2], wrote = call(unpack(entry)), true
+end
+
+local values = {}
+for key, hold in pairs(holds) do
+  if hold and hold.dirty then
+    values[#values + 1] = key
+    values[#values + 1] = record_of(hold)
+  end
+end
+for i = 1, sku_count do
+  local sku = sku_list[i]
+  if sku.changed and sku.shown then
+    values[#values + 1] = sku.stock_key
+    values[#values + 1] = format('%.0f', sku.shown)
+  end
+end
+in_slices('MSET', values)
+in_slices('UNLINK', forgotten)
+
+for i = 1, sku_count do
+  local sku = sku_list[i]
+  if sku.changed then
+    call('HSET', sku.key, 'available', sku.available, 'held', sku.held, 'sold', sku.sold,
+      'supplied', sku.supplied, 'version', sku.version)
+  end
+end
+for key, print in pairs(requests) do call('SET', key, print, 'PX', retention) end
+
+if swept ~= '' then
+  call('ZREM', KEYS[3], swept)
+  wrote = true
+end
+for slot, ids in pairs(index) do call('ZADD', KEYS[3], slot, table.concat(ids, ' ')) end
+
+if wrote then call('HSET', KEYS[1], 'now', now_text, writer, ARGV[4]) end
+return results

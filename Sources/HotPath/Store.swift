@@ -1,0 +1,262 @@
+import Glibc
+import Inventory
+public import Logging
+public import Loop
+import Wire
+
+/// One partition of the stock in one Redis: its link, its script, and whether it may be sold from.
+///
+/// Lives on the loop's queue.
+public final class Store {
+  /// What the user may set.
+  public struct Settings: Sendable {
+    /// Where Redis is.
+    public var address: RedisAddress
+    /// Milliseconds that Redis remembers a finished hold.
+    public var retentionMs = Limits.retentionMsDefault
+    /// Milliseconds that Redis remembers a cancelled hold.
+    public var retentionCancelledMs = Limits.retentionCancelledMsDefault
+
+    /// Settings with their defaults.
+    public init(address: RedisAddress) { self.address = address }
+  }
+
+  /// What became of a script call.
+  enum Outcome {
+    case replied(Reply)
+    /// The link died: the script may or may not have run.
+    case unknown
+    /// The script did not run; send it again.
+    case notRun
+    /// Redis refused it before the first write.
+    case refused
+    /// It failed where it must not.
+    case failed
+  }
+
+  /// The script's reply, valid inside the completion.
+  struct Reply {
+    /// Milliseconds since 1970.
+    let now: UInt64
+    private let raw: RedisReply
+
+    init?(_ raw: RedisReply, operations: Int) {
+      guard raw.count == 3 + operations, raw[0].integer > 0 else { return nil }
+      (self.raw, now) = (raw, UInt64(raw[0].integer))
+    }
+
+    subscript(place: Int) -> UnsafeRawBufferPointer { raw[3 + place].bytes }
+  }
+
+  /// Redis must keep this much memory free for holds to begin.  It is what a second of selling at
+  /// full speed needs, and the memory is read twice a second.
+  public static let headroomBytes: Int64 = 32 * 1024 * 1024
+  /// How often the memory is read.
+  static let memoryCheckMs: UInt64 = 500
+
+  /// Called when `isOpen` may have changed.
+  public var changed: () -> Void = {}
+  /// What is weaker than promised; empty when all is well.  Known once the link has been open.
+  public private(set) var warnings: [String] = []
+  /// Whether Redis has the memory for new holds.
+  public private(set) var placing = true
+
+  private let settings: Settings
+  let keys: KeySpace
+  private let loop: EventLoop
+  private let logger: Logger
+  private(set) var link: RedisLink!
+  private var sha = ""
+  private var sender: ScriptCommand.Sender
+
+  /// - Parameter writer: names this shard of this incarnation of the server, in every stream entry.
+  public init(
+    _ settings: Settings, writer: String, keys: KeySpace = KeySpace(), on loop: EventLoop,
+    logger: Logger
+  ) {
+    self.settings = settings
+    self.keys = keys
+    self.loop = loop
+    self.logger = logger
+    sender = ScriptCommand.Sender(epoch: "0", writer: writer, sequence: 0)
+    link = RedisLink(to: settings.address, on: loop, logger: logger) {
+      [unowned self] link, done in greet(link, done)
+    }
+    link.changed = { [unowned self] in changed() }
+  }
+
+  /// Connects, and reads Redis's memory from then on.
+  public func start() {
+    link.start()
+    checkMemory()
+  }
+
+  /// Closes the link; what is outstanding ends with its outcome unknown.
+  public func close() { link.close() }
+
+  /// Whether a batch can be sent now.
+  public var isOpen: Bool { link.state == .open }
+
+  /// Why nothing can be sold; nil while the link is open.
+  public var downReason: String? {
+    switch link.state {
+    case .open: nil
+    case .greeting: "redis: being checked"
+    case .down(let reason): "redis: \(reason)"
+    }
+  }
+
+  // MARK: the script
+
+  func run(
+    _ calls: [ScriptCall], swept: String, _ completion: @escaping (Outcome) -> Void
+  ) {
+    sender.sequence += 1
+    let command = ScriptCommand(
+      sha: sha, keys: keys, sender: sender,
+      terms: ScriptCommand.Terms(
+        placing: placing, retentionMs: settings.retentionMs,
+        retentionCancelledMs: settings.retentionCancelledMs),
+      swept: swept, calls: calls)
+    let operations = calls.count
+    link.send(command.bytes) { [weak self] raw in
+      guard let self, let raw else { return completion(.unknown) }
+      if let error = raw.error { return refused(error, completion) }
+      guard let reply = Reply(raw, operations: operations) else {
+        logger.error("the script's reply has another shape")
+        return completion(.failed)
+      }
+      completion(.replied(reply))
+    }
+  }
+
+  private func refused(_ error: String, _ completion: @escaping (Outcome) -> Void) {
+    if error.hasPrefix("NOSCRIPT") {
+      // Somebody flushed the scripts.  Greeting again loads them; nothing has run.
+      completion(.notRun)
+      return loadScript { [weak self] failure in
+        if let failure { self?.link.drop(failure) } else { self?.changed() }
+      }
+    }
+    logger.error("redis refused the script", metadata: ["error": "\(error)"])
+    // A script that fails by itself answers ERR; Redis's own refusals carry another word, and come
+    // before the first write.
+    completion(error.hasPrefix("ERR") ? .failed : .refused)
+    link.drop(error)
+  }
+
+  private func loadScript(_ done: @escaping (String?) -> Void) {
+    let text = String(decoding: PackageResources.batch_lua, as: UTF8.self)
+    link.send(["SCRIPT", "LOAD", text]) { [weak self] reply in
+      guard let self, let reply else { return done("connection closed") }
+      if let error = reply.error { return done(error) }
+      sha = reply.text ?? ""
+      done(nil)
+    }
+  }
+
+  // MARK: greeting
+
+  /// Everything that must be true of a Redis before the first batch.
+  private func greet(_ link: RedisLink, _ done: @escaping (String?) -> Void) {
+    var refusal: String?
+    func note(_ reply: RedisReply?) {
+      if refusal == nil { refusal = reply == nil ? "connection closed" : reply?.error }
+    }
+    if let password = settings.address.password {
+      link.send(["AUTH"] + [settings.address.user, password].compactMap { $0 }) { note($0) }
+    }
+    if settings.address.database != 0 {
+      link.send(["SELECT", "\(settings.address.database)"]) { note($0) }
+    }
+    for (key, type) in [(keys.fence, "hash"), (keys.events, "stream"), (keys.expiry, "zset")] {
+      link.send(["TYPE", key]) { reply in
+        note(reply)
+        if let found = reply?.text, found != "none", found != type, refusal == nil {
+          refusal = "WRONGTYPE \(key) is a \(found), not a \(type)"
+        }
+      }
+    }
+    link.send(["CONFIG", "GET", "*append*"]) { [weak self] in self?.judgeDurability($0) }
+    link.send(["CONFIG", "GET", "maxmemory-policy"]) { [weak self] in self?.judgeEviction($0) }
+    link.send(["HGET", keys.fence, "epoch"]) { [weak self] reply in
+      note(reply)
+      self?.sender.epoch = reply?.text ?? "0"
+    }
+    link.send(["INFO", "memory"]) { [weak self] reply in self?.judgeMemory(reply) }
+    loadScript { failure in
+      if refusal == nil { refusal = failure }
+      done(refusal)
+    }
+  }
+
+  private func judgeDurability(_ reply: RedisReply?) {
+    warnings = []
+    guard let reply, reply.error == nil else {
+      return warn("redis does not let its append-only settings be read (CONFIG GET)")
+    }
+    let found = pairs(reply)
+    if found["appendonly"] != "yes" {
+      warn("redis keeps no append-only file (appendonly no): a crash forgets acknowledged holds")
+    } else if found["appendfsync"] != "always" {
+      warn(
+        "redis does not sync every write (appendfsync \(found["appendfsync"] ?? "?")): "
+          + "a power cut forgets acknowledged holds")
+    }
+    if found["no-appendfsync-on-rewrite"] == "yes" {
+      warn("redis does not sync while it rewrites its file (no-appendfsync-on-rewrite yes)")
+    }
+  }
+
+  private func judgeEviction(_ reply: RedisReply?) {
+    guard let reply, reply.error == nil else { return }
+    let policy = pairs(reply)["maxmemory-policy"] ?? "?"
+    if policy != "noeviction" {
+      warn("redis may evict holds when its memory is full (maxmemory-policy \(policy))")
+    }
+  }
+
+  private func warn(_ text: String) {
+    warnings.append(text)
+    logger.warning("DEGRADED: \(text)")
+  }
+
+  private func pairs(_ reply: RedisReply) -> [String: String] {
+    var found: [String: String] = [:]
+    for place in stride(from: 0, to: reply.count - 1, by: 2) {
+      found[reply[place].text ?? ""] = reply[place + 1].text
+    }
+    return found
+  }
+
+  // MARK: memory
+
+  private func checkMemory() {
+    loop.after(ms: Self.memoryCheckMs) { [weak self] in
+      guard let self else { return }
+      checkMemory()
+      guard isOpen else { return }
+      link.send(["INFO", "memory"]) { [weak self] in self?.judgeMemory($0) }
+    }
+  }
+
+  private func judgeMemory(_ reply: RedisReply?) {
+    guard let text = reply?.text, reply?.error == nil else { return }
+    var figures: [Substring: Int64] = [:]
+    for line in text.split(whereSeparator: \.isNewline) {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      if parts.count == 2, let value = Int64(parts[1]) { figures[parts[0]] = value }
+    }
+    guard let used = figures["used_memory"], let limit = figures["maxmemory"] else { return }
+    // A small Redis keeps an eighth free instead.
+    let headroom = min(Self.headroomBytes, limit / 8)
+    let fits = limit == 0 || used + headroom < limit
+    if fits != placing {
+      placing = fits
+      logger.warning(
+        fits
+          ? "redis has memory for new holds again" : "redis is near its memory limit: no new holds",
+        metadata: ["used_bytes": "\(used)", "limit_bytes": "\(limit)"])
+    }
+  }
+}

@@ -1,0 +1,264 @@
+import CEpoll
+public import Dispatch
+import Glibc
+
+/// One shard's view of the world: an epoll set behind a single Dispatch source, and timers.
+///
+/// How it works.  The set's own descriptor becomes readable when any descriptor in it is ready.  One
+/// Dispatch source watches it; its handler drains the set: each ready descriptor is told, then the
+/// work that was put off to the end of the pass is done (one write per connection, one batch to
+/// Redis), and so on until nothing is ready.  A source for each connection would cost a wake-up of
+/// the queue for each of them: 21 against 8.4 µs of CPU a call at 64 connections.
+///
+/// Everything here, and everything that registers here, lives on the loop's serial queue.  None of
+/// it is Sendable: it stays inside the actor whose executor is that queue.
+public final class EventLoop {
+  private static let eventsPerWait = 256
+
+  private let queue: DispatchQueue
+  private let set: Int32
+  private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: eventsPerWait)
+  private let source: any DispatchSourceRead
+  private let timerDescriptor: Int32
+  private var slots: [Slot] = []
+  private var freeSlots: [Int] = []
+  private var putOff: [any EndOfPass] = []
+  private var timers: [Timer] = []
+  private var timersMade: UInt64 = 0
+  private var stopped = false
+
+  /// A place in the set.  The count tells an event of a descriptor that has gone from one of the
+  /// descriptor that took its place.
+  private struct Slot {
+    var descriptor: (any Descriptor)?
+    var count: UInt32
+  }
+
+  private struct Timer {
+    let due: UInt64
+    let id: UInt64
+    let action: () -> Void
+  }
+
+  /// Nanoseconds of CLOCK_MONOTONIC, read once a pass.
+  public private(set) var now: UInt64 = monotonicNow()
+
+  /// A loop on a serial queue.  Call on that queue, as everything else here.
+  /// - Throws: `SystemError` when the system has no descriptors left.
+  public init(on queue: DispatchQueue) throws(SystemError) {
+    self.queue = queue
+    set = try SystemError.check("epoll_create1", stock_epoll_create())
+    timerDescriptor = try SystemError.check("timerfd_create", stock_timer_create())
+    source = DispatchSource.makeReadSource(fileDescriptor: set, queue: queue)
+    _ = stock_epoll_add(set, timerDescriptor, STOCK_READABLE, UInt64.max)
+    source.setEventHandler { [unowned self] in pass() }
+    let (set, timer, events) = (set, timerDescriptor, events)
+    source.setCancelHandler {
+      close(timer)
+      close(set)
+      events.deallocate()
+    }
+    source.activate()
+  }
+
+  deinit { if !stopped { source.cancel() } }
+
+  /// Ends the loop.  Descriptors must have been removed by their owners.
+  public func stop() {
+    guard !stopped else { return }
+    stopped = true
+    source.cancel()
+    timers.removeAll()
+    putOff.removeAll()
+    slots.removeAll()
+  }
+
+  // MARK: descriptors
+
+  /// Starts watching.  The loop keeps `descriptor` alive until `remove`.
+  /// - Returns: the token for `change` and `remove`.
+  public func add(
+    _ descriptor: any Descriptor, fd: Int32, interest: Interest
+  ) throws(SystemError) -> Token {
+    let slot = freeSlots.popLast() ?? slots.count
+    if slot == slots.count { slots.append(Slot(descriptor: nil, count: 0)) }
+    let token = Token(slot: slot, count: slots[slot].count, fd: fd)
+    do {
+      try SystemError.check("epoll_ctl", stock_epoll_add(set, fd, interest.events, token.bits))
+    } catch {
+      freeSlots.append(slot)
+      throw error
+    }
+    slots[slot].descriptor = descriptor
+    return token
+  }
+
+  /// Changes what is waited for.
+  public func change(_ token: Token, to interest: Interest) {
+    _ = stock_epoll_modify(set, token.fd, interest.events, token.bits)
+  }
+
+  /// Stops watching, before the owner closes the descriptor.
+  public func remove(_ token: Token) {
+    guard slots.indices.contains(token.slot), slots[token.slot].count == token.count else { return }
+    _ = stock_epoll_remove(set, token.fd)
+    slots[token.slot] = Slot(descriptor: nil, count: token.count &+ 1)
+    freeSlots.append(token.slot)
+  }
+
+  // MARK: time and order
+
+  /// Calls `work.endOfPass()` once, when every descriptor that is ready has been told.  Outside a
+  /// pass, the timer's descriptor is made ready to start one.
+  public func putOff(_ work: any EndOfPass) {
+    putOff.append(work)
+    if putOff.count == 1 && !inPass { _ = stock_timer_arm(timerDescriptor, 1) }
+  }
+
+  /// Runs `action` once, not before `ms` milliseconds from now.
+  /// - Returns: the id for `cancel`.
+  @discardableResult
+  public func after(ms: UInt64, _ action: @escaping () -> Void) -> UInt64 {
+    timersMade += 1
+    let due = monotonicNow() + ms * 1_000_000
+    let place = timers.firstIndex { $0.due > due } ?? timers.count
+    timers.insert(Timer(due: due, id: timersMade, action: action), at: place)
+    if place == 0 { arm() }
+    return timersMade
+  }
+
+  /// Takes a timer back; one that has fired is ignored.
+  public func cancel(timer id: UInt64) { timers.removeAll { $0.id == id } }
+
+  // MARK: the pass
+
+  private var inPass = false
+
+  private func pass() {
+    dispatchPrecondition(condition: .onQueue(queue))
+    inPass = true
+    defer { inPass = false }
+    while !stopped {
+      let count = Int(stock_epoll_wait(set, events, Int32(Self.eventsPerWait)))
+      now = monotonicNow()
+      for place in 0..<max(count, 0) { tell(events[place]) }
+      finish()
+      if count < Self.eventsPerWait { break }
+    }
+  }
+
+  private func tell(_ event: epoll_event) {
+    let bits = withUnsafePointer(to: event) { stock_event_token($0) }
+    guard bits != UInt64.max else { return fire() }
+    let (slot, count) = Token.parts(bits)
+    guard slots.indices.contains(slot), slots[slot].count == count,
+      let descriptor = slots[slot].descriptor
+    else { return }
+    descriptor.ready(Readiness(events: event.events))
+  }
+
+  private func finish() {
+    while !putOff.isEmpty {
+      let work = putOff
+      putOff.removeAll(keepingCapacity: true)
+      for item in work { item.endOfPass() }
+    }
+  }
+
+  private func fire() {
+    stock_timer_drain(timerDescriptor)
+    while let first = timers.first, first.due <= now {
+      timers.removeFirst()
+      first.action()
+    }
+    arm()
+  }
+
+  private func arm() {
+    guard let first = timers.first else { return }
+    let current = monotonicNow()
+    _ = stock_timer_arm(timerDescriptor, first.due > current ? first.due - current : 1)
+  }
+}
+
+/// Something with a file descriptor.  Its owner closes it, after `EventLoop.remove`.
+public protocol Descriptor: AnyObject {
+  /// The descriptor can be read or written, or its peer has gone.
+  func ready(_ readiness: Readiness)
+}
+
+/// Something to do once, at the end of a pass.
+public protocol EndOfPass: AnyObject {
+  /// Every descriptor that was ready has been told.
+  func endOfPass()
+}
+
+/// What a descriptor waits for.
+public enum Interest {
+  case read
+  case write
+  case readAndWrite
+
+  fileprivate var events: UInt32 {
+    switch self {
+    case .read: STOCK_READABLE
+    case .write: STOCK_WRITABLE
+    case .readAndWrite: STOCK_READABLE | STOCK_WRITABLE
+    }
+  }
+}
+
+/// What has become possible.  Errors and hang-ups count as both: the next call tells which it was.
+public struct Readiness {
+  fileprivate let events: UInt32
+  private static let gone = EPOLLERR.rawValue | EPOLLHUP.rawValue
+
+  /// A read will not block.
+  public var readable: Bool { events & (STOCK_READABLE | Self.gone) != 0 }
+  /// A write will not block.
+  public var writable: Bool { events & (STOCK_WRITABLE | Self.gone) != 0 }
+}
+
+/// Names a watched descriptor.
+public struct Token {
+  fileprivate let slot: Int
+  fileprivate let count: UInt32
+  fileprivate let fd: Int32
+
+  fileprivate var bits: UInt64 { UInt64(count) << 32 | UInt64(UInt32(slot)) }
+
+  fileprivate static func parts(_ bits: UInt64) -> (slot: Int, count: UInt32) {
+    (Int(UInt32(truncatingIfNeeded: bits)), UInt32(truncatingIfNeeded: bits >> 32))
+  }
+}
+
+/// A system call that failed.
+public struct SystemError: Error, CustomStringConvertible {
+  /// Which call.
+  public let call: String
+  /// Its errno.
+  public let code: Int32
+
+  /// An error from its parts.
+  public init(_ call: String, _ code: Int32) {
+    self.call = call
+    self.code = code
+  }
+
+  /// "bind: Address already in use"
+  public var description: String { "\(call): \(String(cString: strerror(code)))" }
+
+  /// Turns the shim's negative errno into a throw.
+  @discardableResult
+  static func check(_ call: String, _ result: Int32) throws(SystemError) -> Int32 {
+    guard result >= 0 else { throw SystemError(call, -result) }
+    return result
+  }
+}
+
+/// Nanoseconds of CLOCK_MONOTONIC.
+public func monotonicNow() -> UInt64 {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+}

@@ -1,0 +1,171 @@
+import Glibc
+import Loop
+import Wire
+
+/// Bytes in and out of one connected socket, cut into frames.  Owns the descriptor.
+///
+/// Both ends of a call are built on it.  Lives on the loop's queue.
+final class ByteChannel: Descriptor, EndOfPass {
+  /// What happens on the channel, told to its owner.
+  protocol Owner: AnyObject {
+    /// One payload; valid until the call returns.
+    func received(_ payload: UnsafeRawBufferPointer) throws(FrameError)
+    /// The channel has closed itself; nil when the peer ended it in order.  Told once.
+    func closed(_ reason: String?)
+  }
+
+  /// Memory that a quiet connection keeps for each direction.
+  private static let quietBytes = 1024
+
+  weak var owner: (any Owner)?
+  /// Bytes on their way out.  Append, then call `flush`.
+  var output = ByteBuffer(capacity: quietBytes)
+
+  private let loop: EventLoop
+  private let scratch: ReadScratch
+  private var fd: Int32
+  private var token: Token?
+  private var leftover = ByteBuffer(capacity: quietBytes)
+  private var flushing = false
+  private var armedForWrite = false
+  private var connecting: Bool
+  private var reading = true
+  private var closeWhenSent = false
+
+  /// - Parameter connecting: the descriptor is still on its way to its peer.
+  init(
+    fd: Int32, connecting: Bool, on loop: EventLoop, scratch: ReadScratch
+  ) throws(SystemError) {
+    self.fd = fd
+    self.loop = loop
+    self.scratch = scratch
+    self.connecting = connecting
+    armedForWrite = connecting
+    token = try loop.add(self, fd: fd, interest: connecting ? .readAndWrite : .read)
+  }
+
+  /// The peer has accepted the connection, now or before.
+  var wasConnected: Bool { !connecting }
+
+  /// Nothing can be sent any more.
+  var isClosed: Bool { fd < 0 }
+
+  /// Sends what has been appended, at the end of the pass.
+  func flush() {
+    guard !flushing, !isClosed else { return }
+    flushing = true
+    loop.putOff(self)
+  }
+
+  /// Reads nothing more; closes when everything has been sent.
+  func finish() {
+    reading = false
+    closeWhenSent = true
+    flush()
+  }
+
+  /// Closes at once.
+  func close(_ reason: String?) {
+    guard fd >= 0 else { return }
+    if let token { loop.remove(token) }
+    token = nil
+    Glibc.close(fd)
+    fd = -1
+    owner?.closed(reason)
+  }
+
+  // MARK: readiness
+
+  func ready(_ readiness: Readiness) {
+    if connecting, !finishConnecting() { return }
+    if readiness.writable, armedForWrite { send() }
+    if readiness.readable, !isClosed { receive() }
+  }
+
+  func endOfPass() {
+    flushing = false
+    if !isClosed, !connecting, !armedForWrite { send() }
+  }
+
+  private func finishConnecting() -> Bool {
+    if let error = Socket.pendingError(of: fd) {
+      close("\(error)")
+      return false
+    }
+    connecting = false
+    return true
+  }
+
+  // MARK: out
+
+  private func send() {
+    while !output.isEmpty {
+      let sent = Glibc.send(
+        fd, output.readable.baseAddress, output.count, Int32(MSG_NOSIGNAL))
+      if sent < 0 {
+        if errno == EINTR { continue }
+        if errno == EAGAIN { break }
+        return close(String(cString: strerror(errno)))
+      }
+      output.consume(sent)
+    }
+    output.shrink(to: Self.quietBytes)
+    if output.isEmpty && closeWhenSent { return close(nil) }
+    let blocked = !output.isEmpty
+    guard blocked != armedForWrite, let token else { return }
+    armedForWrite = blocked
+    loop.change(token, to: blocked ? .readAndWrite : .read)
+  }
+
+  // MARK: in
+
+  private func receive() {
+    var taken = 0
+    while !isClosed, taken < RPCLimits.readBytesPerPass {
+      let count = recv(fd, scratch.memory.baseAddress, scratch.memory.count, 0)
+      if count < 0 {
+        if errno == EINTR { continue }
+        if errno == EAGAIN { return }
+        return close(String(cString: strerror(errno)))
+      }
+      if count == 0 { return close(leftover.isEmpty ? nil : "the peer left in the middle of a frame") }
+      taken += count
+      guard reading else { continue }
+      do {
+        try take(UnsafeRawBufferPointer(rebasing: scratch.memory[..<count]))
+      } catch {
+        return close("\(error)")
+      }
+      if count < scratch.memory.count { return }
+    }
+  }
+
+  /// Cuts the bytes into frames where they lie; only the rest of an unfinished frame is kept.
+  private func take(_ bytes: UnsafeRawBufferPointer) throws(FrameError) {
+    if leftover.isEmpty {
+      let used = try deliver(bytes)
+      leftover.append(UnsafeRawBufferPointer(rebasing: bytes[used...]))
+    } else {
+      leftover.append(bytes)
+      leftover.consume(try deliver(leftover.readable))
+    }
+    leftover.shrink(to: Self.quietBytes)
+  }
+
+  private func deliver(_ bytes: UnsafeRawBufferPointer) throws(FrameError) -> Int {
+    var used = 0
+    while !isClosed,
+      let payload = try Frame.next(in: UnsafeRawBufferPointer(rebasing: bytes[used...]))
+    {
+      used += Frame.headerBytes + payload.count
+      try owner?.received(payload)
+    }
+    return used
+  }
+}
+
+/// Memory to read into, shared by the connections of a loop.
+final class ReadScratch {
+  let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
+  deinit { memory.deallocate() }
+}

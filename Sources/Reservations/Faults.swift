@@ -1,0 +1,79 @@
+import HotPath
+import Inventory
+import Wire
+
+// The one place that turns what went wrong behind the server into what a caller is told.  Redis's
+// own texts are in the log.
+
+extension Status {
+  /// An operation without an answer.
+  init(_ fault: StoreFault, storeIsDown: Bool) {
+    switch fault {
+    case .deadline(let sent) where storeIsDown:
+      self.init(
+        .unavailable, reason: "STORE_UNREACHABLE", message: "The stock store cannot be reached.",
+        retryable: true, retryAfterMs: 250, outcomeUnknown: sent)
+    case .deadline(let sent):
+      self.init(
+        .deadlineExceeded, reason: "DEADLINE", message: "The call's deadline passed.",
+        retryable: true, outcomeUnknown: sent)
+    case .closing(let sent):
+      self.init(
+        .unavailable, reason: "SHUTTING_DOWN", message: "This server is shutting down.",
+        retryable: true, outcomeUnknown: sent)
+    case .overloaded:
+      self.init(
+        .resourceExhausted, reason: "OVERLOADED",
+        message: "More calls are waiting than this server can answer in time.", retryable: true,
+        retryAfterMs: 100)
+    case .refused:
+      self.init(
+        .unavailable, reason: "STORE_REFUSED",
+        message: "The stock store refused to write; nothing was changed.", retryable: true,
+        retryAfterMs: 250)
+    case .failed:
+      self.init(
+        .internal, reason: "STORE_FAILED",
+        message: "The stock store answered in a way that this server does not expect.",
+        outcomeUnknown: true)
+    }
+  }
+
+  /// An operation that the script refused; nil for a business outcome.
+  init?(refusal answer: Answer, sku: SKU? = nil) {
+    switch answer.outcome {
+    case .keyReused:
+      self.init(
+        .alreadyExists, reason: "IDEMPOTENCY_KEY_REUSED",
+        message: "This user has used the idempotency key for another request.",
+        field: "idempotency_key")
+    case .paymentRefMismatch:
+      self.init(
+        .alreadyExists, reason: "PAYMENT_REF_MISMATCH",
+        message: "The hold was confirmed with another payment reference.", field: "payment_ref")
+    case .requestIDReused:
+      self.init(
+        .alreadyExists, reason: "REQUEST_ID_REUSED",
+        message: "The request id was used for another request.", field: "request_id")
+    case .stockMismatch:
+      let name = sku?.text ?? "the SKU"
+      let found = answer.shown.map { $0.isEmpty ? "nothing" : "'\($0.prefix(40))'" } ?? "nothing"
+      self.init(
+        .failedPrecondition, reason: "STOCK_MISMATCH",
+        message: "\(name) is closed: stock:\(name) in Redis holds \(found), the books say "
+          + "\(answer.figures?.available ?? 0) available. Put it right, then run "
+          + "'stockctl stock adopt \(name)'.")
+    case .storeFull:
+      self.init(
+        .resourceExhausted, reason: "STORE_FULL",
+        message: "The stock store is near its memory limit: no new holds for now.",
+        retryable: true, retryAfterMs: 1_000)
+    case .tooManyUnits:
+      self.init(
+        .outOfRange, reason: "TOO_MANY_UNITS",
+        message: "Available, held and sold together may be \(Limits.stockUnitsMax) units.",
+        field: "available")
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import HotPath
+import Inventory
+import Logging
+import Loop
+import RPC
+import Wire
+
+/// What the handlers of one shard share.  There is one handler in each file beside this one; all do
+/// the same: decode and check, hand the operation to the batch, answer with what the script said.
+///
+/// Lives on the loop's queue.
+final class Sale {
+  let store: Store
+  let batch: Batch
+  let decoder: OperationDecoder
+  let logger: Logger
+
+  init(store: Store, batch: Batch, decoder: OperationDecoder, logger: Logger) {
+    self.store = store
+    self.batch = batch
+    self.decoder = decoder
+    self.logger = logger
+  }
+
+  /// Every method of the sale.
+  var methods: MethodTable {
+    var table = MethodTable()
+    table.on(ReserveRequest.method) { (call) throws(Status) in try self.reserve(call) }
+    table.on(ConfirmRequest.method) { (call) throws(Status) in try self.confirm(call) }
+    table.on(CancelRequest.method) { (call) throws(Status) in try self.cancel(call) }
+    table.on(GetHoldRequest.method) { (call) throws(Status) in try self.getHold(call) }
+    table.on(SetStockRequest.method) { (call) throws(Status) in try self.setStock(call) }
+    table.on(GetStockRequest.method) { (call) throws(Status) in try self.getStock(call) }
+    table.on(AdoptStockRequest.method) { (call) throws(Status) in try self.adoptStock(call) }
+    table.on(HealthCheckRequest.method) { (call) throws(Status) in self.checkHealth(call) }
+    return table
+  }
+
+  /// Hands an operation to the batch, and answers with a reply made of what came back.
+  func run<Reply: ReplyMessage>(
+    _ operation: Operation, for call: Call, _ reply: @escaping (Answer) throws(Status) -> Reply
+  ) {
+    batch.submit(operation, deadline: call.deadline) { [store] result in
+      do throws(Status) {
+        switch result {
+        case .success(let answer): call.reply(try reply(answer))
+        case .failure(let fault): throw Status(fault, storeIsDown: !store.isOpen)
+        }
+      } catch {
+        call.fail(error)
+      }
+    }
+  }
+
+  /// The reply of the operations on one hold.
+  func holdReply(_ answer: Answer) throws(Status) -> HoldReply {
+    if let refusal = Status(refusal: answer) { throw refusal }
+    let view = answer.hold.map { hold in
+      // EXPIRED by the clock, though no sweep may have seen it yet.
+      let status = hold.status(at: answer.now)
+      return HoldView(
+        hold, status: status, orderID: status == .confirmed ? decoder.order(of: hold.id) : "")
+    }
+    return HoldReply(outcome: answer.outcome, hold: view)
+  }
+
+  /// The reply of the operations on the stock of one SKU.
+  func stockReply(_ answer: Answer, _ sku: SKU) throws(Status) -> StockReply {
+    if answer.outcome == .stockMismatch {
+      logger.error(
+        "stock mismatch: the SKU is closed",
+        metadata: ["sku": "\(sku)", "found": "\(answer.shown ?? "")"])
+    }
+    if let refusal = Status(refusal: answer, sku: sku) { throw refusal }
+    return StockReply(
+      outcome: answer.outcome,
+      stock: answer.figures.map { StockLevel(sku: sku.text, figures: $0) })
+  }
+}

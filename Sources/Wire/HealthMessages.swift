@@ -1,0 +1,70 @@
+import CStockProto
+
+/// Asks how the server is.
+public struct HealthCheckRequest: RequestMessage, Sendable {
+  public typealias Reply = HealthCheckReply
+  public static let method = "stock.v1.Health/Check"
+
+  /// A request without fields.
+  public init() {}
+
+  public func encode(into buffer: inout ByteBuffer, arena: Arena) {
+    var message = Stock__V1__HealthCheckRequest()
+    stock__v1__health_check_request__init(&message)
+    buffer.append(message: &message)
+  }
+}
+
+/// Whether a server sells.
+public enum ServingStatus: UInt8, Sendable {
+  case serving = 1
+  /// Selling, but weaker than promised.
+  case degraded = 2
+  /// Not selling.
+  case notServing = 3
+
+  /// The name on the wire and in JSON.
+  public var name: String {
+    switch self {
+    case .serving: "SERVING"
+    case .degraded: "DEGRADED"
+    case .notServing: "NOT_SERVING"
+    }
+  }
+}
+
+/// How the server is.
+public struct HealthCheckReply: ReplyMessage, Sendable, Hashable {
+  /// nil: one that this version does not know.
+  public var status: ServingStatus?
+  /// What is wrong, a sentence each.
+  public var warnings: [String]
+  /// Of the server.
+  public var version: String
+
+  /// A reply from its parts.
+  public init(status: ServingStatus, warnings: [String], version: String) {
+    self.status = status
+    self.warnings = warnings
+    self.version = version
+  }
+
+  public func encode(into buffer: inout ByteBuffer, arena: Arena) {
+    var message = Stock__V1__HealthCheckReply()
+    stock__v1__health_check_reply__init(&message)
+    message.status = Stock__V1__ServingStatus(rawValue: numericCast(status?.rawValue ?? 0))
+    message.n_warnings = warnings.count
+    message.warnings = arena.list(warnings.map { arena.bytes($0) })
+    message.version = arena.bytes(version)
+    buffer.append(message: &message)
+  }
+
+  public init(_ bytes: UnsafeRawBufferPointer, arena: Arena) throws {
+    guard let message = arena.unpack(bytes, stock__v1__health_check_reply__unpack) else {
+      throw MessageError()
+    }
+    status = UInt8(exactly: message.pointee.status.rawValue).flatMap { ServingStatus(rawValue: $0) }
+    warnings = (0..<message.pointee.n_warnings).map { message.pointee.warnings[$0].text }
+    version = message.pointee.version.text
+  }
+}

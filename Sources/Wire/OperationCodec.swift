@@ -1,0 +1,137 @@
+import CStockProto
+public import Inventory
+
+/// Decodes the requests of the sale into operations.  What comes out is valid; what is not names its
+/// field in the `Status` that is thrown.
+public struct OperationDecoder {
+  private let identity = Identity()
+  private let holdMsDefault: UInt64
+
+  /// - Parameter holdMsDefault: the life of a hold whose caller names none, in milliseconds.
+  public init(holdMsDefault: UInt64 = Limits.holdMsDefault) { self.holdMsDefault = holdMsDefault }
+
+  /// The id of the order that a hold becomes.
+  public func order(of hold: HoldID) -> String { identity.order(of: hold) }
+
+  /// Decodes a `ReserveRequest`.
+  public func reserve(
+    _ bytes: UnsafeRawBufferPointer, arena: Arena
+  ) throws(Status) -> Reservation {
+    guard let message = arena.unpack(bytes, stock__v1__reserve_request__unpack) else {
+      throw .malformedMessage
+    }
+    let request = message.pointee
+    let sku = try Self.sku(request.sku)
+    guard (1...Limits.holdUnitsMax).contains(request.qty) else {
+      throw .invalid("qty", "1 to \(Limits.holdUnitsMax) units")
+    }
+    let user = try Self.label("user_id", request.user_id)
+    let key = try Self.label("idempotency_key", request.idempotency_key)
+    guard request.ttl_ms == 0 || (Limits.holdMsMin...Limits.holdMsMax).contains(request.ttl_ms)
+    else {
+      throw .invalid(
+        "ttl_ms", "\(Limits.holdMsMin) to \(Limits.holdMsMax) milliseconds, or 0 for the default")
+    }
+    return Reservation(
+      hold: identity.hold(user: user, key: key), sku: sku, qty: request.qty, user: user, key: key,
+      ttlMs: request.ttl_ms == 0 ? holdMsDefault : request.ttl_ms, requestedTTLMs: request.ttl_ms)
+  }
+
+  /// Decodes a `ConfirmRequest`.
+  public func confirm(
+    _ bytes: UnsafeRawBufferPointer, arena: Arena
+  ) throws(Status) -> Operation {
+    guard let message = arena.unpack(bytes, stock__v1__confirm_request__unpack) else {
+      throw .malformedMessage
+    }
+    return .confirm(
+      try Self.holdID(message.pointee.hold_id),
+      paymentRef: try Self.label("payment_ref", message.pointee.payment_ref))
+  }
+
+  /// Decodes a `CancelRequest`.
+  public func cancel(
+    _ bytes: UnsafeRawBufferPointer, arena: Arena
+  ) throws(Status) -> Operation {
+    guard let message = arena.unpack(bytes, stock__v1__cancel_request__unpack) else {
+      throw .malformedMessage
+    }
+    return .cancel(try Self.holdID(message.pointee.hold_id))
+  }
+
+  /// Decodes a `GetHoldRequest`.
+  public func getHold(
+    _ bytes: UnsafeRawBufferPointer, arena: Arena
+  ) throws(Status) -> Operation {
+    guard let message = arena.unpack(bytes, stock__v1__get_hold_request__unpack) else {
+      throw .malformedMessage
+    }
+    let request = message.pointee
+    if request.hold_id.len > 0 {
+      guard request.user_id.len == 0, request.idempotency_key.len == 0 else {
+        throw .invalid("hold_id", "alone, or left out where user_id and idempotency_key are given")
+      }
+      let id = try Self.holdID(request.hold_id)
+      return .getHold(id.key, generation: id.generation)
+    }
+    let user = try Self.label("user_id", request.user_id)
+    let key = try Self.label("idempotency_key", request.idempotency_key)
+    return .getHold(identity.hold(user: user, key: key), generation: nil)
+  }
+
+  /// Decodes a `SetStockRequest`.
+  public func setStock(
+    _ bytes: UnsafeRawBufferPointer, arena: Arena
+  ) throws(Status) -> Operation {
+    guard let message = arena.unpack(bytes, stock__v1__set_stock_request__unpack) else {
+      throw .malformedMessage
+    }
+    let sku = try Self.sku(message.pointee.sku)
+    guard message.pointee.available <= Limits.stockUnitsMax else {
+      throw .invalid("available", "0 to \(Limits.stockUnitsMax) units")
+    }
+    return .setStock(
+      sku, available: message.pointee.available,
+      requestID: try Self.label("request_id", message.pointee.request_id))
+  }
+
+  /// Decodes a `GetStockRequest`.
+  public func getStock(_ bytes: UnsafeRawBufferPointer, arena: Arena) throws(Status) -> SKU {
+    guard let message = arena.unpack(bytes, stock__v1__get_stock_request__unpack) else {
+      throw .malformedMessage
+    }
+    return try Self.sku(message.pointee.sku)
+  }
+
+  /// Decodes an `AdoptStockRequest`.
+  public func adoptStock(_ bytes: UnsafeRawBufferPointer, arena: Arena) throws(Status) -> SKU {
+    guard let message = arena.unpack(bytes, stock__v1__adopt_stock_request__unpack) else {
+      throw .malformedMessage
+    }
+    return try Self.sku(message.pointee.sku)
+  }
+
+  private static func sku(_ bytes: ProtobufCBinaryData) throws(Status) -> SKU {
+    guard let sku = SKU(bytes.view) else {
+      throw .invalid("sku", "1 to \(Limits.skuBytesMax) bytes of A-Z a-z 0-9 . _ - /")
+    }
+    return sku
+  }
+
+  private static func label(
+    _ field: String, _ bytes: ProtobufCBinaryData
+  ) throws(Status) -> Label {
+    guard let label = Label(bytes.view) else {
+      throw .invalid(
+        field, "1 to \(Limits.textBytesMax) bytes of UTF-8 without control characters")
+    }
+    return label
+  }
+
+  private static func holdID(_ bytes: ProtobufCBinaryData) throws(Status) -> HoldID {
+    guard let id = HoldID(bytes.text) else {
+      throw .invalid("hold_id", "an id that Reserve has returned, H-…")
+    }
+    return id
+  }
+}

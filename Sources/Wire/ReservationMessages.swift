@@ -1,0 +1,320 @@
+import CStockProto
+public import Inventory
+
+/// Asks for units of a SKU.
+public struct ReserveRequest: RequestMessage, Sendable {
+  public typealias Reply = ReserveReply
+  public static let method = "stock.v1.Reservations/Reserve"
+
+  /// What to hold.
+  public var sku: String
+  /// How many units.
+  public var qty: UInt64
+  /// Who holds.
+  public var userID: String
+  /// The key that makes repeating safe.
+  public var idempotencyKey: String
+  /// Milliseconds; 0: the server's default.
+  public var ttlMs: UInt64
+
+  /// A request as the caller writes it; the server checks it.
+  public init(
+    sku: String, qty: UInt64, userID: String, idempotencyKey: String, ttlMs: UInt64 = 0
+  ) {
+    self.sku = sku
+    self.qty = qty
+    self.userID = userID
+    self.idempotencyKey = idempotencyKey
+    self.ttlMs = ttlMs
+  }
+
+  public func encode(into buffer: inout ByteBuffer, arena: Arena) {
+    var message = Stock__V1__ReserveRequest()
+    stock__v1__reserve_request__init(&message)
+    message.sku = arena.bytes(sku)
+    message.qty = qty
+    message.user_id = arena.bytes(userID)
+    message.idempotency_key = arena.bytes(idempotencyKey)
+    message.ttl_ms = ttlMs
+    buffer.append(message: &message)
+  }
+}
+
+/// What became of a reserve.
+public struct ReserveReply: ReplyMessage, Sendable, Hashable {
+  /// HELD, REPEATED, SOLD_OUT or UNKNOWN_SKU; nil: one that this version does not know.
+  public var outcome: Outcome?
+  /// Set with HELD and REPEATED.
+  public var holdID: String
+  /// Set with HELD and REPEATED.
+  public var status: HoldStatus?
+  /// Milliseconds since 1970; set with HELD and REPEATED.
+  public var expiresAt: Int64
+  /// Units left.
+  public var available: UInt64
+
+  /// A reply from its parts.
+  public init(
+    outcome: Outcome, holdID: String = "", status: HoldStatus? = nil, expiresAt: Int64 = 0,
+    available: UInt64
+  ) {
+    self.outcome = outcome
+    self.holdID = holdID
+    self.status = status
+    self.expiresAt = expiresAt
+    self.available = available
+  }
+
+  public func encode(into buffer: inout ByteBuffer, arena: Arena) {
+    var message = Stock__V1__ReserveReply()
+    stock__v1__reserve_reply__init(&message)
+    message.outcome = outcome.onTheWire
+    message.hold_id = arena.bytes(holdID)
+    message.status = status.onTheWire
+    message.expires_at = expiresAt
+    message.available = available
+    buffer.append(message: &message)
+  }
+
+  public init(_ bytes: UnsafeRawBufferPointer, arena: Arena) throws {
+    guard let message = arena.unpack(bytes, stock__v1__reserve_reply__unpack) else {
+      throw MessageError()
+    }
+    outcome = Outcome(message.pointee.outcome)
+    holdID = message.pointee.hold_id.text
+    status = HoldStatus(message.pointee.status)
+    expiresAt = message.pointee.expires_at
+    available = message.pointee.available
+  }
+}
+
+/// Asks to turn a hold into an order.
+public struct ConfirmRequest: RequestMessage, Sendable {
+  public typealias Reply = HoldReply
+  public static let method = "stock.v1.Reservations/Confirm"
+
+  /// Which hold.
+  public var holdID: String
+  /// The payment that stands behind it.
+  public var paymentRef: String
+
+  /// A request as the caller writes it; the server checks it.
+  public init(holdID: String, paymentRef: String) {
+    self.holdID = holdID
+    self.paymentRef = paymentRef
+  }
+
+  public func encode(into buffer: inout ByteBuffer, arena: Arena) {
+    var message = Stock__V1__ConfirmRequest()
+    stock__v1__confirm_request__init(&message)
+    message.hold_id = arena.bytes(holdID)
+    message.payment_ref = arena.bytes(paymentRef)
+    buffer.append(message: &message)
+  }
+}
+
+/// Asks to give a hold's units back.
+public struct CancelRequest: RequestMessage, Sendable {
+  public typealias Reply = HoldReply
+  public static let method = "stock.v1.Reservations/Cancel"
+
+  /// Which hold.
+  public var holdID: String
+
+  /// A request as the caller writes it; the server checks it.
+  public init(holdID: String) { self.holdID = holdID }
+
+  public func encode(into buffer: inout ByteBuffer, arena: Arena) {
+    var message = Stock__V1__CancelRequest()
+    stock__v1__cancel_request__init(&message)
+    message.hold_id = arena.bytes(holdID)
+    buffer.append(message: &message)
+  }
+}
+
+/// Asks for one hold, by its id or by the user and key that made it.
+public struct GetHoldRequest: RequestMessage, Sendable {
+  public typealias Reply = HoldReply
+  public static let method = "stock.v1.Reservations/GetHold"
+
+  /// Which hold; empty when user and key say it.
+  public var holdID: String
+  /// With `idempotencyKey`.
+  public var userID: String
+  /// With `userID`.
+  public var idempotencyKey: String
+
+  /// By id.
+  public init(holdID: String) { (self.holdID, userID, idempotencyKey) = (holdID, "", "") }
+
+  /// By what made it.
+  public init(userID: String, idempotencyKey: String) {
+    (holdID, self.userID, self.idempotencyKey) = ("", userID, idempotencyKey)
+  }
+
+  public func encode(into buffer: inout ByteBuffer, arena: Arena) {
+    var message = Stock__V1__GetHoldRequest()
+    stock__v1__get_hold_request__init(&message)
+    message.hold_id = arena.bytes(holdID)
+    message.user_id = arena.bytes(userID)
+    message.idempotency_key = arena.bytes(idempotencyKey)
+    buffer.append(message: &message)
+  }
+}
+
+/// The reply of Confirm, Cancel and GetHold, which are one message on the wire.
+public struct HoldReply: ReplyMessage, Sendable, Hashable {
+  /// nil: one that this version does not know.
+  public var outcome: Outcome?
+  /// Unless NO_SUCH_HOLD.
+  public var hold: HoldView?
+
+  /// A reply from its parts.
+  public init(outcome: Outcome, hold: HoldView?) {
+    self.outcome = outcome
+    self.hold = hold
+  }
+
+  public func encode(into buffer: inout ByteBuffer, arena: Arena) {
+    var message = Stock__V1__ConfirmReply()
+    stock__v1__confirm_reply__init(&message)
+    message.outcome = outcome.onTheWire
+    message.hold = hold.map { arena.place($0.message(arena)) }
+    buffer.append(message: &message)
+  }
+
+  public init(_ bytes: UnsafeRawBufferPointer, arena: Arena) throws {
+    guard let message = arena.unpack(bytes, stock__v1__confirm_reply__unpack) else {
+      throw MessageError()
+    }
+    outcome = Outcome(message.pointee.outcome)
+    hold = message.pointee.hold.map { HoldView($0.pointee) }
+  }
+}
+
+/// A hold as a caller sees it.
+public struct HoldView: Sendable, Hashable {
+  /// `H-…-<created at>`
+  public var holdID: String
+  /// nil: one that this version does not know.
+  public var status: HoldStatus?
+  /// What is held.
+  public var sku: String
+  /// How many units.
+  public var qty: UInt64
+  /// Who holds.
+  public var userID: String
+  /// The key that made it.
+  public var idempotencyKey: String
+  /// Milliseconds since 1970.
+  public var createdAt: Int64
+  /// Milliseconds since 1970.
+  public var expiresAt: Int64
+  /// Milliseconds since 1970.
+  public var changedAt: Int64
+  /// 1 when created, one more with every change.
+  public var version: UInt64
+  /// Confirmed holds; else empty.
+  public var paymentRef: String
+  /// Confirmed holds; else empty.
+  public var orderID: String
+
+  /// - Parameters:
+  ///   - status: as the caller is told, see `Hold.status(at:)`.
+  ///   - orderID: for a confirmed hold.
+  public init(_ hold: Hold, status: HoldStatus, orderID: String) {
+    holdID = hold.id.description
+    self.status = status
+    sku = hold.sku.text
+    qty = hold.qty
+    userID = hold.user.text
+    idempotencyKey = hold.key.text
+    createdAt = Int64(hold.createdAt)
+    expiresAt = Int64(hold.expiresAt)
+    changedAt = Int64(hold.changedAt)
+    version = hold.version
+    paymentRef = hold.paymentRef?.text ?? ""
+    self.orderID = orderID
+  }
+
+  fileprivate init(_ message: Stock__V1__Hold) {
+    holdID = message.hold_id.text
+    status = HoldStatus(message.status)
+    sku = message.sku.text
+    qty = message.qty
+    userID = message.user_id.text
+    idempotencyKey = message.idempotency_key.text
+    createdAt = message.created_at
+    expiresAt = message.expires_at
+    changedAt = message.changed_at
+    version = message.version
+    paymentRef = message.payment_ref.text
+    orderID = message.order_id.text
+  }
+
+  fileprivate func message(_ arena: Arena) -> Stock__V1__Hold {
+    var message = Stock__V1__Hold()
+    stock__v1__hold__init(&message)
+    message.hold_id = arena.bytes(holdID)
+    message.status = status.onTheWire
+    message.sku = arena.bytes(sku)
+    message.qty = qty
+    message.user_id = arena.bytes(userID)
+    message.idempotency_key = arena.bytes(idempotencyKey)
+    message.created_at = createdAt
+    message.expires_at = expiresAt
+    message.changed_at = changedAt
+    message.version = version
+    message.payment_ref = arena.bytes(paymentRef)
+    message.order_id = arena.bytes(orderID)
+    return message
+  }
+}
+
+extension Outcome {
+  init?(_ wire: Stock__V1__Outcome) {
+    guard let byte = UInt8(exactly: wire.rawValue), byte < 64 else { return nil }
+    self.init(rawValue: byte)
+  }
+
+  /// The name on the wire and in JSON.
+  public var name: String {
+    switch self {
+    case .held: "HELD"
+    case .repeated: "REPEATED"
+    case .soldOut: "SOLD_OUT"
+    case .unknownSKU: "UNKNOWN_SKU"
+    case .confirmed: "CONFIRMED"
+    case .cancelled: "CANCELLED"
+    case .expired: "EXPIRED"
+    case .noSuchHold: "NO_SUCH_HOLD"
+    case .found: "FOUND"
+    case .stockSet: "STOCK_SET"
+    case .stockAdopted: "STOCK_ADOPTED"
+    case .alreadyConfirmed: "ALREADY_CONFIRMED"
+    case .alreadyCancelled: "ALREADY_CANCELLED"
+    case .keyReused, .paymentRefMismatch, .stockMismatch, .storeFull, .requestIDReused,
+      .tooManyUnits, .notDue, .forgotten:
+      preconditionFailure("a refusal is a status, not an outcome")
+    }
+  }
+}
+
+extension Outcome? {
+  var onTheWire: Stock__V1__Outcome {
+    Stock__V1__Outcome(rawValue: numericCast(self?.rawValue ?? 0))
+  }
+}
+
+extension HoldStatus {
+  fileprivate init?(_ wire: Stock__V1__Hold__Status) {
+    guard let byte = UInt8(exactly: wire.rawValue) else { return nil }
+    self.init(rawValue: byte)
+  }
+}
+
+extension HoldStatus? {
+  fileprivate var onTheWire: Stock__V1__Hold__Status {
+    Stock__V1__Hold__Status(rawValue: numericCast(self?.rawValue ?? 0))
+  }
+}
