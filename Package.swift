@@ -67,7 +67,9 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "stockctl",
-      dependencies: ["RPC", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "RPC", "Loop", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: strict),
 
     // Tests: the harness starts real servers and the built programs.

@@ -1,0 +1,54 @@
+import ArgumentParser
+import RPC
+import Wire
+
+/// The command line of the service.
+@main
+struct Stockctl: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "stockctl",
+    abstract: "Sets stock, reserves, confirms and cancels, and asks how the service is.",
+    discussion: ExitReason.table,
+    version: "0.1.0",
+    subcommands: [
+      StockCommand.self, ReserveCommand.self, ConfirmCommand.self, CancelCommand.self,
+      HoldCommand.self, HealthCommand.self, BenchCommand.self,
+    ])
+}
+
+/// What every command that talks to the server takes.
+struct ServerOptions: ParsableArguments {
+  @Option(help: "The server, host:port. [STOCK_ADDRESS, or 127.0.0.1:7420]")
+  var address: String?
+
+  @Flag(help: "Print one JSON object a line, with the names of the .proto files.")
+  var json = false
+
+  @Option(help: "How long to wait, in milliseconds.")
+  var timeoutMs: UInt32 = 5_000
+
+  /// Where to connect.
+  func serverAddress() throws -> Address {
+    let text = address ?? environment("STOCK_ADDRESS") ?? "127.0.0.1:7420"
+    guard let address = Address(text) else {
+      throw ValidationError("--address: '\(text)' is not host:port")
+    }
+    return address
+  }
+
+  /// Makes one call; a failure is printed, and becomes the exit code.
+  func call<Request: RequestMessage & Sendable>(
+    _ request: Request
+  ) async throws -> Request.Reply {
+    let client = StockClient(to: try serverAddress())
+    do throws(Status) {
+      let reply = try await client.call(request, timeoutMs: timeoutMs)
+      await client.close()
+      return reply
+    } catch {
+      await client.close()
+      Output(json: json).failure(error)
+      throw ExitReason(error).exit
+    }
+  }
+}
