@@ -1,0 +1,131 @@
+import Inventory
+import Testing
+
+@testable import Wire
+
+@Suite("Requests are checked at the edge")
+struct OperationTests {
+  static let long = String(repeating: "x", count: 129)
+
+  @Test(
+    "reserve: every field out of range is refused by name",
+    arguments: [
+      (ReserveRequest(sku: "", qty: 1, userID: "u", idempotencyKey: "k"), "sku"),
+      (ReserveRequest(sku: "a b", qty: 1, userID: "u", idempotencyKey: "k"), "sku"),
+      (ReserveRequest(sku: long, qty: 1, userID: "u", idempotencyKey: "k"), "sku"),
+      (ReserveRequest(sku: "a\0b", qty: 1, userID: "u", idempotencyKey: "k"), "sku"),
+      (ReserveRequest(sku: "x", qty: 0, userID: "u", idempotencyKey: "k"), "qty"),
+      (ReserveRequest(sku: "x", qty: 1_000_001, userID: "u", idempotencyKey: "k"), "qty"),
+      (ReserveRequest(sku: "x", qty: .max, userID: "u", idempotencyKey: "k"), "qty"),
+      (ReserveRequest(sku: "x", qty: 1, userID: "", idempotencyKey: "k"), "user_id"),
+      (ReserveRequest(sku: "x", qty: 1, userID: long, idempotencyKey: "k"), "user_id"),
+      (ReserveRequest(sku: "x", qty: 1, userID: "a\nb", idempotencyKey: "k"), "user_id"),
+      (ReserveRequest(sku: "x", qty: 1, userID: "u", idempotencyKey: ""), "idempotency_key"),
+      (ReserveRequest(sku: "x", qty: 1, userID: "u", idempotencyKey: long), "idempotency_key"),
+      (ReserveRequest(sku: "x", qty: 1, userID: "u", idempotencyKey: "k", ttlMs: 999), "ttl_ms"),
+      (
+        ReserveRequest(sku: "x", qty: 1, userID: "u", idempotencyKey: "k", ttlMs: 604_800_001),
+        "ttl_ms"
+      ),
+    ] as [(ReserveRequest, String)])
+  func reserve(request: ReserveRequest, field: String) {
+    expectInvalid(field, request) { try OperationDecoder().reserve($0, arena: $1) }
+  }
+
+  @Test("the limits themselves are allowed")
+  func limits() throws {
+    let request = ReserveRequest(
+      sku: String(repeating: "s", count: 128), qty: 1_000_000,
+      userID: String(repeating: "u", count: 128), idempotencyKey: String(repeating: "k", count: 128),
+      ttlMs: 604_800_000)
+    let reservation = try decode(request) { try OperationDecoder().reserve($0, arena: $1) }
+    #expect(reservation.qty == 1_000_000 && reservation.ttlMs == 604_800_000)
+  }
+
+  @Test("confirm, cancel, GetHold and stock name their fields too")
+  func others() {
+    let hold = "H-0000000000000000000000000000-5"
+    let decoder = OperationDecoder()
+    expectInvalid("hold_id", ConfirmRequest(holdID: "H-1", paymentRef: "p")) {
+      try decoder.confirm($0, arena: $1)
+    }
+    expectInvalid("payment_ref", ConfirmRequest(holdID: hold, paymentRef: "")) {
+      try decoder.confirm($0, arena: $1)
+    }
+    expectInvalid("payment_ref", ConfirmRequest(holdID: hold, paymentRef: Self.long)) {
+      try decoder.confirm($0, arena: $1)
+    }
+    expectInvalid("hold_id", CancelRequest(holdID: "")) { try decoder.cancel($0, arena: $1) }
+    expectInvalid("user_id", GetHoldRequest(holdID: "")) { try decoder.getHold($0, arena: $1) }
+    expectInvalid("idempotency_key", GetHoldRequest(userID: "u", idempotencyKey: "")) {
+      try decoder.getHold($0, arena: $1)
+    }
+    var both = GetHoldRequest(holdID: hold)
+    both.userID = "u"
+    expectInvalid("hold_id", both) { try decoder.getHold($0, arena: $1) }
+    expectInvalid(
+      "available", SetStockRequest(sku: "x", available: 1_000_000_000_001, requestID: "r")
+    ) { try decoder.setStock($0, arena: $1) }
+    expectInvalid("request_id", SetStockRequest(sku: "x", available: 1, requestID: "")) {
+      try decoder.setStock($0, arena: $1)
+    }
+    expectInvalid("sku", GetStockRequest(sku: "{p}")) { try decoder.getStock($0, arena: $1) }
+    expectInvalid("sku", AdoptStockRequest(sku: "")) { try decoder.adoptStock($0, arena: $1) }
+  }
+
+  @Test("bytes that are not the message are refused, not read as an empty one")
+  func malformed() {
+    let decoder = OperationDecoder()
+    let bytes: [UInt8] = [0xFF, 0x01]
+    #expect(throws: Status.malformedMessage) {
+      var buffer = ByteBuffer()
+      bytes.withUnsafeBytes { buffer.append($0) }
+      _ = try decoder.reserve(buffer.readable, arena: Arena())
+    }
+  }
+
+  @Test("user and key are told apart, and from their neighbours")
+  func identity() throws {
+    let identity = Identity()
+    func key(_ user: String, _ key: String) throws -> HoldKey {
+      identity.hold(user: try #require(Label(user)), key: try #require(Label(key)))
+    }
+    #expect(try key("ab", "c") != key("a", "bc"))
+    #expect(try key("u", "k") == key("u", "k"))
+    #expect(try key("u", "k") != key("v", "k"))
+  }
+
+  @Test("an order id is a version 8 UUID that depends on the generation")
+  func orderID() {
+    let key = HoldKey(partition: 0, high: 1, low: 2)
+    let identity = Identity()
+    let first = identity.order(of: HoldID(key: key, generation: 1))
+    #expect(first == identity.order(of: HoldID(key: key, generation: 1)))
+    #expect(first != identity.order(of: HoldID(key: key, generation: 2)))
+    #expect(first.count == 36 && Array(first)[14] == "8" && "89ab".contains(Array(first)[19]))
+  }
+
+  private func decode<Result>(
+    _ request: some RequestMessage, _ decode: (UnsafeRawBufferPointer, Arena) throws -> Result
+  ) throws -> Result {
+    let arena = Arena()
+    var bytes = ByteBuffer()
+    request.encode(into: &bytes, arena: arena)
+    return try decode(bytes.readable, arena)
+  }
+
+  private func expectInvalid<Result>(
+    _ field: String, _ request: some RequestMessage,
+    _ decode: (UnsafeRawBufferPointer, Arena) throws -> Result
+  ) {
+    do {
+      _ = try self.decode(request, decode)
+      Issue.record("\(field) was accepted")
+    } catch let status as Status {
+      #expect(status.code == .invalidArgument && status.field == field)
+      #expect(status.reason == "INVALID_FIELD")
+    } catch {
+      Issue.record("\(error)")
+    }
+  }
+}
