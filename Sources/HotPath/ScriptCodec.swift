@@ -98,12 +98,13 @@ extension ScriptResult {
       return
     }
     guard let outcome = Outcome(rawValue: code) else { throw ScriptReplyError() }
+    var answer = Answer(outcome)
+    answer.now = now
     if case .expire = operation {
-      self = .answer(Answer(outcome))
+      self = .answer(answer)
       return
     }
-    var answer = Answer(outcome, available: try reader.integer(UInt64.self))
-    answer.now = now
+    answer.available = try reader.integer(UInt64.self)
     if outcome == .held, case .reserve(let reservation) = operation {
       answer.hold = Hold(heldBy: reservation, at: now)
     } else if outcome.carriesFigures(operation), !reader.rest.isEmpty {

@@ -80,9 +80,9 @@ public final class Store {
     self.logger = logger
     sender = ScriptCommand.Sender(epoch: "0", writer: writer, sequence: 0)
     link = RedisLink(to: settings.address, on: loop, logger: logger) {
-      [unowned self] link, done in greet(link, done)
+      [weak self] link, done in self?.greet(link, done)
     }
-    link.changed = { [unowned self] in changed() }
+    link.changed = { [weak self] in self?.changed() }
   }
 
   /// Connects, and reads Redis's memory from then on.

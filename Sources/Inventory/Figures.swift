@@ -11,6 +11,9 @@ public struct Figures: Hashable, Sendable {
   /// Counts the STOCK_SET and STOCK_ADOPTED events.
   public var version: UInt64
 
+  /// The figures of a SKU before its first stock.
+  public static let none = Figures(available: 0, held: 0, sold: 0, supplied: 0, version: 0)
+
   /// Figures from all their parts.
   public init(available: UInt64, held: UInt64, sold: UInt64, supplied: UInt64, version: UInt64) {
     self.available = available

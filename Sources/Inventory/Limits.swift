@@ -14,7 +14,7 @@ public enum Limits {
   public static let holdMsMax: UInt64 = 604_800_000
   /// Life of a hold whose caller names none.
   public static let holdMsDefault: UInt64 = 300_000
-  /// How long Redis remembers a finished hold, and a request id of `Stock.Set`: 24 hours.
+  /// How long Redis remembers a finished hold: 24 hours.
   public static let retentionMsDefault: UInt64 = 86_400_000
   /// How long Redis remembers a cancelled hold: one hour.
   public static let retentionCancelledMsDefault: UInt64 = 3_600_000

@@ -186,12 +186,12 @@ public struct Model {
     }
     let before =
       isUnknown(sku)
-      ? Figures(available: 0, held: 0, sold: 0, supplied: 0, version: 0) : books[sku]
+      ? Figures.none : books[sku]
     guard var figures = before, isUnknown(sku) || isOpen(sku) else {
       return report(.stockMismatch, sku)
     }
     let supplied = available + figures.held + figures.sold
-    guard supplied <= Limits.stockUnitsMax else { return Answer(.tooManyUnits, figures: figures) }
+    guard supplied <= Limits.stockUnitsMax else { return report(.tooManyUnits, sku) }
     let delta = Int64(supplied) - Int64(figures.supplied)
     (figures.available, figures.supplied) = (available, supplied)
     figures.version += 1
@@ -224,7 +224,7 @@ public struct Model {
 
   private mutating func accept(_ units: UInt64, of sku: SKU, _ now: UInt64) {
     var figures =
-      books[sku] ?? Figures(available: 0, held: 0, sold: 0, supplied: 0, version: 0)
+      books[sku] ?? Figures.none
     let before = figures.supplied
     figures.available = units
     figures.supplied = units + figures.held + figures.sold
@@ -251,7 +251,10 @@ public struct Model {
 
   private func report(_ outcome: Outcome, _ sku: SKU) -> Answer {
     var answer = Answer(outcome, available: books[sku]?.available ?? 0, figures: books[sku])
-    if outcome == .stockMismatch { answer.shown = shown[sku] ?? "" }
+    if outcome == .stockMismatch {
+      answer.shown = shown[sku] ?? ""
+      answer.figures = answer.figures ?? Figures.none
+    }
     return answer
   }
 

@@ -51,7 +51,7 @@ public final class EventLoop {
     timerDescriptor = try SystemError.check("timerfd_create", stock_timer_create())
     source = DispatchSource.makeReadSource(fileDescriptor: set, queue: queue)
     _ = stock_epoll_add(set, timerDescriptor, STOCK_READABLE, UInt64.max)
-    source.setEventHandler { [unowned self] in pass() }
+    source.setEventHandler { [weak self] in self?.pass() }
     let (set, timer, events) = (set, timerDescriptor, events)
     source.setCancelHandler {
       close(timer)

@@ -3,7 +3,8 @@ public struct HarnessError: Error, CustomStringConvertible {
   /// One sentence, with what the process printed where that helps.
   public let description: String
 
-  init(_ description: String) {
+  /// An error with its sentence.
+  public init(_ description: String) {
     self.description = description
   }
 }

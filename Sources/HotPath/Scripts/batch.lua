@@ -35,6 +35,7 @@ local ACTIVE, CONFIRMED, CANCELLED, EXPIRED = 1, 2, 3, 4
 
 local RECORD, RECORD_BYTES, RECORD_FORMAT = '<BBI2BI4I4I8I8I8c8', 45, 1
 local UNITS_MAX = 1000000000000
+local REQUEST_MS = 86400000   -- how long the request id of a `set` is remembered: 24 hours
 local SLOT_MS = 200   -- holds that fall due within one slot of a batch share an index entry
 local SLICE = 1000    -- arguments that go through one unpack(); Lua's stack ends near 8,000
 
@@ -199,8 +200,10 @@ local function with_hold(outcome, hold, sku)
 end
 
 local function with_figures(outcome, sku)
-  return pack('<BI8I8I8I8I8', outcome, sku.available or 0, sku.held or 0, sku.sold or 0,
-    sku.supplied or 0, sku.version or 0) .. (outcome == STOCK_MISMATCH and sku.text or '')
+  local figures = pack('<BI8I8I8I8I8', outcome, sku.available or 0, sku.held or 0, sku.sold or 0,
+    sku.supplied or 0, sku.version or 0)
+  if outcome ~= STOCK_MISMATCH then return figures end
+  return figures .. (sku.shown and format('%.0f', sku.shown) or sku.text)
 end
 
 local function reserve(op, place, sku)
@@ -402,7 +405,7 @@ for i = 1, sku_count do
       'supplied', sku.supplied, 'version', sku.version)
   end
 end
-for key, print in pairs(requests) do call('SET', key, print, 'PX', retention) end
+for key, print in pairs(requests) do call('SET', key, print, 'PX', REQUEST_MS) end
 
 if swept ~= '' then
   call('ZREM', KEYS[3], swept)

@@ -1,0 +1,244 @@
+import Foundation
+import Harness
+import Inventory
+import Testing
+
+@testable import HotPath
+
+/// Seeded random operations on the model and on a real Redis side by side.  After every script call
+/// the answers, the figures and the events must be the same, and the books must balance.
+///
+/// STOCK_SEED repeats a run.  A failing run is shrunk to a short list of steps before it is reported.
+@Suite("Random sequences")
+struct RandomSequenceTests {
+  /// Operations in a run.
+  static let operations = 50_000
+
+  @Test("50,000 operations: same answers, figures and events; the books balance after every step")
+  func run() async throws {
+    let seed =
+      ProcessInfo.processInfo.environment["STOCK_SEED"].flatMap { UInt64($0) }
+      ?? UInt64.random(in: .min ... .max)
+    print("random sequence: STOCK_SEED=\(seed)")
+    let redis = try RedisServer.start(appendOnly: false)
+    defer { redis.stop() }
+    var random = SeededGenerator(seed: seed)
+    var steps: [Step] = []
+    var count = 0
+    while count < Self.operations {
+      let step = Step.random(using: &random)
+      count += step.operationCount
+      steps.append(step)
+    }
+    guard let difference = try await Replay.difference(steps, redis) else { return }
+    let short = try await Self.shrink(steps) { try await Replay.difference($0, redis) != nil }
+    Issue.record(
+      """
+      seed \(seed): \(difference.suffix(1_200))
+      shrunk to \(short.count) steps:
+      \(short.map { "  \($0)" }.joined(separator: "\n"))
+      """)
+  }
+
+  /// Takes away ever smaller pieces while what is left still fails.
+  static func shrink<Element>(
+    _ whole: [Element], fails: ([Element]) async throws -> Bool
+  ) async throws -> [Element] {
+    var rest = whole
+    var piece = max(rest.count / 2, 1)
+    while true {
+      var start = 0
+      while start < rest.count {
+        var without = rest
+        without.removeSubrange(start..<min(start + piece, rest.count))
+        if try await fails(without) { rest = without } else { start += piece }
+      }
+      if piece == 1 { return rest }
+      piece = max(piece / 2, 1)
+    }
+  }
+
+  @Test("shrinking keeps what fails")
+  func shrinking() async throws {
+    let short = try await Self.shrink(Array(0..<1_000)) { $0.contains(37) && $0.contains(801) }
+    #expect(short == [37, 801])
+  }
+}
+
+/// One script call, or what a person does meanwhile.  Holds are named by the place of their key, so
+/// that a step means something in any sequence.
+enum Step: CustomStringConvertible {
+  case batch([Action])
+  /// The sweep, once.
+  case sweep
+  case write(sku: Int, String)
+
+  enum Action {
+    case reserve(key: Int, sku: Int, qty: UInt64, ttlMs: UInt64)
+    case confirm(key: Int, ref: Int, generationOff: UInt64)
+    case cancel(key: Int, generationOff: UInt64)
+    case getHold(key: Int)
+    case set(sku: Int, units: UInt64, request: Int)
+    case adopt(sku: Int)
+    case getStock(sku: Int)
+  }
+
+  var operationCount: Int {
+    switch self {
+    case .batch(let actions): actions.count
+    case .sweep, .write: 1
+    }
+  }
+
+  var description: String {
+    switch self {
+    case .batch(let actions):
+      "batch \(actions)".replacing("HotPathTests.Step.Action.", with: "")
+    case .sweep: "sweep"
+    case .write(let sku, let text): "SET stock:sku-\(sku) '\(text)'"
+    }
+  }
+
+  static func random(using random: inout SeededGenerator) -> Step {
+    switch Int.random(in: 0..<40, using: &random) {
+    case 0:
+      let texts = ["3", "0", "many", "-1", "2.5", "17", ""]
+      return .write(
+        sku: Int.random(in: 0..<6, using: &random), texts.randomElement(using: &random)!)
+    case 1...4: return .sweep
+    default:
+      let count = Int.random(in: 1...64, using: &random)
+      return .batch((0..<count).map { _ in Action.random(using: &random) })
+    }
+  }
+}
+
+extension Step.Action {
+  static func random(using random: inout SeededGenerator) -> Step.Action {
+    let key = Int.random(in: 0..<200, using: &random)
+    let sku = Int.random(in: 0..<6, using: &random)
+    let off: UInt64 = Int.random(in: 0..<20, using: &random) == 0 ? 1 : 0
+    switch Int.random(in: 0..<100, using: &random) {
+    case 0..<50:
+      // Mostly the same request for the same key, so that repeats are real.
+      let other = Int.random(in: 0..<10, using: &random) == 0
+      return .reserve(
+        key: key, sku: other ? sku : key % 6, qty: UInt64(1 + key % 3),
+        ttlMs: UInt64([5, 20, 60_000][key % 3]))
+    case 50..<65:
+      return .confirm(key: key, ref: Int.random(in: 0..<2, using: &random), generationOff: off)
+    case 65..<80: return .cancel(key: key, generationOff: off)
+    case 80..<88: return .getHold(key: key)
+    case 88..<94:
+      return .set(
+        sku: sku, units: UInt64.random(in: 0..<60, using: &random),
+        request: Int.random(in: 0..<400, using: &random))
+    case 94..<97: return .adopt(sku: sku)
+    default: return .getStock(sku: sku)
+    }
+  }
+}
+
+/// A sequence on both judges.
+enum Replay {
+  static let skus = (0..<6).map { Sample.sku("sku-\($0)") }
+
+  /// nil: the two agree to the end.
+  static func difference(_ steps: [Step], _ redis: RedisServer) async throws -> String? {
+    _ = try redis.cli("FLUSHALL")
+    let lane = try StoreLane(redis, retentionMs: 40, retentionCancelledMs: 20)
+    try await lane.open()
+    var model = Model(retentionMs: 40, retentionCancelledMs: 20)
+    var found: String?
+    for (place, step) in steps.enumerated() {
+      found = try await play(step, lane, &model)
+      if let text = found {
+        found = "step \(place), \(step): \(text)"
+        break
+      }
+    }
+    if found == nil, try await lane.events() != model.events { found = "the events differ" }
+    await lane.close()
+    return found
+  }
+
+  private static func play(
+    _ step: Step, _ lane: StoreLane, _ model: inout Model
+  ) async throws -> String? {
+    switch step {
+    case .write(let sku, let text):
+      try await lane.redis("SET", "stock:sku-\(sku)", text)
+      model.shown[skus[sku]] = text
+      return nil
+    case .sweep:
+      guard let member = await lane.due().first else { return nil }
+      let holds = member.split(separator: " ").compactMap { HoldID(String($0)) }
+      return try await compare(
+        holds.map { .expire($0) }, swept: member, lane, &model)
+    case .batch(let actions):
+      return try await compare(
+        actions.map { operation($0, model) }, swept: "", lane, &model)
+    }
+  }
+
+  private static func compare(
+    _ operations: [Inventory.Operation], swept: String, _ lane: StoreLane, _ model: inout Model
+  ) async throws -> String? {
+    let named = operations.map { ($0, sku(of: $0, model)) }
+    let looks = swept.isEmpty ? skus.map { (Inventory.Operation.getStock($0), SKU?.none) } : []
+    let answers = try await lane.script(named + looks, swept: swept)
+    for (place, operation) in (operations + looks.map(\.0)).enumerated() {
+      let expected = model.apply(operation, now: answers[place].now)
+      if expected != answers[place] {
+        return "\(operation): the model says \(expected), Redis \(answers[place])"
+      }
+      if let figures = expected.figures, expected.outcome == .found, !figures.balance {
+        return "\(operation): the books do not balance: \(figures)"
+      }
+    }
+    return nil
+  }
+
+  private static func operation(_ action: Step.Action, _ model: Model) -> Inventory.Operation {
+    func key(_ place: Int) -> HoldKey { Sample.reservation("key-\(place)").hold }
+    func id(_ place: Int, _ off: UInt64) -> HoldID {
+      HoldID(key: key(place), generation: (model.hold(key(place))?.id.generation ?? 1) + off)
+    }
+    switch action {
+    case .reserve(let place, let sku, let qty, let ttlMs):
+      return Sample.reserve("key-\(place)", sku: skus[sku], qty: qty, ttlMs: ttlMs)
+    case .confirm(let place, let ref, let off):
+      return .confirm(id(place, off), paymentRef: Sample.label("pay-\(ref)"))
+    case .cancel(let place, let off): return .cancel(id(place, off))
+    case .getHold(let place): return .getHold(key(place), generation: nil)
+    case .set(let sku, let units, let request):
+      return Sample.set(units, request: "request-\(request)", sku: skus[sku])
+    case .adopt(let sku): return .adoptStock(skus[sku])
+    case .getStock(let sku): return .getStock(skus[sku])
+    }
+  }
+
+  /// The SKU that a hold's operation will need: the hold's own, now or after this batch.
+  private static func sku(of operation: Inventory.Operation, _ model: Model) -> SKU? {
+    switch operation {
+    case .confirm(let id, _), .cancel(let id), .expire(let id):
+      model.hold(id.key)?.sku ?? skus[0]
+    default: nil
+    }
+  }
+}
+
+/// SplitMix64 (https://prng.di.unimi.it/splitmix64.c): the same sequence for the same seed.
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}

@@ -1,0 +1,172 @@
+import Harness
+import Inventory
+import Logging
+import Loop
+import Wire
+
+@testable import HotPath
+
+/// A store on a queue of its own, driven as a shard drives it.
+actor StoreLane {
+  private let executor = LoopExecutor(label: "test.store")
+  private let loop: EventLoop
+  let store: Store
+  let batch: Batch
+  let keys: KeySpace
+  private let arena = Arena()
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  /// - Parameter prefix: keeps tests apart that share a Redis.
+  init(
+    _ redis: RedisServer, prefix: String = "", retentionMs: UInt64 = 86_400_000,
+    retentionCancelledMs: UInt64 = 3_600_000
+  ) throws {
+    var logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+    logger.logLevel = .critical
+    loop = try EventLoop(on: executor.queue)
+    keys = KeySpace(prefix: prefix)
+    var settings = Store.Settings(address: RedisAddress(redis.url)!)
+    settings.retentionMs = retentionMs
+    settings.retentionCancelledMs = retentionCancelledMs
+    store = Store(settings, writer: "test.0", keys: keys, on: loop, logger: logger)
+    batch = Batch(on: store, loop: loop, logger: logger)
+  }
+
+  func open() async throws {
+    store.start()
+    try await eventually("the store opens") { store.isOpen }
+  }
+
+  func close() {
+    store.close()
+    loop.stop()
+  }
+
+  var isOpen: Bool { store.isOpen }
+  var downReason: String? { store.downReason }
+  var warnings: [String] { store.warnings }
+  var placing: Bool { store.placing }
+
+  /// One script call with exactly these operations, in this order.  The SKUs of holds are named as
+  /// the batch would name them the second time.
+  func script(
+    _ operations: [(operation: Operation, sku: SKU?)], swept: String = ""
+  ) async throws -> [Answer] {
+    let calls = operations.map { operation, sku in
+      var call = ScriptCall(operation, arena: arena)
+      call.sku = call.sku ?? sku
+      return call
+    }
+    return try await withCheckedThrowingContinuation { continuation in
+      store.run(calls, swept: swept) { outcome in
+        guard case .replied(let reply) = outcome else {
+          return continuation.resume(throwing: HarnessError("the script ended as \(outcome)"))
+        }
+        continuation.resume(
+          with: Result { try self.answers(reply, operations.map(\.operation)) })
+      }
+    }
+  }
+
+  private nonisolated func answers(
+    _ reply: Store.Reply, _ operations: [Operation]
+  ) throws -> [Answer] {
+    try operations.enumerated().map { place, operation in
+      let result = try ScriptResult(
+        reply[place], for: operation, now: reply.now, arena: Arena())
+      guard case .answer(let answer) = result else {
+        throw HarnessError("the script needed the SKU of operation \(place)")
+      }
+      return answer
+    }
+  }
+
+  /// Through the batch, each by itself, all handed in together.
+  func submit(
+    _ operations: [Operation], timeoutMs: UInt64 = 10_000
+  ) async -> [Result<Answer, StoreFault>] {
+    await withCheckedContinuation { continuation in
+      var results = [Result<Answer, StoreFault>?](repeating: nil, count: operations.count)
+      var open = operations.count
+      let deadline = monotonicNow() + timeoutMs * 1_000_000
+      for (place, operation) in operations.enumerated() {
+        batch.submit(operation, deadline: deadline) { result in
+          precondition(results[place] == nil, "answered twice")
+          results[place] = result
+          open -= 1
+          if open == 0 { continuation.resume(returning: results.map { $0! }) }
+        }
+      }
+    }
+  }
+
+  func due() async -> [String] {
+    await withCheckedContinuation { continuation in
+      store.readDue(limit: 4) { continuation.resume(returning: $0) }
+    }
+  }
+
+  /// A plain command to Redis.
+  @discardableResult
+  func redis(_ arguments: String...) async throws -> [String] {
+    try await withCheckedThrowingContinuation { continuation in
+      store.link.send(arguments) { reply in
+        guard let reply, reply.error == nil else {
+          return continuation.resume(
+            throwing: HarnessError("\(arguments): \(reply?.error ?? "link died")"))
+        }
+        continuation.resume(
+          returning: reply.count > 0 ? reply.elements.map { $0.text ?? "" } : [reply.text ?? ""])
+      }
+    }
+  }
+
+  /// Every event in the stream, decoded, in order.
+  func events() async throws -> [Event] {
+    try await withCheckedThrowingContinuation { continuation in
+      store.link.send(["XRANGE", keys.events, "-", "+"]) { reply in
+        continuation.resume(
+          with: Result {
+            var events: [Event] = []
+            for entry in reply?.elements ?? [] {
+              let pairs = entry[1]
+              for place in stride(from: 2, to: pairs.count, by: 2) {
+                events.append(
+                  try Event(
+                    type: pairs[place].text ?? "", pairs[place + 1].bytes, arena: Arena()))
+              }
+            }
+            return events
+          })
+      }
+    }
+  }
+}
+
+/// Reservations for tests.
+enum Sample {
+  static func sku(_ name: String) -> SKU { SKU(name)! }
+  static func label(_ text: String) -> Label { Label(text)! }
+  static let x = sku("x")
+
+  static func reservation(
+    _ key: String = "k", sku: SKU = x, qty: UInt64 = 1, user: String = "u",
+    ttlMs: UInt64 = 60_000
+  ) -> Reservation {
+    Reservation(
+      hold: Identity().hold(user: label(user), key: label(key)), sku: sku, qty: qty,
+      user: label(user), key: label(key), ttlMs: ttlMs, requestedTTLMs: ttlMs)
+  }
+
+  static func reserve(
+    _ key: String = "k", sku: SKU = x, qty: UInt64 = 1, user: String = "u",
+    ttlMs: UInt64 = 60_000
+  ) -> Operation {
+    .reserve(reservation(key, sku: sku, qty: qty, user: user, ttlMs: ttlMs))
+  }
+
+  static func set(_ available: UInt64, request: String = "r", sku: SKU = x) -> Operation {
+    .setStock(sku, available: available, requestID: label(request))
+  }
+}
