@@ -1,0 +1,24 @@
+/// What PostgreSQL, or the way to it, could not do.  The texts hold no values of rows and no secrets.
+public enum PostgresError: Error, Hashable, CustomStringConvertible {
+  /// There is no connection, or it died.  Whether a running statement or commit took effect is
+  /// unknown.
+  case lost(String)
+  /// The statement was refused and has had no effect.
+  case statement(sqlState: String, message: String)
+
+  /// The same rows would fail anywhere and at any time.  Everything else is the state of the server
+  /// and may pass: a lost connection, a deadlock, a full disk, a shutdown, missing rights.
+  public var isFaultOfData: Bool {
+    guard case .statement(let sqlState, _) = self else { return false }
+    // Data exception, integrity constraint, WITH CHECK OPTION, and what a trigger raises.
+    return ["22", "23", "44", "P0"].contains(String(sqlState.prefix(2)))
+  }
+
+  /// For the log.
+  public var description: String {
+    switch self {
+    case .lost(let reason): reason
+    case .statement(let sqlState, let message): "\(message) (\(sqlState))"
+    }
+  }
+}
