@@ -17,24 +17,27 @@ actor StoreLane {
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  /// - Parameter prefix: keeps tests apart that share a Redis.
+  /// - Parameter port: of a proxy in front of the Redis.
   init(
-    _ redis: RedisServer, prefix: String = "", retentionMs: UInt64 = 86_400_000,
+    _ redis: RedisServer, port: UInt16? = nil, retentionMs: UInt64 = 86_400_000,
     retentionCancelledMs: UInt64 = 3_600_000
   ) throws {
     var logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     logger.logLevel = .critical
     loop = try EventLoop(on: executor.queue)
-    keys = KeySpace(prefix: prefix)
-    var settings = Store.Settings(address: RedisAddress(redis.url)!)
+    keys = KeySpace()
+    var settings = Store.Settings(
+      address: RedisAddress("redis://127.0.0.1:\(port ?? redis.port)")!)
     settings.retentionMs = retentionMs
     settings.retentionCancelledMs = retentionCancelledMs
     store = Store(settings, writer: "test.0", keys: keys, on: loop, logger: logger)
     batch = Batch(on: store, loop: loop, logger: logger)
   }
 
+  func start() { store.start() }
+
   func open() async throws {
-    store.start()
+    start()
     try await eventually("the store opens") { store.isOpen }
   }
 
@@ -47,6 +50,7 @@ actor StoreLane {
   var downReason: String? { store.downReason }
   var warnings: [String] { store.warnings }
   var placing: Bool { store.placing }
+  var outstanding: Int { batch.outstanding }
 
   /// One script call with exactly these operations, in this order.  The SKUs of holds are named as
   /// the batch would name them the second time.

@@ -1,0 +1,208 @@
+import Harness
+import Inventory
+import Testing
+
+@testable import HotPath
+
+/// What happens when Redis, or the way to it, fails.
+@Suite("Faults of the store")
+struct FaultTests {
+  /// A lane whose SKU x has stock, on a Redis of its own.
+  private func selling(
+    _ redis: RedisServer, port: UInt16? = nil, units: UInt64 = 1_000
+  ) async throws -> StoreLane {
+    let lane = try StoreLane(redis, port: port)
+    try await lane.open()
+    _ = try await lane.script([(Sample.set(units), nil)])
+    return lane
+  }
+
+  @Test("a fixed key of the wrong type: not opened, and the reason names it; opened once it is right")
+  func wrongTypeAtStart() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    _ = try redis.cli("SET", "inventory.events", "not a stream")
+    let lane = try StoreLane(redis)
+    await lane.start()
+    try await eventually("the reason names the key") {
+      await lane.downReason?.contains("inventory.events") ?? false
+    }
+    _ = try redis.cli("DEL", "inventory.events")
+    try await eventually("the store opens by itself") { await lane.isOpen }
+    await lane.close()
+    redis.stop()
+  }
+
+  @Test(
+    "a fixed key that changes its type during a sale: nothing is half-applied",
+    arguments: ["inventory.events", "holds.expiry", "fence"])
+  func wrongTypeDuringSale(key: String) async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis)
+    _ = try await lane.script([(Sample.reserve("before"), nil)])
+    _ = try redis.cli("RENAME", key, "aside")
+    _ = try redis.cli("SET", key, "text")
+    let answer = await lane.submit([Sample.reserve("during")])
+    #expect(answer == [.failure(.refused)])
+    #expect(try redis.cli("GET", "stock:x") == "999")
+    #expect(try redis.cli("HGET", "sku:x", "held") == "1")
+    #expect(try redis.cli("EXISTS", "hold:\(Sample.reservation("during").hold)") == "0")
+    _ = try redis.cli("RENAME", "aside", key)
+    let after = await lane.submit([Sample.reserve("during")])
+    #expect(try after[0].get().outcome == .held)
+    await lane.close()
+    redis.stop()
+  }
+
+  @Test("a SKU's own key of the wrong type closes that SKU alone")
+  func wrongTypeOfOneSKU() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis)
+    let y = Sample.sku("y")
+    _ = try redis.cli("RPUSH", "stock:y", "a")
+    _ = try redis.cli("SET", "sku:z", "text")
+    _ = try redis.cli("SET", "stock:z", "5")
+    let answers = try await lane.script([
+      (Sample.reserve("a"), nil), (Sample.reserve("b", sku: y), nil),
+      (Sample.reserve("c", sku: Sample.sku("z")), nil), (Sample.reserve("d"), nil),
+    ])
+    #expect(answers.map(\.outcome) == [.held, .stockMismatch, .stockMismatch, .held])
+    await lane.close()
+    redis.stop()
+  }
+
+  @Test("at the memory limit new holds are refused; confirm, cancel and expiry go on")
+  func memoryLimit() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis)
+    let held = try await lane.script([
+      (Sample.reserve("a"), nil), (Sample.reserve("b"), nil), (Sample.reserve("c", ttlMs: 100), nil),
+    ])
+    let ids = held.compactMap { $0.hold?.id }
+    // Below what it already uses: Redis itself would refuse every write.
+    _ = try redis.cli("CONFIG", "SET", "maxmemory", "500000")
+    try await eventually("the limit is seen") { await !lane.placing }
+    #expect(throws: HarnessError.self) { try redis.cli("SET", "anything", "x").expectOK() }
+    let answers = try await lane.script([
+      (Sample.reserve("d"), nil), (Sample.reserve("a"), nil),
+      (.confirm(ids[0], paymentRef: Sample.label("p")), Sample.x), (.cancel(ids[1]), Sample.x),
+    ])
+    #expect(answers.map(\.outcome) == [.storeFull, .repeated, .confirmed, .cancelled])
+    try await eventually("the third is swept") {
+      guard let member = await lane.due().first else { return false }
+      return try await lane.script([(.expire(ids[2]), Sample.x)], swept: member)[0].outcome == .expired
+    }
+    let figures = try await lane.script([(.getStock(Sample.x), nil)])[0].figures
+    #expect(figures == Figures(available: 999, held: 0, sold: 1, supplied: 1_000, version: 1))
+    _ = try redis.cli("CONFIG", "SET", "maxmemory", "0")
+    try await eventually("there is room again") { await lane.placing }
+    #expect(try await lane.submit([Sample.reserve("d")])[0].get().outcome == .held)
+    await lane.close()
+    redis.stop()
+  }
+
+  @Test("the reply is lost after the script ran: the same calls again find what they did")
+  func replyLost() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let proxy = try CuttingProxy(to: redis.port)
+    let lane = try await selling(redis, port: proxy.port, units: 10)
+    proxy.loseReplies()
+    async let answers = lane.submit((0..<4).map { Sample.reserve("key-\($0)") })
+    try await eventually("the script ran and its reply was cut off") {
+      try proxy.cuts > 0 && redis.cli("GET", "stock:x") == "6"
+    }
+    proxy.heal()
+    let outcomes = try await answers.map { try $0.get().outcome }
+    #expect(outcomes == [.repeated, .repeated, .repeated, .repeated])
+    #expect(try redis.cli("GET", "stock:x") == "6")
+    #expect(try await lane.events().count == 5, "one set and four holds, none twice")
+    await lane.close()
+    proxy.stop()
+    redis.stop()
+  }
+
+  @Test("a deadline says whether the call may have happened, and repeating it tells")
+  func deadlines() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis, units: 10)
+    redis.pause()
+    let paused = await lane.submit([Sample.reserve("a")], timeoutMs: 200)
+    #expect(paused == [.failure(.deadline(sent: true))])
+    // Queued behind the batch that is out, and so never sent.
+    let queued = await lane.submit([Sample.reserve("b")], timeoutMs: 100)
+    #expect(queued == [.failure(.deadline(sent: false))])
+    redis.resume()
+    let settled = await lane.submit([Sample.reserve("a"), Sample.reserve("b")])
+    #expect(try settled.map { try $0.get().outcome } == [.repeated, .held])
+    #expect(try redis.cli("GET", "stock:x") == "8")
+    await lane.close()
+    redis.stop()
+  }
+
+  @Test("scripts flushed: loaded again, and nobody notices")
+  func scriptsFlushed() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis)
+    _ = try redis.cli("SCRIPT", "FLUSH")
+    let answers = await lane.submit([Sample.reserve("a"), Sample.reserve("b")])
+    #expect(try answers.map { try $0.get().outcome } == [.held, .held])
+    await lane.close()
+    redis.stop()
+  }
+
+  @Test("confirm and cancel through the batch learn their SKU from the script")
+  func skuNeeded() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis)
+    let held = await lane.submit([Sample.reserve("a"), Sample.reserve("b")])
+    let ids = try held.compactMap { try $0.get().hold?.id }
+    let ended = await lane.submit([
+      .confirm(ids[0], paymentRef: Sample.label("p")), .cancel(ids[1]), .cancel(ids[0]),
+    ])
+    #expect(
+      try ended.map { try $0.get().outcome } == [.confirmed, .cancelled, .alreadyConfirmed])
+    await lane.close()
+    redis.stop()
+  }
+
+  @Test("weaker settings are warned of; AOF with fsync always is not")
+  func warnings() async throws {
+    for (appendOnly, fsync, word) in [
+      (false, "always", "appendonly no"), (true, "everysec", "appendfsync everysec"),
+      (true, "always", nil),
+    ] as [(Bool, String, String?)] {
+      let redis = try RedisServer.start(appendOnly: appendOnly, fsync: fsync)
+      let lane = try StoreLane(redis)
+      try await lane.open()
+      let warnings = await lane.warnings
+      if let word {
+        #expect(warnings.contains { $0.contains(word) })
+      } else {
+        #expect(warnings.isEmpty)
+      }
+      await lane.close()
+      redis.stop()
+    }
+  }
+
+  @Test("more waiting than the limit: refused at once, the rest answered")
+  func overload() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis, units: 1_000_000)
+    redis.pause()
+    async let results = lane.submit(
+      (0..<(Batch.waitingMax + 10)).map { Sample.reserve("key-\($0)") }, timeoutMs: 60_000)
+    try await eventually("the queue is full") { await lane.outstanding >= Batch.waitingMax }
+    redis.resume()
+    let refused = await results.filter { $0 == .failure(.overloaded) }.count
+    let held = await results.filter { (try? $0.get().outcome) == .held }.count
+    #expect(refused == 10 && held == Batch.waitingMax)
+    await lane.close()
+    redis.stop()
+  }
+}
+
+extension String {
+  fileprivate func expectOK() throws {
+    if self != "OK" { throw HarnessError(self) }
+  }
+}
