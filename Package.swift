@@ -81,7 +81,9 @@ let package = Package(
     .testTarget(name: "LedgerTests", dependencies: ["Ledger", "Projection", "Harness"]),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["RPC", "Harness", "stockd", "stockworker", "stockctl"]),
+      dependencies: [
+        "Inventory", "Wire", "RPC", "Harness", "stockd", "stockworker", "stockctl",
+      ]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11
