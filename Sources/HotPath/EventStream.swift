@@ -63,7 +63,8 @@ public final class EventStream {
   }
 
   /// Takes over entries that another consumer has not acknowledged for `idleMs`.
-  /// - Returns: the entries, and where to go on; nil when all of them have been looked at.
+  /// - Returns: the entries, deleted ones among them, and where to go on; nil when all of them have
+  ///   been looked at.
   public func claim(
     idleMs: UInt64, from start: StreamID, entriesMax: Int
   ) throws(StreamFault) -> (entries: [StreamEntry], next: StreamID?) {
@@ -74,7 +75,12 @@ public final class EventStream {
       guard reply.count >= 2, let next = reply[0].text.flatMap({ StreamID($0) }),
         let entries = decode(reply[1])
       else { return nil }
-      return (entries, next)
+      let deleted = reply.count > 2 ? reply[2].elements : []
+      return (
+        entries
+          + deleted.compactMap { $0.text.flatMap { StreamID($0) } }
+          .map { StreamEntry(id: $0, source: nil, events: []) }, next
+      )
     }
     guard let claimed else { throw .unreadable("XAUTOCLAIM") }
     let end = StreamID(ms: 0, sequence: 0)

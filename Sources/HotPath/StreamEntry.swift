@@ -51,6 +51,9 @@ public struct StreamEntry: Sendable {
   /// Its events, in their order.
   public let events: [Pair]
 
+  /// It was handed out, and then deleted before it was acknowledged: its events are lost.
+  public var isDeleted: Bool { source == nil && events.isEmpty }
+
   /// How many bytes its events take.
   public var byteCount: Int { events.reduce(0) { $0 + $1.bytes.count } }
 }

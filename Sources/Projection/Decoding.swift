@@ -1,0 +1,56 @@
+import HotPath
+import Inventory
+import Ledger
+import Wire
+
+/// The events of some entries, each with the place that it came from.
+struct DecodedBatch {
+  /// What can be applied.
+  private(set) var events: [Ledger.Entry] = []
+  /// Where each of `events` came from.
+  private var origins: [(entry: Int, index: Int)] = []
+  private let entries: [StreamEntry]
+  private var letters: [Int: [DeadLetter]] = [:]
+
+  init(_ entries: [StreamEntry], arena: Arena) {
+    self.entries = entries
+    for (place, entry) in entries.enumerated() {
+      let streamID = entry.id.description
+      for (index, pair) in entry.events.enumerated() {
+        arena.reset()
+        let decoded = pair.bytes.withUnsafeBytes { bytes in
+          Result { () throws(EventError) in try Event(type: pair.type, bytes, arena: arena) }
+        }
+        switch decoded {
+        case .success(let event):
+          events.append(Ledger.Entry(event: event, streamID: streamID))
+          origins.append((place, index))
+        case .failure(let error):
+          bury(place, index, id: "\(streamID)/\(index)", reason: error.description)
+        }
+      }
+    }
+  }
+
+  /// Takes an event of `events` for dead.
+  mutating func bury(_ dead: Ledger.Dead) {
+    let origin = origins[dead.place]
+    bury(origin.entry, origin.index, id: events[dead.place].event.id, reason: dead.reason)
+  }
+
+  /// Entries whose every event can be applied.
+  var whole: [StreamID] {
+    entries.indices.lazy.filter { letters[$0] == nil }.map { entries[$0].id }
+  }
+
+  /// Entries with dead events in them.
+  var torn: [(entry: StreamID, letters: [DeadLetter])] {
+    letters.sorted { $0.key < $1.key }.map { (entries[$0.key].id, $0.value) }
+  }
+
+  private mutating func bury(_ entry: Int, _ index: Int, id: String, reason: String) {
+    let pair = entries[entry].events[index]
+    letters[entry, default: []].append(
+      DeadLetter(id: id, index: index, type: pair.type, bytes: pair.bytes, reason: reason))
+  }
+}

@@ -1,0 +1,51 @@
+import Logging
+
+/// How long to wait before the next attempt: doubling, and spread so that many workers do not come
+/// back at the same instant.
+struct Backoff {
+  private var ceilingMs = ProjectionLimits.retryMsMin
+
+  /// Something worked.
+  mutating func reset() { ceilingMs = ProjectionLimits.retryMsMin }
+
+  /// Something failed: half of the ceiling for certain, the other half by lot.
+  mutating func next() -> UInt64 {
+    defer { ceilingMs = min(ceilingMs * 2, ProjectionLimits.retryMsMax) }
+    return ceilingMs / 2 + .random(in: 0...ceilingMs / 2)
+  }
+}
+
+/// Tells the log when something stops working and when it works again, not every attempt between.
+struct Outage {
+  private var reason: String?
+
+  /// Logs a reason unless it is the one that was logged last.
+  mutating func began(_ what: String, _ reason: String, _ logger: Logger) {
+    guard self.reason != reason else { return }
+    self.reason = reason
+    logger.warning("\(what); trying again", metadata: ["reason": "\(reason)"])
+  }
+
+  /// Logs the end of an outage, if there was one.
+  mutating func ended(_ what: String, _ logger: Logger) {
+    guard reason != nil else { return }
+    reason = nil
+    logger.notice("\(what)")
+  }
+}
+
+/// Something to be done every so often.
+struct Cadence {
+  let everyMs: UInt64
+  private var due = ContinuousClock.now
+
+  init(everyMs: UInt64) { self.everyMs = everyMs }
+
+  /// True at most once in `everyMs`.
+  mutating func isDue() -> Bool {
+    let now = ContinuousClock.now
+    guard now >= due else { return false }
+    due = now + .milliseconds(everyMs)
+    return true
+  }
+}

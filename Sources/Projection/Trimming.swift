@@ -1,0 +1,45 @@
+import HotPath
+
+/// Which entries nobody needs any more.
+///
+/// The floor of a group is its oldest pending entry; when it has none, whatever follows the newest
+/// that was handed out.  Nothing at or above the lowest floor is ever removed, and nothing younger
+/// than the window.
+struct Trimming {
+  /// The groups that are waited for.
+  let groups: [String]
+  /// Milliseconds for which entries stay though every group has done with them.
+  let windowMs: UInt64
+
+  /// What a look at the stream found.
+  struct Verdict {
+    /// Entries below can go; nil: none can.
+    var floor: StreamID?
+    /// Groups that nobody waits for.
+    var strangers: [String] = []
+    /// Groups that are waited for and do not exist.
+    var missing: [String] = []
+  }
+
+  func judge(_ stream: EventStream) throws(StreamFault) -> Verdict {
+    // Groups before pending entries, and the clock before both: whatever is handed out between two
+    // of these questions lies above the answer.
+    let now = try stream.time()
+    let present = try stream.groups()
+    var verdict = Verdict(floor: StreamID(ms: now - min(windowMs, now), sequence: 0))
+    for name in groups {
+      guard let group = present.first(where: { $0.name == name }) else {
+        verdict.missing.append(name)
+        continue
+      }
+      var floor = group.lastDelivered.next
+      if group.pending > 0, let oldest = try stream.oldestPending(of: name) {
+        floor = min(floor, oldest)
+      }
+      verdict.floor = verdict.floor.map { min($0, floor) }
+    }
+    if !verdict.missing.isEmpty { verdict.floor = nil }
+    verdict.strangers = present.map(\.name).filter { !groups.contains($0) }
+    return verdict
+  }
+}
