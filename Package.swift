@@ -76,7 +76,7 @@ let package = Package(
     .target(name: "Harness", path: "Tests/Harness", swiftSettings: strict),
     .testTarget(name: "InventoryTests", dependencies: ["Inventory"]),
     .testTarget(name: "WireTests", dependencies: ["Wire"]),
-    .testTarget(name: "RPCTests", dependencies: ["RPC"]),
+    .testTarget(name: "RPCTests", dependencies: ["RPC", "Harness"]),
     .testTarget(name: "HotPathTests", dependencies: ["HotPath", "Harness"]),
     .testTarget(name: "LedgerTests", dependencies: ["Ledger", "Projection", "Harness"]),
     .testTarget(

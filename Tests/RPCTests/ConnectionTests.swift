@@ -1,0 +1,176 @@
+import Harness
+import Testing
+import Wire
+
+@testable import RPC
+
+/// Bytes over real sockets, good and bad.
+@Suite("Connections")
+struct ConnectionTests {
+  static let health = HealthCheckRequest.method
+
+  @Test("whole, byte by byte and merged frames are answered alike", arguments: [1, 3, 1_000])
+  func pieces(piece: Int) async throws {
+    let lane = try ServerLane()
+    let peer = RawPeer(port: try await lane.start())
+    let bytes = (1...3).flatMap { RawPeer.frame(UInt64($0), Self.health) }
+    for start in stride(from: 0, to: bytes.count, by: piece) {
+      peer.send(Array(bytes[start..<min(start + piece, bytes.count)]))
+    }
+    for id in 1...3 {
+      let reply = try #require(try peer.reply())
+      #expect(reply.callID == UInt64(id) && reply.status == nil)
+    }
+    await lane.stop()
+  }
+
+  @Test(
+    "what is not a frame closes that connection, and no other",
+    arguments: [
+      [0xFF, 0xFF, 0xFF, 0xFF],  // four gigabytes
+      [0x00, 0x20, 0x00, 0x01],  // one byte over the limit
+      Array("GET / HTTP/1.1\r\n\r\n".utf8),
+      [0, 0, 0, 2, 0xFF, 0xFF],  // not protobuf
+      [0, 0, 0, 0],  // no call id
+    ] as [[UInt8]])
+  func garbage(bytes: [UInt8]) async throws {
+    let lane = try ServerLane()
+    let port = try await lane.start()
+    let (bad, good) = (RawPeer(port: port), RawPeer(port: port))
+    bad.send(bytes)
+    #expect(bad.isClosedByPeer)
+    good.send(RawPeer.frame(1, Self.health))
+    #expect(try good.reply()?.callID == 1)
+    await lane.stop()
+  }
+
+  @Test("a peer that leaves in the middle of a frame is forgotten")
+  func truncated() async throws {
+    let lane = try ServerLane()
+    do {
+      let peer = RawPeer(port: try await lane.start())
+      peer.send(Array(RawPeer.frame(1, Self.health).dropLast(3)))
+      try await eventually("the connection is there") { await lane.connectionCount == 1 }
+    }
+    try await eventually("the connection is gone") { await lane.connectionCount == 0 }
+    await lane.stop()
+  }
+
+  @Test("an unknown method is UNIMPLEMENTED, and the connection goes on")
+  func unknownMethod() async throws {
+    let lane = try ServerLane()
+    let peer = RawPeer(port: try await lane.start())
+    for method in ["stock.v1.Reservations/Steal", "", String(repeating: "x", count: 10_000)] {
+      peer.send(RawPeer.frame(7, method))
+      #expect(try peer.reply()?.status?.code == .unimplemented)
+    }
+    peer.send(RawPeer.frame(8, Self.health))
+    #expect(try peer.reply()?.callID == 8)
+    await lane.stop()
+  }
+
+  @Test("many calls in flight, answered in any order")
+  func anyOrder() async throws {
+    let lane = try ServerLane()
+    let peer = RawPeer(port: try await lane.start())
+    peer.send((1...5).flatMap { RawPeer.frame($0, GetStockRequest.method) })
+    peer.send(RawPeer.frame(6, Self.health))
+    #expect(try peer.reply()?.callID == 6, "a quick call does not wait for slow ones")
+    try await eventually("five calls wait") { await lane.waitingCount == 5 }
+    await lane.answerBackwards()
+    let order = try (1...5).compactMap { _ in try peer.reply()?.callID }
+    #expect(order == [5, 4, 3, 2, 1])
+    await lane.stop()
+  }
+
+  @Test("more calls in flight than the limit: RESOURCE_EXHAUSTED, the others unharmed")
+  func callsInFlight() async throws {
+    let lane = try ServerLane()
+    let peer = RawPeer(port: try await lane.start())
+    let limit = RPCLimits.callsInFlightMax
+    peer.send((1...(limit + 1)).flatMap { RawPeer.frame(UInt64($0), GetStockRequest.method) })
+    let refused = try #require(try peer.reply())
+    #expect(refused.callID == UInt64(limit + 1))
+    #expect(refused.status?.code == .resourceExhausted && refused.status?.retryable == true)
+    try await eventually("the others wait") { await lane.waitingCount == limit }
+    await lane.answerBackwards()
+    #expect(try peer.reply()?.callID == UInt64(limit))
+    await lane.stop()
+  }
+
+  @Test("a peer that never reads is cut off, not stored")
+  func slowReader() async throws {
+    let lane = try ServerLane()
+    let port = try await lane.start()
+    let peer = RawPeer(port: port)
+    let many = (1...2_000).flatMap { RawPeer.frame(UInt64($0), String(repeating: "m", count: 10)) }
+    // Replies to unknown methods are about a hundred bytes each.  The sender itself blocks on a
+    // server that reads no more, so it runs beside the test.
+    let sender = Task.detached { for _ in 0..<2_000 { peer.send(many) } }
+    try await eventually(timeout: .seconds(30), "the connection is closed") {
+      await lane.connectionCount == 0
+    }
+    sender.cancel()
+    let good = RawPeer(port: port)
+    good.send(RawPeer.frame(1, Self.health))
+    #expect(try good.reply()?.callID == 1)
+    await lane.stop()
+  }
+
+  @Test("draining answers what is in flight, refuses what comes, and closes")
+  func drain() async throws {
+    let lane = try ServerLane()
+    let port = try await lane.start()
+    let (busy, idle) = (RawPeer(port: port), RawPeer(port: port))
+    busy.send(RawPeer.frame(1, GetStockRequest.method))
+    try await eventually("the call waits") { await lane.waitingCount == 1 }
+    try await eventually("both are connected") { await lane.connectionCount == 2 }
+    await lane.beginToDrain()
+    #expect(idle.isClosedByPeer)
+    busy.send(RawPeer.frame(2, Self.health))
+    let refused = try #require(try busy.reply())
+    #expect(refused.callID == 2 && refused.status?.reason == "SHUTTING_DOWN")
+    await lane.answerBackwards()
+    #expect(try busy.reply()?.callID == 1)
+    #expect(busy.isClosedByPeer)
+    await lane.stop()
+  }
+
+  @Test("a client tells a call that never left from one that may have happened")
+  func clientFailures() async throws {
+    let nobody = StockClient(to: Address(host: "127.0.0.1", port: freePort()))
+    await #expect(throws: Status.self) { try await nobody.call(HealthCheckRequest()) }
+    do throws(Status) {
+      _ = try await nobody.call(HealthCheckRequest())
+    } catch {
+      #expect(error.reason == "UNREACHABLE" && !error.outcomeUnknown && error.retryable)
+    }
+    let lane = try ServerLane()
+    let client = StockClient(to: Address(host: "127.0.0.1", port: try await lane.start()))
+    async let lost = client.call(GetStockRequest(sku: "x"))
+    try await eventually("the call waits") { await lane.waitingCount == 1 }
+    await lane.stop()
+    do {
+      _ = try await lost
+      Issue.record("nobody answered")
+    } catch let status as Status {
+      #expect(status.reason == "CONNECTION_LOST" && status.outcomeUnknown)
+    }
+    await client.close()
+    await nobody.close()
+  }
+
+  @Test("a call that the server forgets ends by itself, with its outcome unknown")
+  func noAnswer() async throws {
+    let lane = try ServerLane()
+    let client = StockClient(to: Address(host: "127.0.0.1", port: try await lane.start()))
+    do throws(Status) {
+      _ = try await client.call(GetStockRequest(sku: "x"), timeoutMs: 50)
+      Issue.record("nobody answered")
+    } catch {
+      #expect(error.code == .deadlineExceeded && error.outcomeUnknown)
+    }
+    await client.close()
+    await lane.stop()
+  }
+}

@@ -1,0 +1,128 @@
+import Dispatch
+import Glibc
+import Logging
+import Loop
+import Wire
+
+@testable import RPC
+
+/// A server without a store, on a queue of its own: `Health.Check` answers at once, `Stock.Get`
+/// when the test says so.
+actor ServerLane {
+  private let executor = LoopExecutor(label: "test.server")
+  private let loop: EventLoop
+  private var server: Server?
+  private let waiting = Waiting()
+
+  /// Calls that the test will answer.
+  private final class Waiting {
+    var calls: [Call] = []
+  }
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  init() throws { loop = try EventLoop(on: executor.queue) }
+
+  func start() throws -> UInt16 {
+    var methods = MethodTable()
+    methods.on(HealthCheckRequest.method) { call in
+      call.reply(HealthCheckReply(status: .serving, warnings: [], version: "test"))
+    }
+    methods.on(GetStockRequest.method) { [waiting] call in waiting.calls.append(call) }
+    let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+    let server = try Server(
+      on: Address(host: "127.0.0.1", port: 0), methods: methods, loop: loop, logger: logger)
+    self.server = server
+    return server.port
+  }
+
+  /// Calls that wait to be answered.
+  var waitingCount: Int { waiting.calls.count }
+
+  /// Answers those that wait, last one first.
+  func answerBackwards() {
+    for call in waiting.calls.reversed() {
+      call.reply(StockReply(outcome: .unknownSKU, stock: nil))
+    }
+    waiting.calls.removeAll()
+  }
+
+  var connectionCount: Int { server?.connectionCount ?? 0 }
+
+  func drain() async {
+    await withCheckedContinuation { continuation in
+      guard let server else { return continuation.resume() }
+      server.drain { continuation.resume() }
+    }
+  }
+
+  func beginToDrain() { server?.drain {} }
+
+  func stop() {
+    server?.closeAll()
+    loop.stop()
+  }
+}
+
+/// A blocking socket that speaks bytes, for what a client library would never send.
+final class RawPeer {
+  private let fd: Int32
+
+  init(port: UInt16) {
+    fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var limit = timeval(tv_sec: 10, tv_usec: 0)
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        _ = connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+  }
+
+  deinit { close(fd) }
+
+  func send(_ bytes: [UInt8]) {
+    _ = bytes.withUnsafeBytes { Glibc.send(fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+  }
+
+  /// The next reply: its call id, and its status if it failed.
+  func reply() throws -> (callID: UInt64, status: Status?)? {
+    guard let header = read(4) else { return nil }
+    let length = header.reduce(0) { $0 << 8 | Int($1) }
+    guard let payload = read(length) else { return nil }
+    var buffer = ByteBuffer()
+    payload.withUnsafeBytes { buffer.append($0) }
+    let response = try ResponseEnvelope(buffer.readable, arena: Arena())
+    if case .failure(let status) = response.result { return (response.callID, status) }
+    return (response.callID, nil)
+  }
+
+  /// Whether the server has closed the connection; waits for something to happen.
+  var isClosedByPeer: Bool { read(1) == nil }
+
+  private func read(_ count: Int) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    while bytes.count < count {
+      var piece = [UInt8](repeating: 0, count: count - bytes.count)
+      let got = recv(fd, &piece, piece.count, 0)
+      guard got > 0 else { return nil }
+      bytes += piece[..<got]
+    }
+    return bytes
+  }
+
+  /// A call as a frame.
+  static func frame(_ id: UInt64, _ method: String, _ message: [UInt8] = []) -> [UInt8] {
+    let arena = Arena()
+    var body = ByteBuffer()
+    message.withUnsafeBytes { body.append($0) }
+    var wire = ByteBuffer()
+    RequestEnvelope.append(
+      callID: id, method: method, timeoutMs: 0, message: body, to: &wire, arena: arena)
+    return Array(wire.readable)
+  }
+}
