@@ -34,11 +34,16 @@ struct ScriptCall {
     switch operation {
     case .reserve(let reservation):
       begin(.reserve)
-      bytes.append(integer: UInt32(reservation.qty))
       bytes.append(integer: reservation.ttlMs)
+      // From here on as in the record.
+      bytes.append(integer: UInt32(reservation.qty))
       bytes.append(integer: reservation.fingerprint)
       bytes.append(integer: UInt8(reservation.sku.text.utf8.count))
+      let lengthAt = bytes.count
+      bytes.append(integer: UInt16(0))
       reservation.appendEvent(to: &bytes, arena: arena)
+      let length = UInt16(bytes.count - lengthAt - 2)
+      withUnsafeBytes(of: length.littleEndian) { bytes.overwrite(at: lengthAt, with: $0) }
       (kind, hold, request, sku) = (.reserve, reservation.hold, nil, reservation.sku)
     case .confirm(let id, let paymentRef):
       begin(.confirm)
@@ -138,23 +143,23 @@ extension Hold {
       expiresAt: now + reservation.ttlMs, changedAt: now)
   }
 
-  /// Decodes what lies at `hold:H-…`: `<BBI2BI4I4I8I8I8c8` format, status, length of the event's
-  /// first part, length of the SKU, version, units, created, expires, changed, fingerprint; then the
-  /// first part, and the payment reference of a confirmed hold.
+  /// Decodes what lies at `hold:H-…`: `<BBI4I8I8I8` format, status, version, created, expires,
+  /// changed; `<I4c8BI2` units, fingerprint, length of the SKU, length of the event's first part; then
+  /// that part, and the payment reference of a confirmed hold.
   init(storedRecord bytes: UnsafeRawBufferPointer, arena: Arena) throws {
     var reader = StructReader(bytes)
     guard try reader.integer(UInt8.self) == 1 else { throw ScriptReplyError() }
     guard let status = HoldStatus(rawValue: try reader.integer(UInt8.self)) else {
       throw ScriptReplyError()
     }
-    let partBytes = Int(try reader.integer(UInt16.self))
-    _ = try reader.integer(UInt8.self)
     let version = try reader.integer(UInt32.self)
-    _ = try reader.integer(UInt32.self)
     let created = try reader.integer(UInt64.self)
     let expires = try reader.integer(UInt64.self)
     let changed = try reader.integer(UInt64.self)
+    _ = try reader.integer(UInt32.self)
     _ = try reader.integer(UInt64.self)
+    _ = try reader.integer(UInt8.self)
+    let partBytes = Int(try reader.integer(UInt16.self))
     let rest = reader.rest
     guard rest.count >= partBytes else { throw ScriptReplyError() }
     let reference = UnsafeRawBufferPointer(rebasing: rest[partBytes...])

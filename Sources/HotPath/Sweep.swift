@@ -4,11 +4,11 @@ public import Loop
 
 /// Ends holds whose deadline has passed, and forgets finished ones whose retention has.
 ///
-/// How it works.  The index holds members `<hold id> <hold id> …` at the time when they fall due.  The
-/// sweep reads the first few with Redis's own time, and hands each due member to the batch; the script
-/// judges every hold of it again, puts those that are not finished at their next time, and removes
-/// the member.  Several sweepers at once do no harm: the script does nothing for a member that has
-/// gone.
+/// How it works.  The index holds members `<generation> <hold> <hold> …`, scored by the time when
+/// they fall due.  The sweep reads the first few with Redis's own time, and hands each due member to
+/// the batch; the script judges every hold of it again, puts those that are not finished at their
+/// next time, and removes the member.  Several sweepers at once do no harm: the script does nothing
+/// for a member that has gone.
 ///
 /// Lives on the loop's queue.
 public final class Sweep {
@@ -53,8 +53,17 @@ public final class Sweep {
     }
   }
 
+  /// The holds that a member names.
+  static func holds(of member: String) -> [HoldID] {
+    let words = member.split(separator: " ")
+    guard let first = words.first, let generation = UInt64(first) else { return [] }
+    return words.dropFirst().compactMap { HoldKey($0) }.map {
+      HoldID(key: $0, generation: generation)
+    }
+  }
+
   private func handIn(_ member: String) {
-    let holds = member.split(separator: " ").compactMap { HoldID(String($0)) }
+    let holds = Self.holds(of: member)
     guard !holds.isEmpty, holds.count <= Batch.operationsMax else {
       logger.error("removed a member of the expiry index that names no holds")
       return store.removeDue(member)

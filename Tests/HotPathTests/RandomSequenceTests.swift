@@ -172,9 +172,8 @@ enum Replay {
       return nil
     case .sweep:
       guard let member = await lane.due().first else { return nil }
-      let holds = member.split(separator: " ").compactMap { HoldID(String($0)) }
       return try await compare(
-        holds.map { .expire($0) }, swept: member, lane, &model)
+        Sweep.holds(of: member).map { .expire($0) }, swept: member, lane, &model)
     case .batch(let actions):
       return try await compare(
         actions.map { operation($0, model) }, swept: "", lane, &model)

@@ -33,7 +33,10 @@ local REQUEST_ID_REUSED, TOO_MANY_UNITS, NOT_DUE, FORGOTTEN, SKU_NEEDED = 68, 69
 -- Status of a hold (Hold.swift)
 local ACTIVE, CONFIRMED, CANCELLED, EXPIRED = 1, 2, 3, 4
 
-local RECORD, RECORD_BYTES, RECORD_FORMAT = '<BBI2BI4I4I8I8I8c8', 45, 1
+-- A record is what changes with the hold's life, and then what its reserve brought: the second part
+-- is copied from the operation as it is.
+local LIFE, LIFE_BYTES, RECORD_FORMAT = '<BBI4I8I8I8', 30, 1   -- format, status, version, 3 times
+local BROUGHT, BROUGHT_BYTES = '<I4c8BI2', 15   -- units, fingerprint, lengths of SKU and event part
 local UNITS_MAX = 1000000000000
 local REQUEST_MS = 86400000   -- how long the request id of a `set` is remembered: 24 hours
 local SLOT_MS = 200   -- holds that fall due within one slot of a batch share an index entry
@@ -63,19 +66,22 @@ for first = 4, first_sku, SLICE do
 end
 
 local holds = {}   -- by key, so that two operations on one hold see each other
+local placed = {}  -- records made by this batch: most are never looked at again, and need no table
 local function hold_at(place)
   local key = KEYS[3 + place]
   local hold = holds[key]
   if hold == nil then
-    local record = records[3 + place]
+    local record = placed[key] or records[3 + place]
     if record then
-      local _, status, part_bytes, sku_bytes, version, qty, created, expires, changed, print =
-        unpack_struct(RECORD, record)
-      local part = sub(record, RECORD_BYTES + 1, RECORD_BYTES + part_bytes)
+      local _, status, version, created, expires, changed = unpack_struct(LIFE, record)
+      local qty, print, sku_bytes, part_bytes = unpack_struct(BROUGHT, record, LIFE_BYTES + 1)
+      local part_at = LIFE_BYTES + BROUGHT_BYTES + 1
       hold = {
         key = key, status = status, version = version, qty = qty, created = created,
-        expires = expires, changed = changed, print = print, part = part, sku_bytes = sku_bytes,
-        ref = sub(record, RECORD_BYTES + part_bytes + 1),
+        expires = expires, changed = changed, print = print, sku_bytes = sku_bytes,
+        part = sub(record, part_at, part_at + part_bytes - 1),
+        brought = sub(record, LIFE_BYTES + 1, part_at + part_bytes - 1),
+        ref = sub(record, part_at + part_bytes),
       }
     else
       hold = false
@@ -117,6 +123,7 @@ if sku_count > 0 then
     -- Never seen by the service: a plain SET in redis-cli is adopted below.  Anything else is not.
     sku.new = not hash.err and not hash[1]
     sku.unknown = sku.new and not shown[i] and call('EXISTS', sku.stock_key) == 0
+    sku.open = is_open(sku)
     skus[sku.name], sku_list[i] = sku, sku
   end
 end
@@ -142,8 +149,7 @@ end
 -- ---------------------------------------------------------------- play
 
 local entry = {'XADD', KEYS[2], '*', 'source', ARGV[2]}
-local index, forgotten, requests = {}, {}, {}
-local now_text = format('%.0f', now)
+local values, index, forgotten, requests = {}, {}, {}, {}
 
 local function varint(n)
   if n < 128 then return char(n) end
@@ -155,10 +161,16 @@ local function emit(type, bytes)
   entry[n + 1], entry[n + 2] = type, bytes
 end
 
+-- The change part of an event of a hold, with the time of its creation before it.
+local function change_part(created, status, version, changed, expires)
+  return pack('<BI8BBBI8BI8BI8', 0x41, created, 0x48, status, 0x51, version, 0x59, changed,
+    0x61, expires)
+end
+
 local function emit_hold(type, hold)
   local ref = hold.ref == '' and '' or '\106' .. varint(#hold.ref) .. hold.ref
-  emit(type, hold.part .. pack('<BI8BBBI8BI8BI8', 0x41, hold.created, 0x48, hold.status,
-    0x51, hold.version, 0x59, hold.changed, 0x61, hold.expires) .. ref)
+  emit(type, hold.part
+    .. change_part(hold.created, hold.status, hold.version, hold.changed, hold.expires) .. ref)
 end
 
 local function emit_stock(type, part, sku, delta)
@@ -171,7 +183,7 @@ local function adopt(sku)
   if not sku.known then sku.held, sku.sold, sku.version = 0, 0, 0 end
   sku.available, sku.version = sku.shown, sku.version + 1
   sku.supplied = sku.available + sku.held + sku.sold
-  sku.known, sku.new, sku.changed, sku.adopted = true, false, true, true
+  sku.known, sku.new, sku.open, sku.changed, sku.adopted = true, false, true, true, true
   emit_stock('STOCK_ADOPTED', '\10' .. varint(#sku.name) .. sku.name, sku, sku.supplied - before)
 end
 
@@ -180,19 +192,25 @@ for i = 1, sku_count do
   if sku.new and sku.shown then adopt(sku) end
 end
 
-local function due_at(hold, when)
+-- A member of the index is a generation and the holds of that generation: `<created> H-… H-…`.
+local function due_at(key, created, when)
   local slot = math.ceil(when / SLOT_MS) * SLOT_MS
-  local ids = index[slot]
-  if not ids then
-    ids = {}
-    index[slot] = ids
+  local members = index[slot]
+  if not members then
+    members = {}
+    index[slot] = members
   end
-  ids[#ids + 1] = sub(hold.key, -30) .. '-' .. format('%.0f', hold.created)
+  local member = members[created]
+  if not member then
+    member = {format('%.0f', created)}
+    members[created] = member
+  end
+  member[#member + 1] = sub(key, -30)
 end
 
 local function record_of(hold)
-  return pack(RECORD, RECORD_FORMAT, hold.status, #hold.part, hold.sku_bytes, hold.version, hold.qty,
-    hold.created, hold.expires, hold.changed, hold.print) .. hold.part .. hold.ref
+  return pack(LIFE, RECORD_FORMAT, hold.status, hold.version, hold.created, hold.expires,
+    hold.changed) .. hold.brought .. hold.ref
 end
 
 local function with_hold(outcome, hold, sku)
@@ -206,29 +224,48 @@ local function with_figures(outcome, sku)
   return figures .. (sku.shown and format('%.0f', sku.shown) or sku.text)
 end
 
-local function reserve(op, place, sku)
-  local _, _, _, qty, ttl, print, sku_bytes, at = unpack_struct('<BI2I2I4I8c8B', op)
+-- What all holds of one life span that begin in this batch have in common.
+local beginnings = {}
+local function beginning(ttl)
+  local shared = beginnings[ttl]
+  if not shared then
+    local expires = now + ttl
+    shared = {
+      expires = expires,
+      life = pack(LIFE, RECORD_FORMAT, ACTIVE, 1, now, expires, now),
+      change = change_part(now, ACTIVE, 1, now, expires),
+    }
+    beginnings[ttl] = shared
+  end
+  return shared
+end
+
+local function reserve(op)
+  local _, place, sku, ttl, qty, print = unpack_struct('<BI2I2I8I4c8', op)
+  sku = sku_list[sku]
   local hold = hold_at(place)
   if hold then
     if hold.print ~= print then return pack('<BI8', KEY_REUSED, 0) end
     return with_hold(REPEATED, hold, sku)
   end
-  if sku.unknown then return pack('<BI8', UNKNOWN_SKU, 0) end
-  if not is_open(sku) then return with_figures(STOCK_MISMATCH, sku) end
-  if placing == 0 then return pack('<BI8', STORE_FULL, sku.available) end
-  if sku.available < qty then return pack('<BI8', SOLD_OUT, sku.available) end
+  if not sku.open then
+    if sku.unknown then return pack('<BI8', UNKNOWN_SKU, 0) end
+    return with_figures(STOCK_MISMATCH, sku)
+  end
+  local available = sku.available
+  if placing == 0 then return pack('<BI8', STORE_FULL, available) end
+  if available < qty then return pack('<BI8', SOLD_OUT, available) end
 
-  sku.available, sku.shown, sku.held = sku.available - qty, sku.shown - qty, sku.held + qty
-  sku.changed = true
-  hold = {
-    key = KEYS[3 + place], status = ACTIVE, version = 1, qty = qty, created = now,
-    expires = now + ttl, changed = now, print = print, part = sub(op, at), sku_bytes = sku_bytes,
-    ref = '', dirty = true,
-  }
-  holds[hold.key] = hold
-  due_at(hold, hold.expires)
-  emit_hold('HOLD_CREATED', hold)
-  return pack('<BI8', HELD, sku.available)
+  available = available - qty
+  sku.available, sku.shown, sku.held, sku.changed = available, available, sku.held + qty, true
+  local key, shared = KEYS[3 + place], beginning(ttl)
+  local record = shared.life .. sub(op, 14)
+  holds[key], placed[key] = nil, record
+  local n = #values
+  values[n + 1], values[n + 2] = key, record
+  due_at(key, now, shared.expires)
+  emit('HOLD_CREATED', sub(op, 14 + BROUGHT_BYTES) .. shared.change)
+  return pack('<BI8', HELD, available)
 end
 
 local function change(hold, status, type)
@@ -243,8 +280,8 @@ local function release(hold, sku, status, type)
   change(hold, status, type)
 end
 
-local function confirm(op, place)
-  local _, _, _, generation, at = unpack_struct('<BI2I2I8', op)
+local function confirm(op)
+  local _, place, _, generation, at = unpack_struct('<BI2I2I8', op)
   local hold, ref = hold_at(place), sub(op, at)
   if not hold or hold.created ~= generation then return pack('<BI8', NO_SUCH_HOLD, 0) end
   if hold.status == CONFIRMED then
@@ -261,8 +298,8 @@ local function confirm(op, place)
   return with_hold(CONFIRMED_NOW, hold, sku)
 end
 
-local function cancel(op, place)
-  local _, _, _, generation = unpack_struct('<BI2I2I8', op)
+local function cancel(op)
+  local _, place, _, generation = unpack_struct('<BI2I2I8', op)
   local hold = hold_at(place)
   if not hold or hold.created ~= generation then return pack('<BI8', NO_SUCH_HOLD, 0) end
   if hold.status == CONFIRMED then return with_hold(ALREADY_CONFIRMED, hold) end
@@ -275,8 +312,8 @@ local function cancel(op, place)
   return with_hold(CANCELLED_NOW, hold, sku)
 end
 
-local function get_hold(op, place)
-  local _, _, _, generation = unpack_struct('<BI2I2I8', op)
+local function get_hold(op)
+  local _, place, _, generation = unpack_struct('<BI2I2I8', op)
   local hold = hold_at(place)
   if not hold or (generation > 0 and hold.created ~= generation) then
     return pack('<BI8', NO_SUCH_HOLD, 0)
@@ -284,8 +321,9 @@ local function get_hold(op, place)
   return with_hold(FOUND, hold)
 end
 
-local function set(op, place, sku)
-  local _, _, _, available, print, at = unpack_struct('<BI2I2I8c8', op)
+local function set(op)
+  local _, place, sku, available, print, at = unpack_struct('<BI2I2I8c8', op)
+  sku = sku_list[sku]
   local key = KEYS[first_request + place]
   local known = requests[key] or records[first_request + place]
   if known then
@@ -303,13 +341,15 @@ local function set(op, place, sku)
   end
   local delta = supplied - sku.supplied
   sku.available, sku.shown, sku.supplied = available, available, supplied
-  sku.version, sku.changed, sku.unknown = sku.version + 1, true, false
+  sku.version, sku.changed, sku.open, sku.unknown = sku.version + 1, true, true, false
   requests[key] = print
   emit_stock('STOCK_SET', sub(op, at), sku, delta)
   return with_figures(STOCK_SET, sku)
 end
 
-local function adopt_stock(_, _, sku)
+local function adopt_stock(op)
+  local _, _, sku = unpack_struct('<BI2I2', op)
+  sku = sku_list[sku]
   if sku.unknown then return pack('<BI8', UNKNOWN_SKU, 0) end
   if not sku.shown then return with_figures(STOCK_MISMATCH, sku) end
   if sku.known and not is_open(sku) then
@@ -322,33 +362,35 @@ local function adopt_stock(_, _, sku)
   return with_figures(outcome, sku)
 end
 
-local function get_stock(_, _, sku)
+local function get_stock(op)
+  local _, _, sku = unpack_struct('<BI2I2', op)
+  sku = sku_list[sku]
   if sku.unknown then return pack('<BI8', UNKNOWN_SKU, 0) end
   return with_figures(is_open(sku) and FOUND or STOCK_MISMATCH, sku)
 end
 
 -- Only in a batch that sweeps one member of the index; the member itself is removed below.
-local function expire(op, place)
-  local _, _, _, generation = unpack_struct('<BI2I2I8', op)
+local function expire(op)
+  local _, place, _, generation = unpack_struct('<BI2I2I8', op)
   local hold = hold_at(place)
   if not hold or hold.created ~= generation then return char(NO_SUCH_HOLD) end
   if hold.status == ACTIVE then
     local sku = skus[sku_of(hold)]
     if now < hold.expires then
-      due_at(hold, hold.expires)
+      due_at(hold.key, generation, hold.expires)
       return char(NOT_DUE)
     end
     if not sku.known or sku.held < hold.qty then   -- somebody tore the books: try again in a minute
-      due_at(hold, now + 60000)
+      due_at(hold.key, generation, now + 60000)
       return char(STOCK_MISMATCH)
     end
     release(hold, sku, EXPIRED, 'HOLD_EXPIRED')
-    due_at(hold, now + retention)
+    due_at(hold.key, generation, now + retention)
     return char(PAST_DEADLINE)
   end
   local forget_at = hold.changed + (hold.status == CANCELLED and retention_cancelled or retention)
   if now < forget_at then
-    due_at(hold, forget_at)
+    due_at(hold.key, generation, forget_at)
     return char(NOT_DUE)
   end
   forgotten[#forgotten + 1] = hold.key
@@ -364,8 +406,7 @@ local play = {
 local results = {now, '', fence[2] or ''}
 for i = 6, #ARGV do
   local op = ARGV[i]
-  local kind, place, sku = unpack_struct('<BI2I2', op)
-  results[i - 2] = play[kind](op, place, sku_list[sku])
+  results[i - 2] = play[string.byte(op)](op)
 end
 
 -- ---------------------------------------------------------------- write
@@ -381,7 +422,6 @@ if #entry > 5 then
   results[2], wrote = call(unpack(entry)), true
 end
 
-local values = {}
 for key, hold in pairs(holds) do
   if hold and hold.dirty then
     values[#values + 1] = key
@@ -411,7 +451,9 @@ if swept ~= '' then
   call('ZREM', KEYS[3], swept)
   wrote = true
 end
-for slot, ids in pairs(index) do call('ZADD', KEYS[3], slot, table.concat(ids, ' ')) end
+for slot, members in pairs(index) do
+  for _, member in pairs(members) do call('ZADD', KEYS[3], slot, table.concat(member, ' ')) end
+end
 
-if wrote then call('HSET', KEYS[1], 'now', now_text, writer, ARGV[4]) end
+if wrote then call('HSET', KEYS[1], 'now', format('%.0f', now), writer, ARGV[4]) end
 return results
