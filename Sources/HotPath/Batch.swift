@@ -71,6 +71,7 @@ public final class Batch: EndOfPass {
   private let loop: EventLoop
   private let logger: Logger
   private let arena = Arena()
+  private var scratch = ByteBuffer()
   private var waiting: [Pending] = []
   private var first = 0
   private var sweeps: [(sweep: Sweep, pending: [Pending])] = []
@@ -136,7 +137,7 @@ public final class Batch: EndOfPass {
 
   private func encode(_ operation: Operation) -> ScriptCall {
     defer { arena.reset() }
-    return ScriptCall(operation, arena: arena)
+    return ScriptCall(operation, arena: arena, through: &scratch)
   }
 
   // MARK: out

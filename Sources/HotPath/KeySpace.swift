@@ -13,6 +13,8 @@ public struct KeySpace: Sendable {
   public let events: String
   /// Stream: the events that could not be applied.
   public let deadEvents: String
+  /// What comes before a hold's id in the key of its record.
+  let holdPrefix: String
   /// Sorted set: when which holds fall due.
   public let expiry: String
 
@@ -23,6 +25,7 @@ public struct KeySpace: Sendable {
     events = prefix + "inventory.events"
     deadEvents = prefix + "inventory.dead"
     expiry = prefix + "holds.expiry"
+    holdPrefix = prefix + "hold:"
   }
 
   /// Plain integer: the units available, for a person to read and to set once.
@@ -30,7 +33,7 @@ public struct KeySpace: Sendable {
   /// Hash: available, held, sold, supplied, version.
   public func figures(_ sku: SKU) -> String { "\(prefix)sku:\(sku.text)" }
   /// The record of a hold, which is also that of its idempotency key.
-  public func hold(_ key: HoldKey) -> String { "\(prefix)hold:\(key)" }
+  public func hold(_ key: HoldKey) -> String { "\(holdPrefix)\(key)" }
   /// The fingerprint of a `Stock.Set`, by its request id.
   public func request(_ id: Label) -> String { "\(prefix)request:\(id.text)" }
 }

@@ -25,15 +25,11 @@ struct ScriptCall {
   /// `<B I2 I2` kind, place, SKU's place, and what follows for the kind.
   let argument: [UInt8]
 
-  init(_ operation: Operation, arena: Arena) {
-    var bytes = ByteBuffer(capacity: 256)
-    func begin(_ kind: Kind) {
-      bytes.append(integer: kind.rawValue)
-      bytes.append(integer: UInt32(0))
-    }
+  /// - Parameter bytes: empty, and left empty: memory that the next call uses again.
+  init(_ operation: Operation, arena: Arena, through bytes: inout ByteBuffer) {
     switch operation {
     case .reserve(let reservation):
-      begin(.reserve)
+      bytes.begin(.reserve)
       bytes.append(integer: reservation.ttlMs)
       // From here on as in the record.
       bytes.append(integer: UInt32(reservation.qty))
@@ -46,36 +42,45 @@ struct ScriptCall {
       withUnsafeBytes(of: length.littleEndian) { bytes.overwrite(at: lengthAt, with: $0) }
       (kind, hold, request, sku) = (.reserve, reservation.hold, nil, reservation.sku)
     case .confirm(let id, let paymentRef):
-      begin(.confirm)
+      bytes.begin(.confirm)
       bytes.append(integer: id.generation)
       bytes.append(paymentRef.text)
       (kind, hold, request, sku) = (.confirm, id.key, nil, nil)
     case .cancel(let id):
-      begin(.cancel)
+      bytes.begin(.cancel)
       bytes.append(integer: id.generation)
       (kind, hold, request, sku) = (.cancel, id.key, nil, nil)
     case .getHold(let key, let generation):
-      begin(.getHold)
+      bytes.begin(.getHold)
       bytes.append(integer: generation ?? 0)
       (kind, hold, request, sku) = (.getHold, key, nil, nil)
     case .setStock(let setSKU, let available, let requestID):
-      begin(.set)
+      bytes.begin(.set)
       bytes.append(integer: available)
       bytes.append(integer: Fingerprint.ofStockSet(setSKU, available))
       appendStockEvent(sku: setSKU, requestID: requestID, to: &bytes, arena: arena)
       (kind, hold, request, sku) = (.set, nil, requestID, setSKU)
     case .adoptStock(let adopted):
-      begin(.adopt)
+      bytes.begin(.adopt)
       (kind, hold, request, sku) = (.adopt, nil, nil, adopted)
     case .getStock(let read):
-      begin(.getStock)
+      bytes.begin(.getStock)
       (kind, hold, request, sku) = (.getStock, nil, nil, read)
     case .expire(let id):
-      begin(.expire)
+      bytes.begin(.expire)
       bytes.append(integer: id.generation)
       (kind, hold, request, sku) = (.expire, id.key, nil, nil)
     }
     argument = Array(bytes.readable)
+    bytes.consume(bytes.count)
+  }
+}
+
+extension ByteBuffer {
+  /// The kind of an operation, and room for the places of its keys.
+  fileprivate mutating func begin(_ kind: ScriptCall.Kind) {
+    append(integer: kind.rawValue)
+    append(integer: UInt32(0))
   }
 }
 
@@ -193,9 +198,9 @@ extension ByteBuffer {
 
   /// Appends one argument of a Redis command (RESP's bulk string).
   mutating func append(argument bytes: UnsafeRawBufferPointer) {
-    append("$\(bytes.count)\r\n")
+    begin(argument: bytes.count)
     append(bytes)
-    append("\r\n")
+    append(crlf)
   }
 
   /// Appends one argument of a Redis command (RESP's bulk string).
@@ -203,4 +208,23 @@ extension ByteBuffer {
     var text = text
     text.withUTF8 { append(argument: UnsafeRawBufferPointer($0)) }
   }
+
+  /// Appends the key of a hold as an argument.
+  mutating func append(key prefix: String, _ hold: HoldKey) {
+    begin(argument: prefix.utf8.count + HoldKey.textBytes)
+    append(prefix)
+    hold.write(into: room(HoldKey.textBytes).assumingMemoryBound(to: UInt8.self))
+    advance(HoldKey.textBytes)
+    append(crlf)
+  }
+
+  /// The length that comes before an argument of `count` bytes.
+  mutating func begin(argument count: Int) {
+    append("$")
+    append(decimal: UInt64(count))
+    append(crlf)
+  }
 }
+
+/// Ends every line of Redis's protocol.
+let crlf = "\r\n"

@@ -57,16 +57,18 @@ struct ScriptCommand: ~Copyable {
 
     bytes = ByteBuffer(capacity: 1024 + calls.count * 256)
     let keyCount = 3 + Int(holds) + Int(requests) + 2 * skuKeys.count
-    bytes.append("*\(3 + keyCount + 5 + calls.count)\r\n")
+    bytes.append("*\(3 + keyCount + 5 + calls.count)\(crlf)")
     bytes.append(argument: "EVALSHA")
     bytes.append(argument: sha)
     bytes.append(argument: "\(keyCount)")
     bytes.append(argument: keys.fence)
     bytes.append(argument: keys.events)
     bytes.append(argument: keys.expiry)
-    for case let hold? in calls.lazy.map(\.hold) { bytes.append(argument: keys.hold(hold)) }
-    for case let request? in calls.lazy.map(\.request) {
-      bytes.append(argument: keys.request(request))
+    for call in calls {
+      if let hold = call.hold { bytes.append(key: keys.holdPrefix, hold) }
+    }
+    for call in calls {
+      if let request = call.request { bytes.append(argument: keys.request(request)) }
     }
     for sku in skuKeys {
       bytes.append(argument: keys.stock(sku))
@@ -96,7 +98,7 @@ struct ScriptCommand: ~Copyable {
   }
 
   private mutating func append(_ call: ScriptCall, at place: (place: UInt16, sku: UInt16)) {
-    bytes.append("$\(call.argument.count)\r\n")
+    bytes.begin(argument: call.argument.count)
     let start = bytes.count
     call.argument.withUnsafeBytes { bytes.append($0) }
     withUnsafeBytes(of: place.place.littleEndian) {
@@ -105,6 +107,6 @@ struct ScriptCommand: ~Copyable {
     withUnsafeBytes(of: place.sku.littleEndian) {
       bytes.overwrite(at: start + ScriptCall.skuOffset, with: $0)
     }
-    bytes.append("\r\n")
+    bytes.append(crlf)
   }
 }

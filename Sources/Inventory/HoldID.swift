@@ -41,16 +41,25 @@ public struct HoldKey: Hashable, Sendable, CustomStringConvertible {
   /// The written form.
   public var description: String {
     String(unsafeUninitializedCapacity: Self.textBytes) { text in
-      text[0] = UInt8(ascii: "H")
-      text[1] = UInt8(ascii: "-")
-      text[2] = Base32.character(UInt8(partition >> 5))
-      text[3] = Base32.character(UInt8(partition & 31))
-      var rest = UInt128(high) << 64 | UInt128(low)
-      for place in stride(from: Self.textBytes - 1, through: 4, by: -1) {
-        text[place] = Base32.character(UInt8(truncatingIfNeeded: rest & 31))
-        rest >>= 5
-      }
+      write(into: text.baseAddress!)
       return Self.textBytes
+    }
+  }
+
+  /// Writes the written form, `textBytes` long.
+  public func write(into text: UnsafeMutablePointer<UInt8>) {
+    text[0] = UInt8(ascii: "H")
+    text[1] = UInt8(ascii: "-")
+    text[2] = Base32.character(UInt8(partition >> 5))
+    text[3] = Base32.character(UInt8(partition & 31))
+    // The digest is 26 digits of 5 bits: the first holds the top 3 of 128.
+    var (upper, lower) = (high, low)
+    var place = Self.textBytes
+    while place > 4 {
+      place -= 1
+      text[place] = Base32.character(UInt8(truncatingIfNeeded: lower & 31))
+      lower = lower >> 5 | upper << 59
+      upper >>= 5
     }
   }
 }
@@ -82,16 +91,34 @@ public struct HoldID: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// `H-<partition><digest>-<generation>`
-  public var description: String { "\(key)-\(generation)" }
+  public var description: String {
+    String(unsafeUninitializedCapacity: HoldKey.textBytes + 21) { text in
+      key.write(into: text.baseAddress!)
+      var digits = 1
+      var rest = generation
+      while rest >= 10 {
+        rest /= 10
+        digits += 1
+      }
+      text[HoldKey.textBytes] = UInt8(ascii: "-")
+      rest = generation
+      for place in stride(from: HoldKey.textBytes + digits, to: HoldKey.textBytes, by: -1) {
+        text[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+        rest /= 10
+      }
+      return HoldKey.textBytes + 1 + digits
+    }
+  }
 }
 
 /// Crockford's base 32, in capitals, without check symbols.
 enum Base32 {
-  private static let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
+  private static let alphabet: StaticString = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-  static func character(_ digit: UInt8) -> UInt8 { alphabet[Int(digit)] }
+  static func character(_ digit: UInt8) -> UInt8 { alphabet.utf8Start[Int(digit & 31)] }
 
   static func digit(_ character: UInt8) -> UInt8? {
-    alphabet.firstIndex(of: character).map { UInt8($0) }
+    for digit: UInt8 in 0..<32 where self.character(digit) == character { return digit }
+    return nil
   }
 }

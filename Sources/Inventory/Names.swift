@@ -6,15 +6,18 @@ public struct SKU: Hashable, Sendable, CustomStringConvertible {
   public let text: String
 
   /// nil: the length or a character is outside the set.
-  public init?(_ bytes: some Collection<UInt8>) {
-    guard (1...Limits.skuBytesMax).contains(bytes.count), bytes.allSatisfy(Self.allows) else {
-      return nil
-    }
+  public init?(_ bytes: UnsafeRawBufferPointer) {
+    guard bytes.count > 0, bytes.count <= Limits.skuBytesMax else { return nil }
+    for byte in bytes where !Self.allows(byte) { return nil }
     text = String(decoding: bytes, as: UTF8.self)
   }
 
   /// nil: the length or a character is outside the set.
-  public init?(_ text: String) { self.init(text.utf8) }
+  public init?(_ text: String) {
+    var text = text
+    guard let sku = text.withUTF8({ SKU(UnsafeRawBufferPointer($0)) }) else { return nil }
+    self = sku
+  }
 
   private static func allows(_ byte: UInt8) -> Bool {
     switch byte {
@@ -36,16 +39,29 @@ public struct Label: Hashable, Sendable, CustomStringConvertible {
   public let text: String
 
   /// nil: empty, too long, not UTF-8, or with a control character in it.
-  public init?(_ bytes: some Collection<UInt8>) {
-    guard (1...Limits.textBytesMax).contains(bytes.count),
-      bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }),
-      let text = String(validating: bytes, as: UTF8.self)
-    else { return nil }
-    self.text = text
+  public init?(_ bytes: UnsafeRawBufferPointer) {
+    guard bytes.count > 0, bytes.count <= Limits.textBytesMax else { return nil }
+    var ascii = true
+    for byte in bytes {
+      if byte < 0x20 || byte == 0x7F { return nil }
+      if byte >= 0x80 { ascii = false }
+    }
+    // The full check is only for what is not ASCII: it costs as much as all the rest.
+    if ascii {
+      text = String(decoding: bytes, as: UTF8.self)
+    } else if let valid = String(validating: bytes, as: UTF8.self) {
+      text = valid
+    } else {
+      return nil
+    }
   }
 
   /// nil: empty, too long, or with a control character in it.
-  public init?(_ text: String) { self.init(text.utf8) }
+  public init?(_ text: String) {
+    var text = text
+    guard let label = text.withUTF8({ Label(UnsafeRawBufferPointer($0)) }) else { return nil }
+    self = label
+  }
 
   /// The text as the caller wrote it.
   public var description: String { text }

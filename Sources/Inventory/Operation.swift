@@ -41,7 +41,7 @@ public struct Reservation: Hashable, Sendable {
     self.key = key
     self.ttlMs = ttlMs
     var print = Fingerprint()
-    print.mix(sku.text.utf8)
+    print.mix(sku.text)
     print.mix(qty)
     print.mix(requestedTTLMs)
     fingerprint = print.value
@@ -58,13 +58,13 @@ public struct Fingerprint {
   public init() {}
 
   /// Takes in a text, and then its length so that neighbours cannot run into each other.
-  public mutating func mix(_ bytes: some Sequence<UInt8>) {
-    var count: UInt64 = 0
-    for byte in bytes {
-      step(byte)
-      count += 1
+  public mutating func mix(_ text: String) {
+    var text = text
+    let count = text.withUTF8 { utf8 in
+      for byte in utf8 { step(byte) }
+      return utf8.count
     }
-    mix(count)
+    mix(UInt64(count))
   }
 
   /// Takes in a number, least byte first.
@@ -81,7 +81,7 @@ extension Fingerprint {
   /// Tells another `Stock.Set` under the same request id.
   public static func ofStockSet(_ sku: SKU, _ available: UInt64) -> UInt64 {
     var print = Fingerprint()
-    print.mix(sku.text.utf8)
+    print.mix(sku.text)
     print.mix(available)
     return print.value
   }

@@ -49,6 +49,25 @@ public struct ByteBuffer: ~Copyable {
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }
 
+  /// Appends a number in decimal.
+  public mutating func append(decimal number: UInt64) {
+    let start = room(20)
+    var digits = 1
+    var rest = number
+    while rest >= 10 {
+      rest /= 10
+      digits += 1
+    }
+    rest = number
+    for place in stride(from: digits - 1, through: 0, by: -1) {
+      start.storeBytes(
+        of: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10), toByteOffset: place,
+        as: UInt8.self)
+      rest /= 10
+    }
+    advance(digits)
+  }
+
   /// Room for `count` bytes at the end, to be filled before `advance`.
   public mutating func room(_ count: Int) -> UnsafeMutableRawPointer {
     if tail + count > capacity { makeRoom(count) }

@@ -57,8 +57,9 @@ actor StoreLane {
   func script(
     _ operations: [(operation: Operation, sku: SKU?)], swept: String = ""
   ) async throws -> [Answer] {
+    var scratch = ByteBuffer()
     let calls = operations.map { operation, sku in
-      var call = ScriptCall(operation, arena: arena)
+      var call = ScriptCall(operation, arena: arena, through: &scratch)
       call.sku = call.sku ?? sku
       return call
     }
