@@ -79,25 +79,28 @@ public final class Ledger {
     return outcome
   }
 
+  /// - Parameter again: the only event has failed before, when days were taken from memory.
   private func apply(
-    _ rows: ArraySlice<EventRow>, _ outcome: inout Outcome
+    _ rows: ArraySlice<EventRow>, _ outcome: inout Outcome, again: Bool = false
   ) throws(PostgresError) {
-    guard !rows.isEmpty else { return }
+    guard let first = rows.first else { return }
     do {
       let applied = try commit(rows)
       outcome.applied += applied
       outcome.repeated += rows.count - applied
     } catch {
-      // Somebody may have dropped a day that is still thought to exist.
+      // Somebody may have dropped a day that was thought to exist.
       days.removeAll()
       guard error.isFaultOfData else { throw error }
-      guard rows.count > 1 else {
-        outcome.dead.append(Dead(place: rows.first!.place, reason: error.description))
-        return
+      if rows.count > 1 {
+        let middle = rows.startIndex + rows.count / 2
+        try apply(rows[..<middle], &outcome)
+        try apply(rows[middle...], &outcome)
+      } else if !again {
+        try apply(rows, &outcome, again: true)
+      } else {
+        outcome.dead.append(Dead(place: first.place, reason: error.description))
       }
-      let middle = rows.startIndex + rows.count / 2
-      try apply(rows[..<middle], &outcome)
-      try apply(rows[middle...], &outcome)
     }
   }
 

@@ -166,8 +166,8 @@ public final class Postgres {
   }
 
   private func lost() -> PostgresError {
-    let lines = String(cString: PQerrorMessage(connection)).split(whereSeparator: \.isNewline)
-    return .lost(lines.isEmpty ? "connection lost" : lines.joined(separator: " "))
+    let words = String(cString: PQerrorMessage(connection)).split(whereSeparator: \.isWhitespace)
+    return .lost(words.isEmpty ? "connection lost" : words.joined(separator: " "))
   }
 }
 

@@ -20,11 +20,12 @@ struct Stockworker: ParsableCommand {
       Exits 1 when the database belongs to a newer program.
       """)
 
+  // The environment is read later for these two: --help prints defaults, and they hold passwords.
   @Option(help: "redis://[user:password@]host:port[/db] or unix:/path. [REDIS_URL]")
-  var redis = environment("REDIS_URL") ?? "redis://127.0.0.1:6379"
+  var redis: String?
 
   @Option(help: "postgresql://[user:password@]host:port/database. [DATABASE_URL]")
-  var database = environment("DATABASE_URL") ?? "postgresql:///stockstream"
+  var database: String?
 
   @Option(
     help: "Who reads: keep it over a restart, and no two alike. [STOCK_WORKER_NAME, host name]")
@@ -77,11 +78,13 @@ struct Stockworker: ParsableCommand {
   }
 
   private func settings() throws -> Projection.Settings {
-    guard let redis = RedisAddress(redis) else {
+    let redisURL = redis ?? environment("REDIS_URL") ?? "redis://127.0.0.1:6379"
+    let databaseURL = database ?? environment("DATABASE_URL") ?? "postgresql:///stockstream"
+    guard let redis = RedisAddress(redisURL) else {
       throw ValidationError(
         "--redis: not redis://[user:password@]host:port[/db] and not unix:/path")
     }
-    guard let database = DatabaseAddress(database) else {
+    guard let database = DatabaseAddress(databaseURL) else {
       throw ValidationError("--database: not a PostgreSQL address")
     }
     guard (1...128).contains(name.utf8.count) else {

@@ -1,0 +1,55 @@
+import Inventory
+import Wire
+
+/// Encodes events as the server and the script do together: the first part by protobuf, the second
+/// field by field as in events.proto.
+enum EventBytes {
+  static func of(_ event: Event) -> [UInt8] {
+    switch event {
+    case .hold(_, let hold): of(hold)
+    case .stock(_, let change): of(change)
+    }
+  }
+
+  private static func of(_ hold: Hold) -> [UInt8] {
+    let reservation = Reservation(
+      hold: hold.id.key, sku: hold.sku, qty: hold.qty, user: hold.user, key: hold.key, ttlMs: 1,
+      requestedTTLMs: 0)
+    var buffer = ByteBuffer()
+    reservation.appendEvent(to: &buffer, arena: Arena())
+    var bytes = Array(buffer.readable)
+    fixed(8, hold.createdAt, to: &bytes)
+    bytes += [9 << 3, hold.status.rawValue]
+    fixed(10, hold.version, to: &bytes)
+    fixed(11, hold.changedAt, to: &bytes)
+    fixed(12, hold.expiresAt, to: &bytes)
+    if let reference = hold.paymentRef { text(13, reference.text, to: &bytes) }
+    return bytes
+  }
+
+  private static func of(_ change: StockChange) -> [UInt8] {
+    var bytes: [UInt8] = []
+    text(1, change.sku.text, to: &bytes)
+    if let request = change.requestID { text(2, request.text, to: &bytes) }
+    let figures = change.figures
+    fixed(8, figures.version, to: &bytes)
+    fixed(9, change.changedAt, to: &bytes)
+    fixed(10, figures.available, to: &bytes)
+    fixed(11, figures.held, to: &bytes)
+    fixed(12, figures.sold, to: &bytes)
+    fixed(13, figures.supplied, to: &bytes)
+    fixed(14, UInt64(bitPattern: change.delta), to: &bytes)
+    return bytes
+  }
+
+  private static func fixed(_ field: UInt8, _ value: UInt64, to bytes: inout [UInt8]) {
+    bytes.append(field << 3 | 1)
+    withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+  }
+
+  private static func text(_ field: UInt8, _ text: String, to bytes: inout [UInt8]) {
+    precondition(text.utf8.count < 128)
+    bytes += [field << 3 | 2, UInt8(text.utf8.count)]
+    bytes += text.utf8
+  }
+}

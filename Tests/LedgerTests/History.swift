@@ -1,0 +1,103 @@
+import Inventory
+import Wire
+
+/// SplitMix64: the same numbers for the same seed, everywhere.
+struct Seeded: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(_ seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ mixed >> 31
+  }
+}
+
+/// What might have happened: the events of random operations on the model of the sale.
+struct History {
+  /// Milliseconds since 1970 of the first event; shortly before midnight, so that a history spans days.
+  static let start: UInt64 = 1_764_028_790_000
+
+  let events: [Event]
+
+  init(operations: Int, random: inout Seeded) {
+    var model = Model()
+    let identity = Identity()
+    let skus = ["iphone_15", "box/small", "box/large"].map { SKU($0)! }
+    var now = Self.start
+    var known: [HoldID] = []
+    for number in 0..<operations {
+      now += .random(in: 0...40, using: &random)
+      let sku = skus.randomElement(using: &random)!
+      let operation: Operation
+      let old = known.randomElement(using: &random)
+      switch (Int.random(in: 0..<10, using: &random), old) {
+      case (0, _):
+        operation = .setStock(
+          sku, available: .random(in: 0...500, using: &random),
+          requestID: Label("request \(number)")!)
+      case (1...3, let hold?): operation = .confirm(hold, paymentRef: Label("pay_\(number)")!)
+      case (4, let hold?): operation = .cancel(hold)
+      case (5, let hold?): operation = .expire(hold)
+      default:
+        let (user, key) = (Label("user |\(number % 7)")!, Label("ключ \(number)")!)
+        operation = .reserve(
+          Reservation(
+            hold: identity.hold(user: user, key: key), sku: sku,
+            qty: .random(in: 1...5, using: &random), user: user, key: key,
+            ttlMs: .random(in: 1_000...5_000, using: &random), requestedTTLMs: 0))
+      }
+      let answer = model.apply(operation, now: now)
+      if answer.outcome == .held { known.append(answer.hold!.id) }
+    }
+    events = model.events
+  }
+}
+
+/// The rows that some events must end in, as `Books` reads them.
+struct ExpectedRows: Equatable {
+  var holds: [String] = []
+  var orders: [String] = []
+  var movements: [String] = []
+  var processed: [String] = []
+
+  init() {}
+
+  init(of events: [Event]) {
+    let identity = Identity()
+    var newest: [HoldID: Hold] = [:]
+    for event in events {
+      processed.append("\(event.id)|\(event.type.rawValue)|\(event.time)")
+      switch event {
+      case .hold(let type, let hold):
+        if hold.version > newest[hold.id]?.version ?? 0 { newest[hold.id] = hold }
+        if type == .holdConfirmed {
+          orders.append(
+            "\(identity.order(of: hold.id))|\(hold.id)|\(hold.user)|\(hold.sku)|\(hold.qty)"
+              + "|CONFIRMED|\(hold.paymentRef!)|\(hold.changedAt)")
+        }
+      case .stock(let type, let change):
+        let figures = change.figures
+        movements.append(
+          "\(event.id)|\(change.changedAt)|\(change.sku)|\(type.rawValue)|\(change.delta)"
+            + "|\(figures.available)|\(figures.held)|\(figures.sold)|\(figures.supplied)"
+            + "|\(figures.version)|\(change.requestID?.text ?? "")")
+      }
+    }
+    holds = newest.values.map { hold in
+      "\(hold.id)|1|\(hold.sku)|\(hold.qty)|\(hold.user)|\(hold.status.name)|\(hold.expiresAt)"
+        + "|\(hold.createdAt)|\(hold.key)|\(hold.paymentRef?.text ?? "")|\(hold.version)"
+        + "|\(hold.changedAt)"
+    }
+    sort()
+  }
+
+  mutating func sort() {
+    holds.sort()
+    orders.sort()
+    movements.sort()
+    processed.sort()
+  }
+}
