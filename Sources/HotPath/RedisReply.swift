@@ -18,7 +18,8 @@ public struct RedisReply {
 
   /// The bytes of a string or status reply; empty for any other.
   public var bytes: UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(start: raw.pointee.str, count: raw.pointee.str == nil ? 0 : raw.pointee.len)
+    UnsafeRawBufferPointer(
+      start: raw.pointee.str, count: raw.pointee.str == nil ? 0 : raw.pointee.len)
   }
 
   /// The text of a string or status reply; nil for nil.

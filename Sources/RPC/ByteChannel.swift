@@ -128,7 +128,9 @@ final class ByteChannel: Descriptor, EndOfPass {
         if errno == EAGAIN { return }
         return close(String(cString: strerror(errno)))
       }
-      if count == 0 { return close(leftover.isEmpty ? nil : "the peer left in the middle of a frame") }
+      if count == 0 {
+        return close(leftover.isEmpty ? nil : "the peer left in the middle of a frame")
+      }
       taken += count
       guard reading else { continue }
       do {

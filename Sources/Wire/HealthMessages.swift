@@ -2,12 +2,15 @@ import CStockProto
 
 /// Asks how the server is.
 public struct HealthCheckRequest: RequestMessage, Sendable {
+  /// See `RequestMessage`.
   public typealias Reply = HealthCheckReply
+  /// See `RequestMessage`.
   public static let method = "stock.v1.Health/Check"
 
   /// A request without fields.
   public init() {}
 
+  /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__HealthCheckRequest()
     stock__v1__health_check_request__init(&message)
@@ -49,6 +52,7 @@ public struct HealthCheckReply: ReplyMessage, Sendable, Hashable {
     self.version = version
   }
 
+  /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__HealthCheckReply()
     stock__v1__health_check_reply__init(&message)
@@ -59,6 +63,7 @@ public struct HealthCheckReply: ReplyMessage, Sendable, Hashable {
     buffer.append(message: &message)
   }
 
+  /// Decodes a message.
   public init(_ bytes: UnsafeRawBufferPointer, arena: Arena) throws {
     guard let message = arena.unpack(bytes, stock__v1__health_check_reply__unpack) else {
       throw MessageError()

@@ -3,7 +3,9 @@ public import Inventory
 
 /// Asks for units of a SKU.
 public struct ReserveRequest: RequestMessage, Sendable {
+  /// See `RequestMessage`.
   public typealias Reply = ReserveReply
+  /// See `RequestMessage`.
   public static let method = "stock.v1.Reservations/Reserve"
 
   /// What to hold.
@@ -28,6 +30,7 @@ public struct ReserveRequest: RequestMessage, Sendable {
     self.ttlMs = ttlMs
   }
 
+  /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__ReserveRequest()
     stock__v1__reserve_request__init(&message)
@@ -65,6 +68,7 @@ public struct ReserveReply: ReplyMessage, Sendable, Hashable {
     self.available = available
   }
 
+  /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__ReserveReply()
     stock__v1__reserve_reply__init(&message)
@@ -76,6 +80,7 @@ public struct ReserveReply: ReplyMessage, Sendable, Hashable {
     buffer.append(message: &message)
   }
 
+  /// Decodes a message.
   public init(_ bytes: UnsafeRawBufferPointer, arena: Arena) throws {
     guard let message = arena.unpack(bytes, stock__v1__reserve_reply__unpack) else {
       throw MessageError()
@@ -90,7 +95,9 @@ public struct ReserveReply: ReplyMessage, Sendable, Hashable {
 
 /// Asks to turn a hold into an order.
 public struct ConfirmRequest: RequestMessage, Sendable {
+  /// See `RequestMessage`.
   public typealias Reply = HoldReply
+  /// See `RequestMessage`.
   public static let method = "stock.v1.Reservations/Confirm"
 
   /// Which hold.
@@ -104,6 +111,7 @@ public struct ConfirmRequest: RequestMessage, Sendable {
     self.paymentRef = paymentRef
   }
 
+  /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__ConfirmRequest()
     stock__v1__confirm_request__init(&message)
@@ -115,7 +123,9 @@ public struct ConfirmRequest: RequestMessage, Sendable {
 
 /// Asks to give a hold's units back.
 public struct CancelRequest: RequestMessage, Sendable {
+  /// See `RequestMessage`.
   public typealias Reply = HoldReply
+  /// See `RequestMessage`.
   public static let method = "stock.v1.Reservations/Cancel"
 
   /// Which hold.
@@ -124,6 +134,7 @@ public struct CancelRequest: RequestMessage, Sendable {
   /// A request as the caller writes it; the server checks it.
   public init(holdID: String) { self.holdID = holdID }
 
+  /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__CancelRequest()
     stock__v1__cancel_request__init(&message)
@@ -134,7 +145,9 @@ public struct CancelRequest: RequestMessage, Sendable {
 
 /// Asks for one hold, by its id or by the user and key that made it.
 public struct GetHoldRequest: RequestMessage, Sendable {
+  /// See `RequestMessage`.
   public typealias Reply = HoldReply
+  /// See `RequestMessage`.
   public static let method = "stock.v1.Reservations/GetHold"
 
   /// Which hold; empty when user and key say it.
@@ -152,6 +165,7 @@ public struct GetHoldRequest: RequestMessage, Sendable {
     (holdID, self.userID, self.idempotencyKey) = ("", userID, idempotencyKey)
   }
 
+  /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__GetHoldRequest()
     stock__v1__get_hold_request__init(&message)
@@ -175,6 +189,7 @@ public struct HoldReply: ReplyMessage, Sendable, Hashable {
     self.hold = hold
   }
 
+  /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__ConfirmReply()
     stock__v1__confirm_reply__init(&message)
@@ -183,6 +198,7 @@ public struct HoldReply: ReplyMessage, Sendable, Hashable {
     buffer.append(message: &message)
   }
 
+  /// Decodes a message.
   public init(_ bytes: UnsafeRawBufferPointer, arena: Arena) throws {
     guard let message = arena.unpack(bytes, stock__v1__confirm_reply__unpack) else {
       throw MessageError()

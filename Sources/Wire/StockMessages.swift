@@ -3,7 +3,9 @@ public import Inventory
 
 /// Asks to set the units available of a SKU.
 public struct SetStockRequest: RequestMessage, Sendable {
+  /// See `RequestMessage`.
   public typealias Reply = StockReply
+  /// See `RequestMessage`.
   public static let method = "stock.v1.Stock/Set"
 
   /// Which SKU.
@@ -20,6 +22,7 @@ public struct SetStockRequest: RequestMessage, Sendable {
     self.requestID = requestID
   }
 
+  /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__SetStockRequest()
     stock__v1__set_stock_request__init(&message)
@@ -32,7 +35,9 @@ public struct SetStockRequest: RequestMessage, Sendable {
 
 /// Asks for the figures of a SKU.
 public struct GetStockRequest: RequestMessage, Sendable {
+  /// See `RequestMessage`.
   public typealias Reply = StockReply
+  /// See `RequestMessage`.
   public static let method = "stock.v1.Stock/Get"
 
   /// Which SKU.
@@ -41,6 +46,7 @@ public struct GetStockRequest: RequestMessage, Sendable {
   /// A request as the caller writes it; the server checks it.
   public init(sku: String) { self.sku = sku }
 
+  /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__GetStockRequest()
     stock__v1__get_stock_request__init(&message)
@@ -51,7 +57,9 @@ public struct GetStockRequest: RequestMessage, Sendable {
 
 /// Asks to accept the figure that stands in Redis, and to open the SKU again.
 public struct AdoptStockRequest: RequestMessage, Sendable {
+  /// See `RequestMessage`.
   public typealias Reply = StockReply
+  /// See `RequestMessage`.
   public static let method = "stock.v1.Stock/Adopt"
 
   /// Which SKU.
@@ -60,6 +68,7 @@ public struct AdoptStockRequest: RequestMessage, Sendable {
   /// A request as the caller writes it; the server checks it.
   public init(sku: String) { self.sku = sku }
 
+  /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__AdoptStockRequest()
     stock__v1__adopt_stock_request__init(&message)
@@ -81,6 +90,7 @@ public struct StockReply: ReplyMessage, Sendable, Hashable {
     self.stock = stock
   }
 
+  /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__GetStockReply()
     stock__v1__get_stock_reply__init(&message)
@@ -89,6 +99,7 @@ public struct StockReply: ReplyMessage, Sendable, Hashable {
     buffer.append(message: &message)
   }
 
+  /// Decodes a message.
   public init(_ bytes: UnsafeRawBufferPointer, arena: Arena) throws {
     guard let message = arena.unpack(bytes, stock__v1__get_stock_reply__unpack) else {
       throw MessageError()

@@ -22,7 +22,8 @@ struct BenchResult: Sendable {
       return Double(latencies[place]) / 1_000
     }
     var fields: Output.Fields = [
-      ("reserves_per_second", .number(Int64(Double(held) / elapsed))), ("held", .number(Int64(held))),
+      ("reserves_per_second", .number(Int64(Double(held) / elapsed))),
+      ("held", .number(Int64(held))),
       ("sold_out", .number(Int64(soldOut))), ("failures", .number(Int64(failures))),
       ("seconds", .real((elapsed * 100).rounded() / 100)), ("p50_ms", .real(at(0.5))),
       ("p99_ms", .real(at(0.99))), ("p999_ms", .real(at(0.999))),

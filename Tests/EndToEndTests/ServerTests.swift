@@ -47,7 +47,7 @@ struct ServerTests {
       try await eventually("the crowd buys, round \(round)") {
         await crowd.held.count > round * 100
       }
-      proxy.loseReplies()
+      proxy.loseReplies(to: "EVALSHA")
       try await eventually("a reply is lost") { proxy.cuts >= round }
       proxy.heal()
     }

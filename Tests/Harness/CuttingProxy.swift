@@ -12,7 +12,7 @@ public final class CuttingProxy: Sendable {
   private let state = Mutex(State())
 
   private struct State {
-    var losing = false
+    var losing: [UInt8]?
     var cuts = 0
   }
 
@@ -27,7 +27,9 @@ public final class CuttingProxy: Sendable {
         bind(listener, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
       }
     }
-    guard bound == 0, listen(listener, 64) == 0 else { throw HarnessError("the proxy cannot listen") }
+    guard bound == 0, listen(listener, 64) == 0 else {
+      throw HarnessError("the proxy cannot listen")
+    }
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)
     withUnsafeMutablePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(listener, $0, &size) }
@@ -36,11 +38,12 @@ public final class CuttingProxy: Sendable {
     Self.onThread { self.accept() }
   }
 
-  /// From now on: replies are swallowed, and the connection is cut when the first would have passed.
-  public func loseReplies() { state.withLock { $0.losing = true } }
+  /// From now on: when a request that contains `word` has arrived, its reply is swallowed and the
+  /// connection is cut.  Everything else passes.
+  public func loseReplies(to word: String) { state.withLock { $0.losing = Array(word.utf8) } }
 
   /// Forwards everything again.
-  public func heal() { state.withLock { $0.losing = false } }
+  public func heal() { state.withLock { $0.losing = nil } }
 
   /// Connections that were cut with a reply on its way.
   public var cuts: Int { state.withLock { $0.cuts } }
@@ -81,9 +84,14 @@ public final class CuttingProxy: Sendable {
     while true {
       let count = recv(source, &bytes, bytes.count, 0)
       guard count > 0 else { return }
-      if isReply && state.withLock({ $0.losing }) {
+      if isReply && pair.isDoomed {
         state.withLock { $0.cuts += 1 }
         return
+      }
+      if !isReply, let word = state.withLock({ $0.losing }),
+        bytes[..<count].contains(word)
+      {
+        pair.doom()
       }
       var sent = 0
       while sent < count {
@@ -119,8 +127,13 @@ public final class CuttingProxy: Sendable {
   /// Two sockets that die together, and are closed when both directions have ended.
   private final class Pair: Sendable {
     private let sockets: [Int32]
+    private let doomed = Mutex(false)
 
     init(_ client: Int32, _ server: Int32) { sockets = [client, server] }
+
+    var isDoomed: Bool { doomed.withLock { $0 } }
+
+    func doom() { doomed.withLock { $0 = true } }
 
     func shut() { for socket in sockets { shutdown(socket, Int32(SHUT_RDWR)) } }
 

@@ -17,7 +17,8 @@ struct FaultTests {
     return lane
   }
 
-  @Test("a fixed key of the wrong type: not opened, and the reason names it; opened once it is right")
+  @Test(
+    "a fixed key of the wrong type: not opened, and the reason names it; opened once it is right")
   func wrongTypeAtStart() async throws {
     let redis = try RedisServer.start(appendOnly: false)
     _ = try redis.cli("SET", "inventory.events", "not a stream")
@@ -75,7 +76,8 @@ struct FaultTests {
     let redis = try RedisServer.start(appendOnly: false)
     let lane = try await selling(redis)
     let held = try await lane.script([
-      (Sample.reserve("a"), nil), (Sample.reserve("b"), nil), (Sample.reserve("c", ttlMs: 100), nil),
+      (Sample.reserve("a"), nil), (Sample.reserve("b"), nil),
+      (Sample.reserve("c", ttlMs: 100), nil),
     ])
     let ids = held.compactMap { $0.hold?.id }
     // Below what it already uses: Redis itself would refuse every write.
@@ -89,7 +91,8 @@ struct FaultTests {
     #expect(answers.map(\.outcome) == [.storeFull, .repeated, .confirmed, .cancelled])
     try await eventually("the third is swept") {
       guard let member = await lane.due().first else { return false }
-      return try await lane.script([(.expire(ids[2]), Sample.x)], swept: member)[0].outcome == .expired
+      return try await lane.script([(.expire(ids[2]), Sample.x)], swept: member)[0].outcome
+        == .expired
     }
     let figures = try await lane.script([(.getStock(Sample.x), nil)])[0].figures
     #expect(figures == Figures(available: 999, held: 0, sold: 1, supplied: 1_000, version: 1))
@@ -105,7 +108,7 @@ struct FaultTests {
     let redis = try RedisServer.start(appendOnly: false)
     let proxy = try CuttingProxy(to: redis.port)
     let lane = try await selling(redis, port: proxy.port, units: 10)
-    proxy.loseReplies()
+    proxy.loseReplies(to: "EVALSHA")
     async let answers = lane.submit((0..<4).map { Sample.reserve("key-\($0)") })
     try await eventually("the script ran and its reply was cut off") {
       try proxy.cuts > 0 && redis.cli("GET", "stock:x") == "6"

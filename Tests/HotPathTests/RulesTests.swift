@@ -50,7 +50,8 @@ struct RulesTests {
     Table(
       name: "a repeat takes nothing and shows the hold as it is",
       rows: [
-        (.set(5), .stockSet), (.reserve(), .held), (.reserve(), .repeated), (.confirm(), .confirmed),
+        (.set(5), .stockSet), (.reserve(), .held), (.reserve(), .repeated),
+        (.confirm(), .confirmed),
         (.reserve(), .repeated),
       ], available: 4),
     Table(
@@ -62,7 +63,8 @@ struct RulesTests {
     Table(
       name: "confirm once, with one payment",
       rows: [
-        (.set(1), .stockSet), (.reserve(), .held), (.confirm(), .confirmed), (.confirm(), .repeated),
+        (.set(1), .stockSet), (.reserve(), .held), (.confirm(), .confirmed),
+        (.confirm(), .repeated),
         (.confirm("k", "other"), .paymentRefMismatch), (.cancel(), .alreadyConfirmed),
       ], available: 0),
     Table(
@@ -117,12 +119,15 @@ struct RulesTests {
       ], available: 8),
     Table(
       name: "text in stock:x closes it, also when new",
-      rows: [(.write("many"), .stockMismatch), (.reserve(), .stockMismatch), (.adopt, .stockMismatch)]
+      rows: [
+        (.write("many"), .stockMismatch), (.reserve(), .stockMismatch), (.adopt, .stockMismatch),
+      ]
     ),
     Table(
       name: "a negative or a fraction is no stock",
       rows: [
-        (.write("-1"), .stockMismatch), (.reserve(), .stockMismatch), (.write("1.5"), .stockMismatch),
+        (.write("-1"), .stockMismatch), (.reserve(), .stockMismatch),
+        (.write("1.5"), .stockMismatch),
         (.reserve(), .stockMismatch), (.write("1e3"), .stockMismatch), (.write(""), .stockMismatch),
         (.write("2"), .found), (.reserve(), .held),
       ], available: 1),
@@ -230,7 +235,8 @@ struct RulesTests {
     #expect(try await sweep() == [.forgotten])
     #expect(try await lane.redis("GET", "hold:\(id.key)") == [""], "forgotten")
     #expect(try await lane.redis("ZRANGE", "holds.expiry", "0", "-1") == [""])
-    #expect(try await lane.script([(.getHold(id.key, generation: nil), nil)])[0].outcome == .noSuchHold)
+    #expect(
+      try await lane.script([(.getHold(id.key, generation: nil), nil)])[0].outcome == .noSuchHold)
     let again = try await lane.script([(Sample.reserve(), nil)])[0]
     #expect(again.outcome == .held && again.hold?.id != id, "a new life has a new generation")
     #expect(

@@ -36,7 +36,8 @@ struct OperationTests {
   func limits() throws {
     let request = ReserveRequest(
       sku: String(repeating: "s", count: 128), qty: 1_000_000,
-      userID: String(repeating: "u", count: 128), idempotencyKey: String(repeating: "k", count: 128),
+      userID: String(repeating: "u", count: 128),
+      idempotencyKey: String(repeating: "k", count: 128),
       ttlMs: 604_800_000)
     let reservation = try decode(request) { try OperationDecoder().reserve($0, arena: $1) }
     #expect(reservation.qty == 1_000_000 && reservation.ttlMs == 604_800_000)
