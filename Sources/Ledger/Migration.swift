@@ -62,7 +62,8 @@ extension Postgres {
 
   private func apply(_ migration: Migration) throws(PostgresError) {
     try transaction { () throws(PostgresError) in
-      try execute(String(decoding: migration.sql, as: UTF8.self))
+      try execute(
+        String(decoding: migration.sql, as: UTF8.self), withinMs: Self.migrationMsMax)
       try execute(
         "INSERT INTO schema_migrations (version, name) "
           + "VALUES (\(migration.version), '\(migration.name)')")

@@ -13,6 +13,8 @@ public final class Postgres {
   static let connectSecondsMax = 5
   /// A statement may take this long, waiting for locks included.
   static let replyMsMax = 60_000
+  /// A migration may take this long: it may have to read whole tables.
+  static let migrationMsMax = 3_600_000
   /// An idle connection is probed after this long, this often, and given up after so many.
   static let keepaliveSeconds = (idle: 10, interval: 5, count: 3)
   /// Sent bytes that stay unacknowledged for this long end the connection.
@@ -50,9 +52,9 @@ public final class Postgres {
   deinit { PQfinish(connection) }
 
   /// Runs a text of one or several statements without parameters.
-  func execute(_ sql: String) throws(PostgresError) {
+  func execute(_ sql: String, withinMs: Int = replyMsMax) throws(PostgresError) {
     guard PQsendQuery(connection, sql) == 1 else { throw lost() }
-    _ = try reply()
+    _ = try reply(withinMs: withinMs)
   }
 
   /// Runs a prepared statement.
@@ -110,8 +112,8 @@ public final class Postgres {
   // MARK: waiting
 
   /// The last result of what was sent; throws the first error among the results.
-  private func reply() throws(PostgresError) -> Rows {
-    let deadline = ContinuousClock.now + .milliseconds(Self.replyMsMax)
+  private func reply(withinMs: Int = replyMsMax) throws(PostgresError) -> Rows {
+    let deadline = ContinuousClock.now + .milliseconds(withinMs)
     while true {
       let unsent = PQflush(connection)
       guard unsent >= 0 else { throw lost() }
@@ -137,7 +139,7 @@ public final class Postgres {
   ) throws(PostgresError) {
     let left = (deadline - .now).components
     let leftMs = Int32(clamping: left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000)
-    guard leftMs > 0 else { throw .lost("no reply within \(Self.replyMsMax) ms") }
+    guard leftMs > 0 else { throw .lost("no reply in time") }
     var socket = pollfd(fd: PQsocket(connection), events: Int16(events), revents: 0)
     // A signal may end the wait early: the loop around it asks again.
     _ = poll(&socket, 1, leftMs)
