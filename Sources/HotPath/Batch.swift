@@ -58,7 +58,8 @@ public final class Batch: EndOfPass {
   struct Sweep {
     let member: String
     let holds: [HoldID]
-    let done: () -> Void
+    /// Called once, with whether the script has judged them.
+    let done: (Bool) -> Void
   }
 
   /// What is at Redis.
@@ -215,6 +216,7 @@ public final class Batch: EndOfPass {
 
   private func answer(_ back: Flight, _ reply: Store.Reply) {
     var again: [Pending] = []
+    var judged = true
     for (place, pending) in back.pending.enumerated() {
       do {
         let result = try ScriptResult(
@@ -228,13 +230,18 @@ public final class Batch: EndOfPass {
         }
       } catch {
         logger.error("the script's reply cannot be read", metadata: ["error": "\(error)"])
+        judged = false
         pending.completion?(.failure(.failed))
       }
       arena.reset()
     }
     if let sweep = back.sweep {
       // All or nothing: the script wrote nothing if it did not know a SKU.
-      if again.isEmpty { sweep.done() } else { sweeps.insert((sweep, merged(back, again)), at: 0) }
+      if again.isEmpty {
+        sweep.done(judged)
+      } else {
+        sweeps.insert((sweep, merged(back, again)), at: 0)
+      }
     } else {
       putBack(again, nil)
     }
@@ -255,7 +262,7 @@ public final class Batch: EndOfPass {
 
   private func putBack(_ pending: [Pending], _ sweep: Sweep?) {
     if let sweep {
-      sweep.done()  // the next sweep finds the member again
+      sweep.done(false)  // the next sweep finds the member again
     } else if !pending.isEmpty {
       waiting.replaceSubrange(..<first, with: pending.filter { $0.completion != nil })
       first = 0
@@ -264,7 +271,7 @@ public final class Batch: EndOfPass {
 
   private func fail(_ back: Flight, _ fault: StoreFault) {
     for pending in back.pending { pending.completion?(.failure(fault)) }
-    back.sweep?.done()
+    back.sweep?.done(false)
   }
 
   // MARK: deadlines
@@ -282,11 +289,13 @@ public final class Batch: EndOfPass {
 
   private func checkDeadlines() {
     let now = loop.now
-    for place in waiting.indices.dropFirst(first)
-    where waiting[place].deadline <= now {
-      waiting[place].completion?(.failure(.deadline(sent: waiting[place].sent)))
-      waiting[place].completion = nil
+    var expired: [Pending] = []
+    if waiting.dropFirst(first).contains(where: { $0.deadline <= now }) {
+      expired = waiting.dropFirst(first).filter { $0.deadline <= now }
+      waiting = waiting.dropFirst(first).filter { $0.deadline > now }
+      first = 0
     }
+    for pending in expired { pending.completion?(.failure(.deadline(sent: pending.sent))) }
     guard let out = flight, out.sweep == nil else { return }
     for place in out.pending.indices where out.pending[place].deadline <= now {
       out.pending[place].completion?(.failure(.deadline(sent: true)))

@@ -22,6 +22,7 @@ public final class Sweep {
   private let loop: EventLoop
   private let logger: Logger
   private var outstanding = 0
+  private var failed = false
   private var stopped = false
 
   /// A sweep that hands its work to `batch`.
@@ -48,6 +49,7 @@ public final class Sweep {
     store.readDue(limit: Self.membersMax) { [weak self] due in
       guard let self, !stopped else { return }
       outstanding = 0
+      failed = false
       for member in due { handIn(member) }
       if outstanding == 0 { wait() }
     }
@@ -70,11 +72,13 @@ public final class Sweep {
     }
     outstanding += 1
     batch.submit(
-      Batch.Sweep(member: member, holds: holds) { [weak self] in
+      Batch.Sweep(member: member, holds: holds) { [weak self] judged in
         guard let self else { return }
         outstanding -= 1
-        // More is probably due: look again at once, but not when Redis has just gone away.
-        if outstanding == 0 { store.isOpen ? look() : wait() }
+        failed = failed || !judged
+        guard outstanding == 0 else { return }
+        // More is probably due: look again at once, but not at what has just failed.
+        failed ? wait() : look()
       })
   }
 }

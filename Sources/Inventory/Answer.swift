@@ -31,6 +31,8 @@ public enum Outcome: UInt8, Sendable, CaseIterable {
   case notDue = 70
   /// `.expire` of a finished hold at the end of its retention: Redis has forgotten it.
   case forgotten = 71
+  /// The hold's record is not one that this version wrote.
+  case holdUnreadable = 72
 }
 
 /// The answer to one operation.

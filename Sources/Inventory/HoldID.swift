@@ -85,7 +85,7 @@ public struct HoldID: Hashable, Sendable, CustomStringConvertible {
     let cut = text.utf8.index(text.startIndex, offsetBy: HoldKey.textBytes)
     let digits = text[text.utf8.index(after: cut)...]
     guard text.utf8[cut] == UInt8(ascii: "-"), digits.utf8.first != UInt8(ascii: "+"),
-      let key = HoldKey(text[..<cut]), let generation = UInt64(digits)
+      let key = HoldKey(text[..<cut]), let generation = UInt64(digits), generation > 0
     else { return nil }
     self.init(key: key, generation: generation)
   }

@@ -63,6 +63,10 @@ extension Status {
         message: "\(name) is closed: stock:\(name) in Redis holds \(found), the books say "
           + "\(answer.figures?.available ?? 0) available. Put it right, then run "
           + "'stockctl stock adopt \(name)'.")
+    case .holdUnreadable:
+      self.init(
+        .failedPrecondition, reason: "HOLD_UNREADABLE",
+        message: "The hold's record in Redis was not written by this version of the service.")
     case .storeFull:
       self.init(
         .resourceExhausted, reason: "STORE_FULL",

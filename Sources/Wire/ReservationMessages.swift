@@ -310,7 +310,7 @@ extension Outcome {
     case .alreadyConfirmed: "ALREADY_CONFIRMED"
     case .alreadyCancelled: "ALREADY_CANCELLED"
     case .keyReused, .paymentRefMismatch, .stockMismatch, .storeFull, .requestIDReused,
-      .tooManyUnits, .notDue, .forgotten:
+      .tooManyUnits, .notDue, .forgotten, .holdUnreadable:
       preconditionFailure("a refusal is a status, not an outcome")
     }
   }

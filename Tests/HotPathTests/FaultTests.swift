@@ -71,6 +71,34 @@ struct FaultTests {
     redis.stop()
   }
 
+  @Test(
+    "a record that this service did not write closes that hold alone, and the sweep goes on",
+    arguments: ["", "junk", String(repeating: "\u{1}", count: 60)])
+  func unreadableRecord(junk: String) async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis)
+    let held = try await lane.script([
+      (Sample.reserve("a", ttlMs: 100), nil), (Sample.reserve("b", ttlMs: 100), nil),
+    ])
+    let ids = held.compactMap { $0.hold?.id }
+    try await lane.redis("SET", "hold:\(ids[0].key)", junk)
+    let answers = try await lane.script([
+      (Sample.reserve("a"), nil), (.cancel(ids[0]), nil),
+      (.getHold(ids[0].key, generation: nil), nil),
+      (.confirm(ids[0], paymentRef: Sample.label("p")), nil), (Sample.reserve("c"), nil),
+    ])
+    #expect(answers.map(\.outcome).dropLast().allSatisfy { $0 == .holdUnreadable })
+    #expect(answers.last?.outcome == .held, "the neighbour")
+    await lane.startSweep()
+    try await eventually("the other hold has expired") {
+      try redis.cli("GET", "stock:x") == "998"
+    }
+    let later = try redis.cli("ZRANGE", "holds.expiry", "0", "-1")
+    #expect(later.contains("\(ids[0].key)"), "looked at again later")
+    await lane.close()
+    redis.stop()
+  }
+
   @Test("at the memory limit new holds are refused; confirm, cancel and expiry go on")
   func memoryLimit() async throws {
     let redis = try RedisServer.start(appendOnly: false)
@@ -185,6 +213,25 @@ struct FaultTests {
       await lane.close()
       redis.stop()
     }
+  }
+
+  @Test("while Redis is away, callers that have been answered make room for others")
+  func expiredMakeRoom() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis, units: 10)
+    redis.kill()
+    try await eventually("the link is down") { await !lane.isOpen }
+    for round in 0..<3 {
+      let results = await lane.submit(
+        (0..<(Batch.waitingMax / 2)).map { Sample.reserve("k-\(round)-\($0)") }, timeoutMs: 30)
+      #expect(results.allSatisfy { $0 == .failure(.deadline(sent: false)) })
+    }
+    #expect(await lane.outstanding == 0)
+    try redis.restart()
+    try await eventually("the link is back") { await lane.isOpen }
+    #expect(try await lane.submit([Sample.set(1)])[0].get().outcome == .stockSet)
+    await lane.close()
+    redis.stop()
   }
 
   @Test("more waiting than the limit: refused at once, the rest answered")

@@ -12,6 +12,7 @@ actor StoreLane {
   private let loop: EventLoop
   let store: Store
   let batch: Batch
+  private let sweep: Sweep
   let keys: KeySpace
   private let arena = Arena()
 
@@ -32,6 +33,7 @@ actor StoreLane {
     settings.retentionCancelledMs = retentionCancelledMs
     store = Store(settings, writer: "test.0", keys: keys, on: loop, logger: logger)
     batch = Batch(on: store, loop: loop, logger: logger)
+    sweep = Sweep(of: store, through: batch, on: loop, logger: logger)
   }
 
   func start() { store.start() }
@@ -41,7 +43,10 @@ actor StoreLane {
     try await eventually("the store opens") { store.isOpen }
   }
 
+  func startSweep() { sweep.start() }
+
   func close() {
+    sweep.stop()
     store.close()
     loop.stop()
   }

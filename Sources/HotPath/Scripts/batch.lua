@@ -28,7 +28,8 @@ local HELD, REPEATED, SOLD_OUT, UNKNOWN_SKU, CONFIRMED_NOW, CANCELLED_NOW = 1, 2
 local PAST_DEADLINE, NO_SUCH_HOLD, FOUND, STOCK_SET, STOCK_ADOPTED = 7, 8, 9, 10, 11
 local ALREADY_CONFIRMED, ALREADY_CANCELLED = 12, 13
 local KEY_REUSED, PAYMENT_REF_MISMATCH, STOCK_MISMATCH, STORE_FULL = 64, 65, 66, 67
-local REQUEST_ID_REUSED, TOO_MANY_UNITS, NOT_DUE, FORGOTTEN, SKU_NEEDED = 68, 69, 70, 71, 255
+local REQUEST_ID_REUSED, TOO_MANY_UNITS, NOT_DUE, FORGOTTEN = 68, 69, 70, 71
+local HOLD_UNREADABLE, SKU_NEEDED = 72, 255
 
 -- Status of a hold (Hold.swift)
 local ACTIVE, CONFIRMED, CANCELLED, EXPIRED = 1, 2, 3, 4
@@ -39,6 +40,7 @@ local LIFE, LIFE_BYTES, RECORD_FORMAT = '<BBI4I8I8I8', 30, 1   -- format, status
 local BROUGHT, BROUGHT_BYTES = '<I4c8BI2', 15   -- units, fingerprint, lengths of SKU and event part
 local UNITS_MAX = 1000000000000
 local REQUEST_MS = 86400000   -- how long the request id of a `set` is remembered: 24 hours
+local RETRY_MS = 60000   -- when the sweep looks again at what it could not end
 local SLOT_MS = 200   -- holds that fall due within one slot of a batch share an index entry
 local SLICE = 1000    -- arguments that go through one unpack(); Lua's stack ends near 8,000
 
@@ -67,12 +69,23 @@ end
 
 local holds = {}   -- by key, so that two operations on one hold see each other
 local placed = {}  -- records made by this batch: most are never looked at again, and need no table
+
+-- A record that this version did not write closes its hold alone, not the batch that names it.
+local function readable(record)
+  if #record < LIFE_BYTES + BROUGHT_BYTES or string.byte(record) ~= RECORD_FORMAT then return false end
+  local _, _, sku_bytes, part_bytes = unpack_struct(BROUGHT, record, LIFE_BYTES + 1)
+  return sku_bytes > 0 and part_bytes >= sku_bytes
+    and #record >= LIFE_BYTES + BROUGHT_BYTES + part_bytes
+end
+
 local function hold_at(place)
   local key = KEYS[3 + place]
   local hold = holds[key]
   if hold == nil then
     local record = placed[key] or records[3 + place]
-    if record then
+    if record and not readable(record) then
+      hold = {key = key, unreadable = true}
+    elseif record then
       local _, status, version, created, expires, changed = unpack_struct(LIFE, record)
       local qty, print, sku_bytes, part_bytes = unpack_struct(BROUGHT, record, LIFE_BYTES + 1)
       local part_at = LIFE_BYTES + BROUGHT_BYTES + 1
@@ -245,6 +258,7 @@ local function reserve(op)
   sku = sku_list[sku]
   local hold = hold_at(place)
   if hold then
+    if hold.unreadable then return pack('<BI8', HOLD_UNREADABLE, 0) end
     if hold.print ~= print then return pack('<BI8', KEY_REUSED, 0) end
     return with_hold(REPEATED, hold, sku)
   end
@@ -283,6 +297,7 @@ end
 local function confirm(op)
   local _, place, _, generation, at = unpack_struct('<BI2I2I8', op)
   local hold, ref = hold_at(place), sub(op, at)
+  if hold and hold.unreadable then return pack('<BI8', HOLD_UNREADABLE, 0) end
   if not hold or hold.created ~= generation then return pack('<BI8', NO_SUCH_HOLD, 0) end
   if hold.status == CONFIRMED then
     return with_hold(hold.ref == ref and REPEATED or PAYMENT_REF_MISMATCH, hold)
@@ -301,6 +316,7 @@ end
 local function cancel(op)
   local _, place, _, generation = unpack_struct('<BI2I2I8', op)
   local hold = hold_at(place)
+  if hold and hold.unreadable then return pack('<BI8', HOLD_UNREADABLE, 0) end
   if not hold or hold.created ~= generation then return pack('<BI8', NO_SUCH_HOLD, 0) end
   if hold.status == CONFIRMED then return with_hold(ALREADY_CONFIRMED, hold) end
   if hold.status == CANCELLED then return with_hold(REPEATED, hold) end
@@ -315,6 +331,7 @@ end
 local function get_hold(op)
   local _, place, _, generation = unpack_struct('<BI2I2I8', op)
   local hold = hold_at(place)
+  if hold and hold.unreadable then return pack('<BI8', HOLD_UNREADABLE, 0) end
   if not hold or (generation > 0 and hold.created ~= generation) then
     return pack('<BI8', NO_SUCH_HOLD, 0)
   end
@@ -373,6 +390,10 @@ end
 local function expire(op)
   local _, place, _, generation = unpack_struct('<BI2I2I8', op)
   local hold = hold_at(place)
+  if hold and hold.unreadable then
+    due_at(hold.key, generation, now + RETRY_MS)
+    return char(HOLD_UNREADABLE)
+  end
   if not hold or hold.created ~= generation then return char(NO_SUCH_HOLD) end
   if hold.status == ACTIVE then
     local sku = skus[sku_of(hold)]
@@ -380,8 +401,8 @@ local function expire(op)
       due_at(hold.key, generation, hold.expires)
       return char(NOT_DUE)
     end
-    if not sku.known or sku.held < hold.qty then   -- somebody tore the books: try again in a minute
-      due_at(hold.key, generation, now + 60000)
+    if not sku.known or sku.held < hold.qty then   -- somebody tore the books
+      due_at(hold.key, generation, now + RETRY_MS)
       return char(STOCK_MISMATCH)
     end
     release(hold, sku, EXPIRED, 'HOLD_EXPIRED')
