@@ -74,6 +74,7 @@ let package = Package(
 
     // Tests: the harness starts real servers and the built programs.
     .target(name: "Harness", path: "Tests/Harness", swiftSettings: strict),
+    .testTarget(name: "TidyTests"),
     .testTarget(name: "InventoryTests", dependencies: ["Inventory"]),
     .testTarget(name: "WireTests", dependencies: ["Wire"]),
     .testTarget(name: "RPCTests", dependencies: ["RPC", "Harness"]),

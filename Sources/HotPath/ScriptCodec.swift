@@ -1,7 +1,7 @@
 import Inventory
 import Wire
 
-/// One operation as `batch.lua` reads it.  The places of its keys are written when its batch is put
+/// One operation as the script reads it.  The places of its keys are written when its batch is put
 /// together.
 struct ScriptCall {
   /// The first byte of the operation.
@@ -91,7 +91,7 @@ enum ScriptResult {
   case skuNeeded(SKU)
 }
 
-/// A reply that is not what `batch.lua` of this version writes.
+/// A reply that is not what the script of this version writes.
 struct ScriptReplyError: Error {}
 
 extension ScriptResult {

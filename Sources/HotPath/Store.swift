@@ -145,9 +145,15 @@ public final class Store {
     link.drop(error)
   }
 
+  /// Read, play, write: one script in five files.
+  private static let script = [
+    PackageResources.batch_1_read_lua, PackageResources.batch_2_say_lua,
+    PackageResources.batch_3_holds_lua, PackageResources.batch_4_stock_lua,
+    PackageResources.batch_5_write_lua,
+  ].map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
+
   private func loadScript(_ done: @escaping (String?) -> Void) {
-    let text = String(decoding: PackageResources.batch_lua, as: UTF8.self)
-    link.send(["SCRIPT", "LOAD", text]) { [weak self] reply in
+    link.send(["SCRIPT", "LOAD", Self.script]) { [weak self] reply in
       guard let self, let reply else { return done("connection closed") }
       if let error = reply.error { return done(error) }
       sha = reply.text ?? ""

@@ -1,4 +1,4 @@
-/// The rules of the sale as a second opinion: what `batch.lua` must do, in plain Swift and in memory.
+/// The rules of the sale as a second opinion: what the batch script must do, in plain Swift and in memory.
 ///
 /// Tests run it beside Redis and compare every answer, figure and event.  It never serves a caller.
 public struct Model {

@@ -1,0 +1,161 @@
+#!lua flags=allow-oom
+-- The only judge of what happened: one batch of operations on one partition.
+--
+-- Redis gets the files batch_1_read, batch_2_say, batch_3_holds, batch_4_stock and batch_5_write as
+-- one script (Store.swift joins them, in this order).
+--
+-- How it works.  It READS every key that the batch names, PLAYS the operations in their order on Lua
+-- tables, and only then WRITES.  An error in the middle of a script does not undo the writes before
+-- it, so whatever can fail has failed before the first write; and the first is XADD.
+--
+-- The script may run while Redis is over its memory limit (allow-oom): what was promised must be able
+-- to finish.  Whether a new hold may begin is a verdict that the server passes in (`placing`).
+--
+-- KEYS   fence, events, expiry | the hold of each operation that names one | the request of each
+--        `set` | for each SKU: stock:<sku>, sku:<sku>
+-- ARGV   1 counts and settings   2 source of the stream entry   3 writer   4 its sequence
+--        5 the member of the expiry index that is being swept, or ''   6... operations
+-- Reply  now, stream id or '', the writer's sequence before, a result for each operation
+--
+-- Layouts (struct, little-endian) are read and written on the other side by ScriptCodec.swift.
+
+local call, pcall_redis = redis.call, redis.pcall
+local pack, unpack_struct, sub = struct.pack, struct.unpack, string.sub
+local floor, format, char = math.floor, string.format, string.char
+
+-- Operations
+local RESERVE, CONFIRM, CANCEL, GET_HOLD, SET, ADOPT, GET_STOCK, EXPIRE = 1, 2, 3, 4, 5, 6, 7, 8
+
+-- Outcomes (Answer.swift)
+local HELD, REPEATED, SOLD_OUT, UNKNOWN_SKU, CONFIRMED_NOW, CANCELLED_NOW = 1, 2, 3, 4, 5, 6
+local PAST_DEADLINE, NO_SUCH_HOLD, FOUND, STOCK_SET, STOCK_ADOPTED = 7, 8, 9, 10, 11
+local ALREADY_CONFIRMED, ALREADY_CANCELLED = 12, 13
+local KEY_REUSED, PAYMENT_REF_MISMATCH, STOCK_MISMATCH, STORE_FULL = 64, 65, 66, 67
+local REQUEST_ID_REUSED, TOO_MANY_UNITS, NOT_DUE, FORGOTTEN = 68, 69, 70, 71
+local HOLD_UNREADABLE, SKU_NEEDED = 72, 255
+
+-- Status of a hold (Hold.swift)
+local ACTIVE, CONFIRMED, CANCELLED, EXPIRED = 1, 2, 3, 4
+
+-- A record is what changes with the hold's life, and then what its reserve brought: the second part
+-- is copied from the operation as it is.
+local LIFE, LIFE_BYTES, RECORD_FORMAT = '<BBI4I8I8I8', 30, 1   -- format, status, version, 3 times
+local BROUGHT, BROUGHT_BYTES = '<I4c8BI2', 15   -- units, fingerprint, lengths of SKU and event part
+local UNITS_MAX = 1000000000000
+local REQUEST_MS = 86400000   -- how long the request id of a `set` is remembered: 24 hours
+local RETRY_MS = 60000   -- when the sweep looks again at what it could not end
+local SLOT_MS = 200   -- holds that fall due within one slot of a batch share an index entry
+local SLICE = 1000    -- arguments that go through one unpack(); Lua's stack ends near 8,000
+
+local hold_count, request_count, sku_count, placing, retention, retention_cancelled =
+  unpack_struct('<I4I4I4BI8I8', ARGV[1])
+local writer, swept = ARGV[3], ARGV[5]
+local first_request = 3 + hold_count
+local first_sku = first_request + request_count
+
+local fence = call('HMGET', KEYS[1], 'now', writer)
+local time = call('TIME')
+local now = time[1] * 1000 + floor(time[2] / 1000)
+if fence[1] and tonumber(fence[1]) > now then now = tonumber(fence[1]) end
+
+-- Also the check that the index is one: a ZADD that failed after the XADD would tear the batch.
+local swept_is_due = call('ZSCORE', KEYS[3], swept)
+
+local records = {}
+for first = 4, first_sku, SLICE do
+  local last = math.min(first + SLICE - 1, first_sku)
+  local values = call('MGET', unpack(KEYS, first, last))
+  for i = 1, #values do records[first + i - 1] = values[i] end
+end
+
+local holds = {}   -- by key, so that two operations on one hold see each other
+local placed = {}  -- records made by this batch: most are never looked at again, and need no table
+
+-- A record that this version did not write closes its hold alone, not the batch that names it.
+local function readable(record)
+  if #record < LIFE_BYTES + BROUGHT_BYTES or string.byte(record) ~= RECORD_FORMAT then return false end
+  local _, _, sku_bytes, part_bytes = unpack_struct(BROUGHT, record, LIFE_BYTES + 1)
+  return sku_bytes > 0 and part_bytes >= sku_bytes
+    and #record >= LIFE_BYTES + BROUGHT_BYTES + part_bytes
+end
+
+local function hold_at(place)
+  local key = KEYS[3 + place]
+  local hold = holds[key]
+  if hold == nil then
+    local record = placed[key] or records[3 + place]
+    if record and not readable(record) then
+      hold = {key = key, unreadable = true}
+    elseif record then
+      local _, status, version, created, expires, changed = unpack_struct(LIFE, record)
+      local qty, print, sku_bytes, part_bytes = unpack_struct(BROUGHT, record, LIFE_BYTES + 1)
+      local part_at = LIFE_BYTES + BROUGHT_BYTES + 1
+      hold = {
+        key = key, status = status, version = version, qty = qty, created = created,
+        expires = expires, changed = changed, print = print, sku_bytes = sku_bytes,
+        part = sub(record, part_at, part_at + part_bytes - 1),
+        brought = sub(record, LIFE_BYTES + 1, part_at + part_bytes - 1),
+        ref = sub(record, part_at + part_bytes),
+      }
+    else
+      hold = false
+    end
+    holds[key] = hold
+  end
+  return hold
+end
+
+local function units(text)
+  if not text or #text > 13 or not string.find(text, '^%d+$') then return nil end
+  local n = tonumber(text)
+  return n <= UNITS_MAX and n or nil
+end
+
+-- A SKU is open while its plain figure is what the service wrote there and its books balance.
+local function is_open(sku)
+  return sku.known and sku.shown == sku.available
+    and sku.available + sku.held + sku.sold == sku.supplied
+end
+
+local skus, sku_list = {}, {}
+if sku_count > 0 then
+  local stock_keys = {}
+  for i = 1, sku_count do stock_keys[i] = KEYS[first_sku + 2 * i - 1] end
+  local shown = call('MGET', unpack(stock_keys))
+  for i = 1, sku_count do
+    local key = KEYS[first_sku + 2 * i]
+    local hash = pcall_redis('HMGET', key, 'available', 'held', 'sold', 'supplied', 'version')
+    local sku = {
+      key = key, stock_key = stock_keys[i], name = string.match(key, '[^:]+$'),
+      text = shown[i] or '', shown = units(shown[i]),
+    }
+    if not hash.err and hash[1] then
+      sku.available, sku.held, sku.sold, sku.supplied, sku.version =
+        units(hash[1]), units(hash[2]), units(hash[3]), units(hash[4]), units(hash[5])
+      sku.known = (sku.available and sku.held and sku.sold and sku.supplied and sku.version) ~= nil
+    end
+    -- Never seen by the service: a plain SET in redis-cli is adopted below.  Anything else is not.
+    sku.new = not hash.err and not hash[1]
+    sku.unknown = sku.new and not shown[i] and call('EXISTS', sku.stock_key) == 0
+    sku.open = is_open(sku)
+    skus[sku.name], sku_list[i] = sku, sku
+  end
+end
+
+-- An operation that names only its hold cannot say which SKU keys it needs.  The server learns the
+-- SKU from this answer and sends the operation again with the next batch.
+local function sku_of(hold) return sub(hold.part, -hold.sku_bytes) end
+
+if swept ~= '' then
+  local missing, needed = false, {}
+  for i = 6, #ARGV do
+    local _, place, _, generation = unpack_struct('<BI2I2I8', ARGV[i])
+    local hold = hold_at(place)
+    needed[i - 5] = char(NOT_DUE)
+    if swept_is_due and hold and hold.created == generation and hold.status == ACTIVE
+      and not skus[sku_of(hold)] then
+      missing, needed[i - 5] = true, char(SKU_NEEDED) .. sku_of(hold)
+    end
+  end
+  if missing or not swept_is_due then return {now, '', fence[2] or '', unpack(needed)} end
+end

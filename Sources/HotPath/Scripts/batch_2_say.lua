@@ -1,0 +1,77 @@
+-- Playing the operations: how they say what they have changed.
+
+local entry = {'XADD', KEYS[2], '*', 'source', ARGV[2]}
+local values, index, forgotten, requests = {}, {}, {}, {}
+
+local function varint(n)
+  if n < 128 then return char(n) end
+  return char(128 + n % 128, floor(n / 128))
+end
+
+local function emit(type, bytes)
+  local n = #entry
+  entry[n + 1], entry[n + 2] = type, bytes
+end
+
+-- The change part of an event of a hold, with the time of its creation before it.
+local function change_part(created, status, version, changed, expires)
+  return pack('<BI8BBBI8BI8BI8', 0x41, created, 0x48, status, 0x51, version, 0x59, changed,
+    0x61, expires)
+end
+
+local function emit_hold(type, hold)
+  local ref = hold.ref == '' and '' or '\106' .. varint(#hold.ref) .. hold.ref
+  emit(type, hold.part
+    .. change_part(hold.created, hold.status, hold.version, hold.changed, hold.expires) .. ref)
+end
+
+local function emit_stock(type, part, sku, delta)
+  emit(type, part .. pack('<BI8BI8BI8BI8BI8BI8Bi8', 0x41, sku.version, 0x49, now,
+    0x51, sku.available, 0x59, sku.held, 0x61, sku.sold, 0x69, sku.supplied, 0x71, delta))
+end
+
+local function adopt(sku)
+  local before = sku.known and sku.supplied or 0
+  if not sku.known then sku.held, sku.sold, sku.version = 0, 0, 0 end
+  sku.available, sku.version = sku.shown, sku.version + 1
+  sku.supplied = sku.available + sku.held + sku.sold
+  sku.known, sku.new, sku.open, sku.changed, sku.adopted = true, false, true, true, true
+  emit_stock('STOCK_ADOPTED', '\10' .. varint(#sku.name) .. sku.name, sku, sku.supplied - before)
+end
+
+for i = 1, sku_count do
+  local sku = sku_list[i]
+  if sku.new and sku.shown then adopt(sku) end
+end
+
+-- A member of the index is a generation and the holds of that generation: `<created> H-… H-…`.
+local function due_at(key, created, when)
+  local slot = math.ceil(when / SLOT_MS) * SLOT_MS
+  local members = index[slot]
+  if not members then
+    members = {}
+    index[slot] = members
+  end
+  local member = members[created]
+  if not member then
+    member = {format('%.0f', created)}
+    members[created] = member
+  end
+  member[#member + 1] = sub(key, -30)
+end
+
+local function record_of(hold)
+  return pack(LIFE, RECORD_FORMAT, hold.status, hold.version, hold.created, hold.expires,
+    hold.changed) .. hold.brought .. hold.ref
+end
+
+local function with_hold(outcome, hold, sku)
+  return pack('<BI8', outcome, sku and sku.available or 0) .. record_of(hold)
+end
+
+local function with_figures(outcome, sku)
+  local figures = pack('<BI8I8I8I8I8', outcome, sku.available or 0, sku.held or 0, sku.sold or 0,
+    sku.supplied or 0, sku.version or 0)
+  if outcome ~= STOCK_MISMATCH then return figures end
+  return figures .. (sku.shown and format('%.0f', sku.shown) or sku.text)
+end
