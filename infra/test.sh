@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Checks everything: formatting, generated code, warnings, every test.  Ends with a count and fails
+# if anything has failed.  It builds into .build-test, apart from a developer's own build.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+passed=0 failed=0
+swift_in=(--scratch-path .build-test)
+
+# count PASSED FAILED: what a part that counts for itself has counted.
+count() { passed=$((passed + $1)) failed=$((failed + $2)); }
+
+# part NAME COMMAND...: one check, unless the command counts for itself.
+part() {
+  local name=$1 began=$EPOCHREALTIME before=$((passed + failed)) code=0 mark=ok
+  shift
+  echo "--- $name"
+  "$@" || code=$?
+  [ $((passed + failed)) -gt $before ] || count $((code == 0)) $((code != 0))
+  [ $code = 0 ] || mark=FAILED
+  awk -v name="$name" -v mark="$mark" -v from="$began" -v to="$EPOCHREALTIME" \
+    'BEGIN { printf "--- %s: %s in %.1f s\n", name, mark, to - from }'
+}
+
+# -warnings-as-errors cannot be given to the whole build: SwiftPM builds dependencies with
+# -suppress-warnings, and the two exclude each other.  A warning is shown only when its file is
+# compiled, so such a file is made new for the next run.
+build() {
+  local name files
+  name=$(basename "$root")
+  swift build "${swift_in[@]}" --build-tests > "$work/build.log" 2>&1 || {
+    cat "$work/build.log"
+    return 1
+  }
+  grep -E "^($root/(Sources|Tests)/[^:]*:[0-9:]*: warning: |warning: '$name')" \
+    "$work/build.log" | sort -u > "$work/warnings"
+  [ -s "$work/warnings" ] || return 0
+  cat "$work/warnings"
+  sed -n "s#^\($root/[^:]*\):.*#\1#p" "$work/warnings" | sort -u | xargs -r touch
+  return 1
+}
+
+# swift test leaves one report per testing library; each is counted.  A crash leaves none, and its
+# backtrace can hang: it is off, and the whole has a limit.  One test at a time, since each starts
+# real servers and two cores are few.
+swift_tests() {
+  local code=0 report tests bad bad_in_all=0
+  SWIFT_BACKTRACE=enable=no timeout --kill-after=10 1200 \
+    swift test "${swift_in[@]}" --no-parallel --xunit-output "$work/report.xml" 2>&1 | grep -v \
+    -E '^◇ Test (case )?(passing )?.* started\.$' || code=${PIPESTATUS[0]}
+  for report in "$work"/report*.xml; do
+    [ -e "$report" ] || continue
+    read -r tests bad < <(/usr/bin/python3 - "$report" << 'PYTHON'
+import sys
+import xml.etree.ElementTree as xml
+suites = list(xml.parse(sys.argv[1]).iter("testsuite"))
+total = lambda *names: sum(int(suite.get(name, 0)) for suite in suites for name in names)
+print(total("tests") - total("skipped"), total("failures", "errors"))
+PYTHON
+    )
+    count $((tests - bad)) "$bad"
+    bad_in_all=$((bad_in_all + bad))
+  done
+  [ "$code" = 0 ] || [ $bad_in_all -gt 0 ] || count 0 1
+  return "$code"
+}
+
+wire_tests() {
+  local code=0 ran bad
+  STOCKD=$(swift build "${swift_in[@]}" --show-bin-path)/stockd \
+    /usr/bin/python3 Tests/wire/wire_test.py > "$work/wire.log" 2>&1 || code=$?
+  cat "$work/wire.log"
+  ran=$(sed -n 's/^Ran \([0-9]*\) test.*/\1/p' "$work/wire.log")
+  bad=$(grep -cE '^(FAIL|ERROR): ' "$work/wire.log")
+  [ "$code" = 0 ] || [ "$bad" -gt 0 ] || bad=1
+  count $((${ran:-0} > bad ? ${ran:-0} - bad : 0)) "$bad"
+  return "$code"
+}
+
+part 'packages' infra/install.sh
+part 'generated code' proto/generate.sh --check
+part 'format' swift format lint --strict --parallel -r Sources Tests Package.swift
+part 'build without warnings' build
+part 'swift tests' swift_tests
+part 'wire tests' wire_tests
+part 'C client' make --no-print-directory -C clients/c check sanitize
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
