@@ -76,10 +76,15 @@ let package = Package(
     .target(name: "Harness", path: "Tests/Harness", swiftSettings: strict),
     .testTarget(name: "TidyTests"),
     .testTarget(name: "InventoryTests", dependencies: ["Inventory"]),
-    .testTarget(name: "WireTests", dependencies: ["Wire"]),
-    .testTarget(name: "RPCTests", dependencies: ["RPC", "Harness"]),
-    .testTarget(name: "HotPathTests", dependencies: ["HotPath", "Harness"]),
-    .testTarget(name: "LedgerTests", dependencies: ["Ledger", "Projection", "Harness"]),
+    .testTarget(name: "WireTests", dependencies: ["Inventory", "Wire"]),
+    .testTarget(name: "RPCTests", dependencies: ["Wire", "Loop", "RPC", "Harness"]),
+    .testTarget(
+      name: "HotPathTests", dependencies: ["Inventory", "Wire", "Loop", "HotPath", "Harness"]),
+    .testTarget(
+      name: "LedgerTests",
+      dependencies: [
+        "Inventory", "Wire", "HotPath", "Ledger", "Projection", "Harness", "stockworker",
+      ]),
     .testTarget(
       name: "EndToEndTests",
       dependencies: [

@@ -103,7 +103,7 @@ public final class EventStream {
     command.append("*\(8 + 5 * letters.count)\r\n")
     command.append(argument: "EVAL")
     text.withUnsafeBytes { command.append(argument: $0) }
-    for argument in ["3", keys.events, keys.deadEvents, keys.deadEvents + ".seen", group] {
+    for argument in ["3", keys.events, keys.deadEvents, keys.deadEventIDs, group] {
       command.append(argument: argument)
     }
     command.append(argument: entry.description)

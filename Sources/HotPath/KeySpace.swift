@@ -13,6 +13,8 @@ public struct KeySpace: Sendable {
   public let events: String
   /// Stream: the events that could not be applied.
   public let deadEvents: String
+  /// Hash: the events in `deadEvents`, and the entry in which each was met first.
+  public let deadEventIDs: String
   /// What comes before a hold's id in the key of its record.
   let holdPrefix: String
   /// Sorted set: when which holds fall due.
@@ -24,6 +26,7 @@ public struct KeySpace: Sendable {
     fence = prefix + "fence"
     events = prefix + "inventory.events"
     deadEvents = prefix + "inventory.dead"
+    deadEventIDs = prefix + "inventory.dead.seen"
     expiry = prefix + "holds.expiry"
     holdPrefix = prefix + "hold:"
   }

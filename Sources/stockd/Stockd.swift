@@ -23,9 +23,9 @@ struct Stockd: AsyncParsableCommand {
   @Option(help: "Where to listen, host:port. [STOCK_LISTEN]")
   var listen = environment("STOCK_LISTEN") ?? "127.0.0.1:7420"
 
-  @Option(
-    help: "redis://[user:password@]host:port[/db] or unix:/path. [REDIS_URL]")
-  var redis = environment("REDIS_URL") ?? "redis://127.0.0.1:6379"
+  // The environment is read later for this one: --help prints defaults, and it holds a password.
+  @Option(help: "redis://[user:password@]host:port[/db] or unix:/path. [REDIS_URL]")
+  var redis: String?
 
   @Option(help: "Shards; 0: one for every two cores. [STOCK_SHARDS]")
   var shards = environment("STOCK_SHARDS").flatMap { Int($0) } ?? 0
@@ -67,7 +67,8 @@ struct Stockd: AsyncParsableCommand {
     guard let address = Address(listen) else {
       throw ValidationError("--listen: '\(listen)' is not host:port")
     }
-    guard let redis = RedisAddress(redis) else {
+    let url = redis ?? environment("REDIS_URL") ?? "redis://127.0.0.1:6379"
+    guard let redis = RedisAddress(url) else {
       throw ValidationError(
         "--redis: not redis://[user:password@]host:port[/db] and not unix:/path")
     }

@@ -102,6 +102,27 @@ struct StockctlTests {
     shop.close()
   }
 
+  @Test("no secret is printed", arguments: ["stockd", "stockworker"])
+  func secrets(program: String) throws {
+    let secret = "s3cret-\(UInt32.random(in: 0 ... .max))"
+    let environment = [
+      "REDIS_URL": "redis://user:\(secret)@127.0.0.1:1",
+      "DATABASE_URL": "postgresql://user:\(secret)@127.0.0.1:1/x",
+    ]
+    for arguments in [["--help"], ["--log-level", "nonsense"]] {
+      let run = try Program.run(program, arguments, environment: environment)
+      #expect(!run.stdout.contains(secret) && !run.stderr.contains(secret), "\(arguments)")
+    }
+    let port = freePort()
+    let listen = program == "stockd" ? ["--listen", "127.0.0.1:\(port)"] : []
+    let daemon = try Program.start(
+      program, listen + ["--log-level", "trace"], environment: environment)
+    // Long enough for an attempt to connect, which is what would be logged.
+    _ = daemon.wait(timeout: .milliseconds(700))
+    #expect(!daemon.log.contains(secret) && !daemon.log.isEmpty)
+    daemon.stop()
+  }
+
   @Test("bench counts what succeeded apart from what was sold out")
   func bench() async throws {
     let shop = try await Shop.open()

@@ -56,7 +56,7 @@ struct DeadLetterTests {
     try stream.add([Self.poison])
     try await eventually("all is acknowledged again") { try stream.isDone() }
     #expect(try stream.length(KeySpace().deadEvents) == 1)
-    #expect(try redis.cli("HGET", KeySpace().deadEvents + ".seen", Self.poison.id) == first)
+    #expect(try redis.cli("HGET", KeySpace().deadEventIDs, Self.poison.id) == first)
     #expect(try books.count("holds") == 1)
   }
 
