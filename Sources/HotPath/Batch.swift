@@ -11,8 +11,9 @@ public enum StoreFault: Error, Equatable {
   case closing(sent: Bool)
   /// Too many operations are waiting.
   case overloaded
-  /// Redis refused the script before its first write.  Its text is in the log.
-  case refused
+  /// Redis refused the script before its first write.  Its text is in the log.  `sent`: an earlier
+  /// attempt may have reached Redis.
+  case refused(sent: Bool)
   /// The script failed where it must not.  Its text is in the log.
   case failed
 }
@@ -51,15 +52,17 @@ public final class Batch: EndOfPass {
     let deadline: UInt64
     /// nil once it has been called.
     var completion: Completion?
+    /// It may have happened: a batch that it was in has ended without a word, or is out.
     var sent = false
+    /// It may have happened: a batch that it was in has ended without a word.
+    var uncertain = false
   }
 
-  /// One member of the expiry index, as the sweep hands it in.
+  /// Members of the expiry index, as the sweep hands them in.
   struct Sweep {
-    let member: String
-    let holds: [HoldID]
-    /// Called once, with whether the script has judged them.
-    let done: (Bool) -> Void
+    let members: [(bytes: [UInt8], holds: [HoldID])]
+    /// Called once, with how many of the members the script has removed.
+    let done: (Int) -> Void
   }
 
   /// What is at Redis.
@@ -112,11 +115,15 @@ public final class Batch: EndOfPass {
     watchDeadlines()
   }
 
-  /// Judges every hold of one member of the expiry index, between two batches.
+  /// Judges every hold of some members of the expiry index, between two batches.
   func submit(_ sweep: Sweep) {
-    let pending = sweep.holds.map { hold in
-      Pending(
-        operation: .expire(hold), call: encode(.expire(hold)), deadline: .max, completion: nil)
+    var pending: [Pending] = []
+    for (place, member) in sweep.members.enumerated() {
+      for hold in member.holds {
+        let call = encode(.expire(hold), member: UInt16(place + 1))
+        pending.append(
+          Pending(operation: .expire(hold), call: call, deadline: .max, completion: nil))
+      }
     }
     sweeps.append((sweep, pending))
     if flight == nil { loop.putOff(self) }
@@ -136,9 +143,9 @@ public final class Batch: EndOfPass {
     for pending in out.pending { pending.completion?(.failure(.closing(sent: true))) }
   }
 
-  private func encode(_ operation: Operation) -> ScriptCall {
+  private func encode(_ operation: Operation, member: UInt16 = 0) -> ScriptCall {
     defer { arena.reset() }
-    return ScriptCall(operation, arena: arena, through: &scratch)
+    return ScriptCall(operation, arena: arena, through: &scratch, member: member)
   }
 
   // MARK: out
@@ -187,7 +194,8 @@ public final class Batch: EndOfPass {
   private func send(_ out: Flight) {
     flight = out
     for place in flight!.pending.indices { flight!.pending[place].sent = true }
-    store.run(out.pending.map(\.call), swept: out.sweep?.member ?? "") { [weak self] outcome in
+    store.run(out.pending.map(\.call), swept: out.sweep?.members.map(\.bytes) ?? []) {
+      [weak self] outcome in
       self?.returned(outcome)
     }
   }
@@ -199,24 +207,29 @@ public final class Batch: EndOfPass {
     flight = nil
     switch outcome {
     case .replied(let reply): answer(back, reply)
-    case .unknown: putBack(back.pending, back.sweep)
-    case .notRun:
-      putBack(back.pending.map { resetting($0) }, back.sweep)
-    case .refused: fail(back, .refused)
-    case .failed: fail(back, .failed)
+    case .unknown:
+      putBack(
+        back.pending.map { pending in
+          var pending = pending
+          pending.uncertain = true
+          return pending
+        }, back.sweep)
+    case .notRun: putBack(back.pending.map { unsent($0) }, back.sweep)
+    case .refused: fail(back) { .refused(sent: $0.uncertain) }
+    case .failed: fail(back) { _ in .failed }
     }
     loop.putOff(self)
   }
 
-  private func resetting(_ pending: Pending) -> Pending {
+  /// As it was before the batch that has just come back without doing it.
+  private func unsent(_ pending: Pending) -> Pending {
     var pending = pending
-    pending.sent = false
+    pending.sent = pending.uncertain
     return pending
   }
 
   private func answer(_ back: Flight, _ reply: Store.Reply) {
     var again: [Pending] = []
-    var judged = true
     for (place, pending) in back.pending.enumerated() {
       do {
         let result = try ScriptResult(
@@ -224,13 +237,12 @@ public final class Batch: EndOfPass {
         switch result {
         case .answer(let answer): pending.completion?(.success(answer))
         case .skuNeeded(let sku):
-          var pending = resetting(pending)
+          var pending = unsent(pending)
           pending.call.sku = sku
           again.append(pending)
         }
       } catch {
         logger.error("the script's reply cannot be read", metadata: ["error": "\(error)"])
-        judged = false
         pending.completion?(.failure(.failed))
       }
       arena.reset()
@@ -238,7 +250,7 @@ public final class Batch: EndOfPass {
     if let sweep = back.sweep {
       // All or nothing: the script wrote nothing if it did not know a SKU.
       if again.isEmpty {
-        sweep.done(judged)
+        sweep.done(reply.swept)
       } else {
         sweeps.insert((sweep, merged(back, again)), at: 0)
       }
@@ -254,7 +266,7 @@ public final class Batch: EndOfPass {
       if let hold = pending.call.hold { skus[hold] = pending.call.sku }
     }
     return back.pending.map { pending in
-      var pending = resetting(pending)
+      var pending = unsent(pending)
       pending.call.sku = pending.call.sku ?? pending.call.hold.flatMap { skus[$0] }
       return pending
     }
@@ -262,16 +274,16 @@ public final class Batch: EndOfPass {
 
   private func putBack(_ pending: [Pending], _ sweep: Sweep?) {
     if let sweep {
-      sweep.done(false)  // the next sweep finds the member again
+      sweep.done(0)  // the next sweep finds the members again
     } else if !pending.isEmpty {
       waiting.replaceSubrange(..<first, with: pending.filter { $0.completion != nil })
       first = 0
     }
   }
 
-  private func fail(_ back: Flight, _ fault: StoreFault) {
-    for pending in back.pending { pending.completion?(.failure(fault)) }
-    back.sweep?.done(false)
+  private func fail(_ back: Flight, _ fault: (Pending) -> StoreFault) {
+    for pending in back.pending { pending.completion?(.failure(fault(pending))) }
+    back.sweep?.done(0)
   }
 
   // MARK: deadlines

@@ -97,9 +97,14 @@ public final class RedisLink: Descriptor, EndOfPass {
 
   /// Sends a command given as its arguments.
   public func send(_ arguments: [String], _ completion: @escaping Completion) {
+    send(arguments.map { Array($0.utf8) }, completion)
+  }
+
+  /// Sends a command given as its arguments, whose bytes need not be text.
+  public func send(_ arguments: [[UInt8]], _ completion: @escaping Completion) {
     var command = ByteBuffer(capacity: 256)
-    command.append("*\(arguments.count)\r\n")
-    for argument in arguments { command.append(argument: argument) }
+    command.append("*\(arguments.count)\(crlf)")
+    for argument in arguments { argument.withUnsafeBytes { command.append(argument: $0) } }
     send(command, completion)
   }
 
@@ -132,6 +137,7 @@ public final class RedisLink: Descriptor, EndOfPass {
     }
     context = made
     attach(made)
+    guard context != nil else { return }
     watchdog = loop.after(ms: Self.greetingMsMax) { [weak self] in
       guard let self, state != .open else { return }
       watchdog = nil
@@ -222,6 +228,9 @@ public final class RedisLink: Descriptor, EndOfPass {
   }
 
   private func retry(_ reason: String) {
+    if state != .down(reason) {
+      logger.warning("redis cannot be reached", metadata: ["reason": "\(reason)"])
+    }
     state = .down(reason)
     again()
   }

@@ -25,8 +25,12 @@ struct ScriptCall {
   /// `<B I2 I2` kind, place, SKU's place, and what follows for the kind.
   let argument: [UInt8]
 
-  /// - Parameter bytes: empty, and left empty: memory that the next call uses again.
-  init(_ operation: Operation, arena: Arena, through bytes: inout ByteBuffer) {
+  /// - Parameters:
+  ///   - bytes: empty, and left empty: memory that the next call uses again.
+  ///   - member: for `.expire`: the place, from 1, of the member that is swept.
+  init(
+    _ operation: Operation, arena: Arena, through bytes: inout ByteBuffer, member: UInt16 = 0
+  ) {
     switch operation {
     case .reserve(let reservation):
       bytes.begin(.reserve)
@@ -69,6 +73,7 @@ struct ScriptCall {
     case .expire(let id):
       bytes.begin(.expire)
       bytes.append(integer: id.generation)
+      bytes.append(integer: member)
       (kind, hold, request, sku) = (.expire, id.key, nil, nil)
     }
     argument = Array(bytes.readable)

@@ -23,9 +23,9 @@ struct ScriptCommand: ~Copyable {
   /// The command, encoded.
   private(set) var bytes: ByteBuffer
 
-  /// - Parameter swept: the member of the expiry index that these operations sweep, or empty.
+  /// - Parameter swept: the members of the expiry index that these operations sweep.
   init(
-    sha: String, keys: KeySpace, sender: Sender, terms: Terms, swept: String,
+    sha: String, keys: KeySpace, sender: Sender, terms: Terms, swept: [[UInt8]],
     calls: [ScriptCall]
   ) {
     var skus: [SKU: UInt16] = [:]
@@ -57,7 +57,7 @@ struct ScriptCommand: ~Copyable {
 
     bytes = ByteBuffer(capacity: 1024 + calls.count * 256)
     let keyCount = 3 + Int(holds) + Int(requests) + 2 * skuKeys.count
-    bytes.append("*\(3 + keyCount + 5 + calls.count)\(crlf)")
+    bytes.append("*\(3 + keyCount + 4 + swept.count + calls.count)\(crlf)")
     bytes.append(argument: "EVALSHA")
     bytes.append(argument: sha)
     bytes.append(argument: "\(keyCount)")
@@ -81,12 +81,13 @@ struct ScriptCommand: ~Copyable {
   }
 
   private mutating func appendHeader(
-    counts: (UInt32, UInt32, UInt32), _ sender: Sender, _ terms: Terms, _ swept: String
+    counts: (UInt32, UInt32, UInt32), _ sender: Sender, _ terms: Terms, _ swept: [[UInt8]]
   ) {
     var header = ByteBuffer(capacity: 32)
     header.append(integer: counts.0)
     header.append(integer: counts.1)
     header.append(integer: counts.2)
+    header.append(integer: UInt32(swept.count))
     header.append(integer: UInt8(terms.placing ? 1 : 0))
     header.append(integer: terms.retentionMs)
     header.append(integer: terms.retentionCancelledMs)
@@ -94,7 +95,7 @@ struct ScriptCommand: ~Copyable {
     bytes.append(argument: "\(sender.epoch)/\(sender.writer)/\(sender.sequence)")
     bytes.append(argument: sender.writer)
     bytes.append(argument: "\(sender.sequence)")
-    bytes.append(argument: swept)
+    for member in swept { member.withUnsafeBytes { bytes.append(argument: $0) } }
   }
 
   private mutating func append(_ call: ScriptCall, at place: (place: UInt16, sku: UInt16)) {

@@ -38,11 +38,13 @@ public final class Store {
   struct Reply {
     /// Milliseconds since 1970.
     let now: UInt64
+    /// Members of the expiry index that were still there and have been removed.
+    let swept: Int
     private let raw: RedisReply
 
     init?(_ raw: RedisReply, operations: Int) {
       guard raw.count == 3 + operations, raw[0].integer > 0 else { return nil }
-      (self.raw, now) = (raw, UInt64(raw[0].integer))
+      (self.raw, now, swept) = (raw, UInt64(raw[0].integer), Int(raw[2].integer))
     }
 
     subscript(place: Int) -> UnsafeRawBufferPointer { raw[3 + place].bytes }
@@ -109,7 +111,7 @@ public final class Store {
   // MARK: the script
 
   func run(
-    _ calls: [ScriptCall], swept: String, _ completion: @escaping (Outcome) -> Void
+    _ calls: [ScriptCall], swept: [[UInt8]], _ completion: @escaping (Outcome) -> Void
   ) {
     sender.sequence += 1
     let command = ScriptCommand(

@@ -5,24 +5,25 @@ public import Loop
 /// Ends holds whose deadline has passed, and forgets finished ones whose retention has.
 ///
 /// How it works.  The index holds members `<generation> <hold> <hold> …`, scored by the time when
-/// they fall due.  The sweep reads the first few with Redis's own time, and hands each due member to
-/// the batch; the script judges every hold of it again, puts those that are not finished at their
-/// next time, and removes the member.  Several sweepers at once do no harm: the script does nothing
-/// for a member that has gone.
+/// they fall due.  The sweep reads the first of them with Redis's own time, and hands the due ones to
+/// the batch, as many at once as make a full script; the script judges every hold of them again, puts
+/// those that are not finished at their next time, and removes the members.  Several sweepers at once
+/// do no harm: the script does nothing for a member that has gone.
 ///
 /// Lives on the loop's queue.
 public final class Sweep {
   /// How often the index is read while nothing is due.
   public static let intervalMs: UInt64 = 100
-  /// Members read at once.
-  static let membersMax = 8
+  /// Members read at once: after a crowd of single calls each names one hold.
+  static let membersMax = 256
+
+  /// A member as it stands in the index, and the holds that it names.
+  typealias Member = (bytes: [UInt8], holds: [HoldID])
 
   private let store: Store
   private let batch: Batch
   private let loop: EventLoop
   private let logger: Logger
-  private var outstanding = 0
-  private var failed = false
   private var stopped = false
 
   /// A sweep that hands its work to `batch`.
@@ -48,44 +49,63 @@ public final class Sweep {
     guard !stopped, store.isOpen else { return wait() }
     store.readDue(limit: Self.membersMax) { [weak self] due in
       guard let self, !stopped else { return }
-      outstanding = 0
-      failed = false
-      for member in due { handIn(member) }
-      if outstanding == 0 { wait() }
+      handIn(usable(due))
     }
   }
 
+  /// The due members that name holds; what no script could have written is taken out of the index.
+  private func usable(_ due: [[UInt8]]) -> [Member] {
+    due.compactMap { bytes in
+      let holds = Self.holds(of: bytes)
+      if holds.isEmpty {
+        logger.error("removed a member of the expiry index that names no holds")
+        store.removeDue(bytes)
+        return nil
+      }
+      if holds.count > Batch.operationsMax {
+        store.splitDue(bytes, holds, into: Batch.operationsMax)
+        return nil
+      }
+      return (bytes, holds)
+    }
+  }
+
+  /// Script after script, each as full as it may be.
+  private func handIn(_ members: [Member]) {
+    var count = 0
+    let taken = members.prefix { member in
+      count += member.holds.count
+      return count <= Batch.operationsMax
+    }
+    guard !taken.isEmpty else { return wait() }
+    let rest = Array(members[taken.endIndex...])
+    batch.submit(
+      Batch.Sweep(members: Array(taken)) { [weak self] removed in
+        guard let self else { return }
+        if removed == 0 {
+          // Redis has gone, or another sweeper was faster: no hurry.
+          wait()
+        } else if rest.isEmpty {
+          look()
+        } else {
+          handIn(rest)
+        }
+      })
+  }
+
   /// The holds that a member names.
-  static func holds(of member: String) -> [HoldID] {
-    let words = member.split(separator: " ")
+  static func holds(of member: [UInt8]) -> [HoldID] {
+    let words = String(decoding: member, as: UTF8.self).split(separator: " ")
     guard let first = words.first, let generation = UInt64(first) else { return [] }
     return words.dropFirst().compactMap { HoldKey($0) }.map {
       HoldID(key: $0, generation: generation)
     }
   }
-
-  private func handIn(_ member: String) {
-    let holds = Self.holds(of: member)
-    guard !holds.isEmpty, holds.count <= Batch.operationsMax else {
-      logger.error("removed a member of the expiry index that names no holds")
-      return store.removeDue(member)
-    }
-    outstanding += 1
-    batch.submit(
-      Batch.Sweep(member: member, holds: holds) { [weak self] judged in
-        guard let self else { return }
-        outstanding -= 1
-        failed = failed || !judged
-        guard outstanding == 0 else { return }
-        // More is probably due: look again at once, but not at what has just failed.
-        failed ? wait() : look()
-      })
-  }
 }
 
 extension Store {
   /// The members of the expiry index that are due by Redis's time, first ones first.
-  func readDue(limit: Int, _ completion: @escaping ([String]) -> Void) {
+  func readDue(limit: Int, _ completion: @escaping ([[UInt8]]) -> Void) {
     var now: Int64 = 0
     link.send(["TIME"]) { reply in
       guard let reply, reply.error == nil, reply.count == 2 else { return }
@@ -93,18 +113,29 @@ extension Store {
     }
     link.send(["ZRANGE", keys.expiry, "0", "\(limit - 1)", "WITHSCORES"]) { reply in
       guard let reply, reply.error == nil else { return completion([]) }
-      var due: [String] = []
+      var due: [[UInt8]] = []
       for place in stride(from: 0, to: reply.count - 1, by: 2) {
         guard let score = reply[place + 1].text.flatMap({ Double($0) }), score <= Double(now)
         else { break }
-        due.append(reply[place].text ?? "")
+        due.append(Array(reply[place].bytes))
       }
       completion(due)
     }
   }
 
   /// Takes a member off the expiry index that no script could have written.
-  func removeDue(_ member: String) {
-    link.send(["ZREM", keys.expiry, member]) { _ in }
+  func removeDue(_ member: [UInt8]) {
+    link.send([Array("ZREM".utf8), Array(keys.expiry.utf8), member]) { _ in }
+  }
+
+  /// Writes a member that is longer than a script may be as several.  The parts come first: whatever
+  /// is cut off in between is judged twice, never lost.
+  func splitDue(_ member: [UInt8], _ holds: [HoldID], into size: Int) {
+    for start in stride(from: 0, to: holds.count, by: size) {
+      let part = holds[start..<min(start + size, holds.count)]
+      let text = "\(part.first!.generation) " + part.map { "\($0.key)" }.joined(separator: " ")
+      link.send(["ZADD", keys.expiry, "0", text]) { _ in }
+    }
+    removeDue(member)
   }
 }

@@ -49,7 +49,10 @@ public struct Label: Hashable, Sendable, CustomStringConvertible {
     // The full check is only for what is not ASCII: it costs as much as all the rest.
     if ascii {
       text = String(decoding: bytes, as: UTF8.self)
-    } else if let valid = String(validating: bytes, as: UTF8.self) {
+    } else if let valid = String(validating: bytes, as: UTF8.self),
+      // Beyond ASCII there are 32 more control characters, which some terminals obey.
+      !valid.unicodeScalars.contains(where: { (0x80...0x9F).contains($0.value) })
+    {
       text = valid
     } else {
       return nil

@@ -16,6 +16,7 @@ public final class Server: Descriptor {
   let replyArena = Arena()
   var replyMessage = ByteBuffer()
 
+  private let connectionsMax: Int
   private let logger: Logger
   private let scratch = ReadScratch()
   private var listener: Int32
@@ -29,10 +30,12 @@ public final class Server: Descriptor {
   /// Listens at once.
   /// - Throws: `SystemError` when the address cannot be bound.
   public init(
-    on address: Address, methods: MethodTable, loop: EventLoop, logger: Logger
+    on address: Address, methods: MethodTable, connectionsMax: Int = RPCLimits.connectionsMax,
+    loop: EventLoop, logger: Logger
   ) throws(SystemError) {
     self.loop = loop
     self.methods = methods
+    self.connectionsMax = connectionsMax
     self.logger = logger
     listener = try Socket.listen(on: address)
     port = Socket.port(of: listener)
@@ -56,10 +59,10 @@ public final class Server: Descriptor {
   }
 
   private func accepted(_ fd: Int32) {
-    guard connections.count < RPCLimits.connectionsMax else {
+    guard connections.count < connectionsMax else {
       close(fd)
       return logger.warning(
-        "connection refused", metadata: ["limit": "\(RPCLimits.connectionsMax)"])
+        "connection refused", metadata: ["limit": "\(connectionsMax)"])
     }
     do {
       let channel = try ByteChannel(fd: fd, connecting: false, on: loop, scratch: scratch)

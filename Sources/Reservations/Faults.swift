@@ -26,11 +26,10 @@ extension Status {
         .resourceExhausted, reason: "OVERLOADED",
         message: "More calls are waiting than this server can answer in time.", retryable: true,
         retryAfterMs: 100)
-    case .refused:
+    case .refused(let sent):
       self.init(
-        .unavailable, reason: "STORE_REFUSED",
-        message: "The stock store refused to write; nothing was changed.", retryable: true,
-        retryAfterMs: 250)
+        .unavailable, reason: "STORE_REFUSED", message: "The stock store refuses to write.",
+        retryable: true, retryAfterMs: 250, outcomeUnknown: sent)
     case .failed:
       self.init(
         .internal, reason: "STORE_FAILED",
@@ -56,7 +55,7 @@ extension Status {
         .alreadyExists, reason: "REQUEST_ID_REUSED",
         message: "The request id was used for another request.", field: "request_id")
     case .stockMismatch:
-      let name = sku?.text ?? "the SKU"
+      let name = sku?.text ?? "<sku>"
       let found = answer.shown.map { $0.isEmpty ? "nothing" : "'\($0.prefix(40))'" } ?? "nothing"
       self.init(
         .failedPrecondition, reason: "STOCK_MISMATCH",

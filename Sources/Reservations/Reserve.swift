@@ -19,7 +19,7 @@ extension Sale {
       }
       return ReserveReply(
         outcome: answer.outcome, holdID: hold.id.description,
-        status: hold.status(at: answer.now), expiresAt: Int64(hold.expiresAt),
+        status: hold.status(at: answer.now), expiresAt: Int64(clamping: hold.expiresAt),
         available: answer.available)
     }
   }

@@ -16,6 +16,8 @@ public actor Shard {
     public var store: Store.Settings
     /// The life of a hold whose caller names none, in milliseconds.
     public var holdMsDefault = Limits.holdMsDefault
+    /// Connections at once; one more is closed.
+    public var connectionsMax = RPCLimits.connectionsMax
 
     /// Settings with their defaults.
     public init(address: Address, store: Store.Settings) {
@@ -64,7 +66,9 @@ public actor Shard {
       store: store, batch: batch,
       decoder: OperationDecoder(holdMsDefault: settings.holdMsDefault), logger: logger)
     let server = try Server(
-      on: settings.address, methods: sale.methods, loop: loop, logger: logger)
+      on: settings.address, methods: sale.methods, connectionsMax: settings.connectionsMax,
+      loop: loop,
+      logger: logger)
     store.start()
     sweep.start()
     parts = Parts(loop: loop, store: store, batch: batch, sweep: sweep, server: server)

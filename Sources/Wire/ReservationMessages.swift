@@ -245,9 +245,9 @@ public struct HoldView: Sendable, Hashable {
     qty = hold.qty
     userID = hold.user.text
     idempotencyKey = hold.key.text
-    createdAt = Int64(hold.createdAt)
-    expiresAt = Int64(hold.expiresAt)
-    changedAt = Int64(hold.changedAt)
+    createdAt = Int64(clamping: hold.createdAt)
+    expiresAt = Int64(clamping: hold.expiresAt)
+    changedAt = Int64(clamping: hold.changedAt)
     version = hold.version
     paymentRef = hold.paymentRef?.text ?? ""
     self.orderID = orderID

@@ -44,6 +44,9 @@ struct Stockd: AsyncParsableCommand {
   /// What is in flight at SIGTERM is given this long.
   static let graceMs: UInt64 = 10_000
 
+  /// Descriptors that connections cannot take: the links to Redis must find one when they reconnect.
+  static let descriptorsKept = 64
+
   func run() async throws {
     let settings = try settings()
     guard let level = Logger.Level(rawValue: logLevel) else {
@@ -53,8 +56,9 @@ struct Stockd: AsyncParsableCommand {
     var logger = Logger(label: "stockd")
     logger.logLevel = level
 
+    let descriptors = raiseDescriptorLimit()
     let stop = StopSignal()
-    let running = try await start(settings, logger)
+    let running = try await start(settings, descriptors, logger)
     await stop.wait()
     logger.notice("stopping: answering what was accepted")
     await withTaskGroup { group in
@@ -87,10 +91,19 @@ struct Stockd: AsyncParsableCommand {
     return settings
   }
 
-  private func start(_ settings: Shard.Settings, _ logger: Logger) async throws -> [Shard] {
+  private func start(
+    _ settings: Shard.Settings, _ descriptors: Int, _ logger: Logger
+  ) async throws -> [Shard] {
     let count = shards > 0 ? shards : max(1, ProcessInfo.processInfo.activeProcessorCount / 2)
     let incarnation = String(UInt64.random(in: .min ... .max), radix: 36)
     var settings = settings
+    settings.connectionsMax = min(
+      settings.connectionsMax, max(1, (descriptors - Self.descriptorsKept) / count))
+    if settings.connectionsMax < RPCLimits.connectionsMax {
+      logger.warning(
+        "the limit of open files leaves room for few connections",
+        metadata: ["files": "\(descriptors)", "connections": "\(settings.connectionsMax)"])
+    }
     var running: [Shard] = []
     for place in 0..<count {
       let shard = Shard(settings, writer: "\(incarnation).\(place)", logger: logger)
@@ -111,6 +124,18 @@ struct Stockd: AsyncParsableCommand {
       ])
     return running
   }
+}
+
+/// Takes all the descriptors that the system allows.
+/// - Returns: how many.
+private func raiseDescriptorLimit() -> Int {
+  var limit = rlimit()
+  let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+  guard getrlimit(files, &limit) == 0 else { return 1_024 }
+  limit.rlim_cur = limit.rlim_max
+  setrlimit(files, &limit)
+  getrlimit(files, &limit)
+  return Int(clamping: limit.rlim_cur)
 }
 
 private func environment(_ name: String) -> String? {

@@ -43,7 +43,7 @@ struct FaultTests {
     _ = try redis.cli("RENAME", key, "aside")
     _ = try redis.cli("SET", key, "text")
     let answer = await lane.submit([Sample.reserve("during")])
-    #expect(answer == [.failure(.refused)])
+    #expect(answer == [.failure(.refused(sent: false))])
     #expect(try redis.cli("GET", "stock:x") == "999")
     #expect(try redis.cli("HGET", "sku:x", "held") == "1")
     #expect(try redis.cli("EXISTS", "hold:\(Sample.reservation("during").hold)") == "0")
@@ -73,7 +73,7 @@ struct FaultTests {
 
   @Test(
     "a record that this service did not write closes that hold alone, and the sweep goes on",
-    arguments: ["", "junk", String(repeating: "\u{1}", count: 60)])
+    arguments: ["", "junk", String(repeating: "\u{1}", count: 60), "!"])
   func unreadableRecord(junk: String) async throws {
     let redis = try RedisServer.start(appendOnly: false)
     let lane = try await selling(redis)
@@ -81,7 +81,13 @@ struct FaultTests {
       (Sample.reserve("a", ttlMs: 100), nil), (Sample.reserve("b", ttlMs: 100), nil),
     ])
     let ids = held.compactMap { $0.hold?.id }
-    try await lane.redis("SET", "hold:\(ids[0].key)", junk)
+    if junk == "!" {
+      // Everything is right but one byte of the SKU, which ends the record.
+      let length = try #require(Int(try redis.cli("STRLEN", "hold:\(ids[0].key)")))
+      _ = try redis.cli("SETRANGE", "hold:\(ids[0].key)", "\(length - 1)", "!")
+    } else {
+      try await lane.redis("SET", "hold:\(ids[0].key)", junk)
+    }
     let answers = try await lane.script([
       (Sample.reserve("a"), nil), (.cancel(ids[0]), nil),
       (.getHold(ids[0].key, generation: nil), nil),
@@ -148,6 +154,39 @@ struct FaultTests {
     #expect(try await lane.events().count == 5, "one set and four holds, none twice")
     await lane.close()
     proxy.stop()
+    redis.stop()
+  }
+
+  @Test("refused after a lost reply: the earlier attempt may have happened, and the answer says so")
+  func refusedAfterLostReply() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let proxy = try CuttingProxy(to: redis.port)
+    let lane = try await selling(redis, port: proxy.port, units: 10)
+    proxy.loseReplies(to: "EVALSHA")
+    async let answer = lane.submit([Sample.reserve("a")])
+    try await eventually("the script ran and its reply was cut off") {
+      try proxy.cuts > 0 && redis.cli("GET", "stock:x") == "9"
+    }
+    _ = try redis.cli("CONFIG", "SET", "min-replicas-to-write", "1")
+    proxy.heal()
+    #expect(await answer == [.failure(.refused(sent: true))])
+    let fresh = await lane.submit([Sample.reserve("b")])
+    #expect(fresh == [.failure(.refused(sent: false))])
+    _ = try redis.cli("CONFIG", "SET", "min-replicas-to-write", "0")
+    #expect(try await lane.submit([Sample.reserve("a")])[0].get().outcome == .repeated)
+    await lane.close()
+    proxy.stop()
+    redis.stop()
+  }
+
+  @Test("times that no clock shows do no harm", arguments: ["abc", "9223372036854774000", "-5"])
+  func strangeTime(text: String) async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis)
+    _ = try redis.cli("HSET", "fence", "now", text)
+    let answer = try await lane.submit([Sample.reserve("a")])[0].get()
+    #expect(answer.outcome == .held && answer.now < 4_000_000_000_000)
+    await lane.close()
     redis.stop()
   }
 

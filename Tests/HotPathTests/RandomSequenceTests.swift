@@ -176,15 +176,16 @@ enum Replay {
         Sweep.holds(of: member).map { .expire($0) }, swept: member, lane, &model)
     case .batch(let actions):
       return try await compare(
-        actions.map { operation($0, model) }, swept: "", lane, &model)
+        actions.map { operation($0, model) }, swept: nil, lane, &model)
     }
   }
 
   private static func compare(
-    _ operations: [Inventory.Operation], swept: String, _ lane: StoreLane, _ model: inout Model
+    _ operations: [Inventory.Operation], swept: [UInt8]?, _ lane: StoreLane, _ model: inout Model
   ) async throws -> String? {
     let named = operations.map { ($0, sku(of: $0, model)) }
-    let looks = swept.isEmpty ? skus.map { (Inventory.Operation.getStock($0), SKU?.none) } : []
+    let looks =
+      swept == nil ? skus.map { (Inventory.Operation.getStock($0), SKU?.none) } : []
     let answers = try await lane.script(named + looks, swept: swept)
     for (place, operation) in (operations + looks.map(\.0)).enumerated() {
       let expected = model.apply(operation, now: answers[place].now)

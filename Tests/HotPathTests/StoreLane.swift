@@ -60,16 +60,16 @@ actor StoreLane {
   /// One script call with exactly these operations, in this order.  The SKUs of holds are named as
   /// the batch would name them the second time.
   func script(
-    _ operations: [(operation: Operation, sku: SKU?)], swept: String = ""
+    _ operations: [(operation: Operation, sku: SKU?)], swept: [UInt8]? = nil
   ) async throws -> [Answer] {
     var scratch = ByteBuffer()
     let calls = operations.map { operation, sku in
-      var call = ScriptCall(operation, arena: arena, through: &scratch)
+      var call = ScriptCall(operation, arena: arena, through: &scratch, member: 1)
       call.sku = call.sku ?? sku
       return call
     }
     return try await withCheckedThrowingContinuation { continuation in
-      store.run(calls, swept: swept) { outcome in
+      store.run(calls, swept: swept.map { [$0] } ?? []) { outcome in
         guard case .replied(let reply) = outcome else {
           return continuation.resume(throwing: HarnessError("the script ended as \(outcome)"))
         }
@@ -111,9 +111,17 @@ actor StoreLane {
     }
   }
 
-  func due() async -> [String] {
+  func due() async -> [[UInt8]] {
     await withCheckedContinuation { continuation in
       store.readDue(limit: 4) { continuation.resume(returning: $0) }
+    }
+  }
+
+  /// Puts a member into the expiry index.
+  func addDue(score: Int, _ member: [UInt8]) async {
+    let command = ["ZADD", keys.expiry, "\(score)"].map { Array($0.utf8) } + [member]
+    await withCheckedContinuation { continuation in
+      store.link.send(command) { _ in continuation.resume() }
     }
   }
 

@@ -117,6 +117,24 @@ struct ConnectionTests {
     await lane.stop()
   }
 
+  @Test("one connection too many is closed at once; when one leaves, another may come")
+  func connectionLimit() async throws {
+    let lane = try ServerLane()
+    let port = try await lane.start(connectionsMax: 2)
+    var peers = [RawPeer(port: port), RawPeer(port: port)]
+    for peer in peers {
+      peer.send(RawPeer.frame(1, Self.health))
+      #expect(try peer.reply()?.callID == 1)
+    }
+    #expect(RawPeer(port: port).isClosedByPeer)
+    peers.removeLast()
+    try await eventually("one has left") { await lane.connectionCount == 1 }
+    let next = RawPeer(port: port)
+    next.send(RawPeer.frame(1, Self.health))
+    #expect(try next.reply()?.callID == 1)
+    await lane.stop()
+  }
+
   @Test("draining answers what is in flight, refuses what comes, and closes")
   func drain() async throws {
     let lane = try ServerLane()

@@ -23,7 +23,7 @@ actor ServerLane {
 
   init() throws { loop = try EventLoop(on: executor.queue) }
 
-  func start() throws -> UInt16 {
+  func start(connectionsMax: Int = RPCLimits.connectionsMax) throws -> UInt16 {
     var methods = MethodTable()
     methods.on(HealthCheckRequest.method) { call in
       call.reply(HealthCheckReply(status: .serving, warnings: [], version: "test"))
@@ -31,7 +31,8 @@ actor ServerLane {
     methods.on(GetStockRequest.method) { [waiting] call in waiting.calls.append(call) }
     let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     let server = try Server(
-      on: Address(host: "127.0.0.1", port: 0), methods: methods, loop: loop, logger: logger)
+      on: Address(host: "127.0.0.1", port: 0), methods: methods, connectionsMax: connectionsMax,
+      loop: loop, logger: logger)
     self.server = server
     return server.port
   }

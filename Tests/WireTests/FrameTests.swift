@@ -52,6 +52,21 @@ struct FrameTests {
     }
   }
 
+  @Test("a message of very many fields is refused before it costs memory")
+  func manyFields() {
+    // Empty metadata, two bytes each; and unknown fields.
+    for field: [UInt8] in [[0x22, 0x00], [0xF8, 0x07, 0x01]] {
+      var buffer = ByteBuffer()
+      ([0x08, 0x01] as [UInt8]).withUnsafeBytes { buffer.append($0) }
+      for _ in 0..<100_000 { field.withUnsafeBytes { buffer.append($0) } }
+      #expect(throws: FrameError.notAnEnvelope) {
+        var copy = ByteBuffer()
+        copy.append(buffer.readable)
+        _ = try RequestEnvelope(copy.readable, arena: Arena())
+      }
+    }
+  }
+
   @Test("a call and its answer survive the wire")
   func envelopes() throws {
     let arena = Arena()

@@ -14,8 +14,8 @@
 -- KEYS   fence, events, expiry | the hold of each operation that names one | the request of each
 --        `set` | for each SKU: stock:<sku>, sku:<sku>
 -- ARGV   1 counts and settings   2 source of the stream entry   3 writer   4 its sequence
---        5 the member of the expiry index that is being swept, or ''   6... operations
--- Reply  now, stream id or '', the writer's sequence before, a result for each operation
+--        5... the members of the expiry index that are being swept, and then the operations
+-- Reply  now, stream id or '', how many members were swept, a result for each operation
 --
 -- Layouts (struct, little-endian) are read and written on the other side by ScriptCodec.swift.
 
@@ -41,25 +41,35 @@ local ACTIVE, CONFIRMED, CANCELLED, EXPIRED = 1, 2, 3, 4
 -- is copied from the operation as it is.
 local LIFE, LIFE_BYTES, RECORD_FORMAT = '<BBI4I8I8I8', 30, 1   -- format, status, version, 3 times
 local BROUGHT, BROUGHT_BYTES = '<I4c8BI2', 15   -- units, fingerprint, lengths of SKU and event part
-local UNITS_MAX = 1000000000000
+local UNITS_MAX, HOLD_UNITS_MAX = 1000000000000, 1000000
+local EXACT = 9007199254740992   -- 2^53: up to here Lua counts exactly
 local REQUEST_MS = 86400000   -- how long the request id of a `set` is remembered: 24 hours
 local RETRY_MS = 60000   -- when the sweep looks again at what it could not end
 local SLOT_MS = 200   -- holds that fall due within one slot of a batch share an index entry
 local SLICE = 1000    -- arguments that go through one unpack(); Lua's stack ends near 8,000
 
-local hold_count, request_count, sku_count, placing, retention, retention_cancelled =
-  unpack_struct('<I4I4I4BI8I8', ARGV[1])
-local writer, swept = ARGV[3], ARGV[5]
+local hold_count, request_count, sku_count, member_count, placing, retention, retention_cancelled =
+  unpack_struct('<I4I4I4I4BI8I8', ARGV[1])
+local writer = ARGV[3]
+local first_operation = 5 + member_count
+-- Nobody waits for a finished hold to be forgotten, so many may share a member: a minute of 24 hours.
+local FORGET_SLOT_MS = math.min(60000, math.max(1, retention / 16))
 local first_request = 3 + hold_count
 local first_sku = first_request + request_count
 
-local fence = call('HMGET', KEYS[1], 'now', writer)
+local fence = call('HMGET', KEYS[1], 'now')
 local time = call('TIME')
 local now = time[1] * 1000 + floor(time[2] / 1000)
-if fence[1] and tonumber(fence[1]) > now then now = tonumber(fence[1]) end
+local before = tonumber(fence[1])
+if before and before > now and before < EXACT then now = before end
 
--- Also the check that the index is one: a ZADD that failed after the XADD would tear the batch.
-local swept_is_due = call('ZSCORE', KEYS[3], swept)
+-- ZSCORE is also the check that the index is one: a ZADD that failed after the XADD would tear the
+-- batch.
+call('ZSCORE', KEYS[3], '')
+local members = {}   -- those that are still there: another sweeper may have been faster
+for i = 1, member_count do
+  members[i] = call('ZSCORE', KEYS[3], ARGV[4 + i]) and ARGV[4 + i]
+end
 
 local records = {}
 for first = 4, first_sku, SLICE do
@@ -73,10 +83,16 @@ local placed = {}  -- records made by this batch: most are never looked at again
 
 -- A record that this version did not write closes its hold alone, not the batch that names it.
 local function readable(record)
-  if #record < LIFE_BYTES + BROUGHT_BYTES or string.byte(record) ~= RECORD_FORMAT then return false end
-  local _, _, sku_bytes, part_bytes = unpack_struct(BROUGHT, record, LIFE_BYTES + 1)
-  return sku_bytes > 0 and part_bytes >= sku_bytes
-    and #record >= LIFE_BYTES + BROUGHT_BYTES + part_bytes
+  local head = LIFE_BYTES + BROUGHT_BYTES
+  if #record < head or string.byte(record) ~= RECORD_FORMAT then return false end
+  local _, status, version, created, expires, changed = unpack_struct(LIFE, record)
+  local qty, _, sku_bytes, part_bytes = unpack_struct(BROUGHT, record, LIFE_BYTES + 1)
+  return status >= ACTIVE and status <= EXPIRED and version > 0
+    and created < EXACT and expires < EXACT and changed < EXACT
+    and qty > 0 and qty <= HOLD_UNITS_MAX
+    and sku_bytes > 0 and part_bytes >= sku_bytes and #record >= head + part_bytes
+    and string.find(sub(record, head + part_bytes - sku_bytes + 1, head + part_bytes),
+      '^[%w%._/%-]+$') ~= nil
 end
 
 local function hold_at(place)
@@ -127,7 +143,7 @@ if sku_count > 0 then
     local hash = pcall_redis('HMGET', key, 'available', 'held', 'sold', 'supplied', 'version')
     local sku = {
       key = key, stock_key = stock_keys[i], name = string.match(key, '[^:]+$'),
-      text = shown[i] or '', shown = units(shown[i]),
+      text = sub(shown[i] or '', 1, 64), shown = units(shown[i]),
     }
     if not hash.err and hash[1] then
       sku.available, sku.held, sku.sold, sku.supplied, sku.version =
@@ -135,7 +151,8 @@ if sku_count > 0 then
       sku.known = (sku.available and sku.held and sku.sold and sku.supplied and sku.version) ~= nil
     end
     -- Never seen by the service: a plain SET in redis-cli is adopted below.  Anything else is not.
-    sku.new = not hash.err and not hash[1]
+    sku.new = not hash.err
+      and not (hash[1] or hash[2] or hash[3] or hash[4] or hash[5])
     sku.unknown = sku.new and not shown[i] and call('EXISTS', sku.stock_key) == 0
     sku.open = is_open(sku)
     skus[sku.name], sku_list[i] = sku, sku
@@ -146,16 +163,16 @@ end
 -- SKU from this answer and sends the operation again with the next batch.
 local function sku_of(hold) return sub(hold.part, -hold.sku_bytes) end
 
-if swept ~= '' then
+if member_count > 0 then
   local missing, needed = false, {}
-  for i = 6, #ARGV do
-    local _, place, _, generation = unpack_struct('<BI2I2I8', ARGV[i])
-    local hold = hold_at(place)
-    needed[i - 5] = char(NOT_DUE)
-    if swept_is_due and hold and hold.created == generation and hold.status == ACTIVE
+  for i = first_operation, #ARGV do
+    local _, place, _, generation, member = unpack_struct('<BI2I2I8I2', ARGV[i])
+    local hold, answer = hold_at(place), char(NOT_DUE)
+    if members[member] and hold and hold.created == generation and hold.status == ACTIVE
       and not skus[sku_of(hold)] then
-      missing, needed[i - 5] = true, char(SKU_NEEDED) .. sku_of(hold)
+      missing, answer = true, char(SKU_NEEDED) .. sku_of(hold)
     end
+    needed[i - first_operation + 1] = answer
   end
-  if missing or not swept_is_due then return {now, '', fence[2] or '', unpack(needed)} end
+  if missing then return {now, '', 0, unpack(needed)} end
 end

@@ -45,17 +45,17 @@ for i = 1, sku_count do
 end
 
 -- A member of the index is a generation and the holds of that generation: `<created> H-… H-…`.
-local function due_at(key, created, when)
-  local slot = math.ceil(when / SLOT_MS) * SLOT_MS
-  local members = index[slot]
-  if not members then
-    members = {}
-    index[slot] = members
+local function due_at(key, created, when, slot_ms)
+  local slot = math.ceil(when / slot_ms) * slot_ms
+  local generations = index[slot]
+  if not generations then
+    generations = {}
+    index[slot] = generations
   end
-  local member = members[created]
+  local member = generations[created]
   if not member then
     member = {format('%.0f', created)}
-    members[created] = member
+    generations[created] = member
   end
   member[#member + 1] = sub(key, -30)
 end

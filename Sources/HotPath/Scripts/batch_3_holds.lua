@@ -40,7 +40,7 @@ local function reserve(op)
   holds[key], placed[key] = nil, record
   local n = #values
   values[n + 1], values[n + 2] = key, record
-  due_at(key, now, shared.expires)
+  due_at(key, now, shared.expires, SLOT_MS)
   emit('HOLD_CREATED', sub(op, 14 + BROUGHT_BYTES) .. shared.change)
   return pack('<BI8', HELD, available)
 end
@@ -101,32 +101,33 @@ local function get_hold(op)
   return with_hold(FOUND, hold)
 end
 
--- Only in a batch that sweeps one member of the index; the member itself is removed below.
+-- Only in a batch that sweeps members of the index, which are removed below.
 local function expire(op)
-  local _, place, _, generation = unpack_struct('<BI2I2I8', op)
+  local _, place, _, generation, member = unpack_struct('<BI2I2I8I2', op)
+  if not members[member] then return char(NOT_DUE) end
   local hold = hold_at(place)
   if hold and hold.unreadable then
-    due_at(hold.key, generation, now + RETRY_MS)
+    due_at(hold.key, generation, now + RETRY_MS, SLOT_MS)
     return char(HOLD_UNREADABLE)
   end
   if not hold or hold.created ~= generation then return char(NO_SUCH_HOLD) end
   if hold.status == ACTIVE then
     local sku = skus[sku_of(hold)]
     if now < hold.expires then
-      due_at(hold.key, generation, hold.expires)
+      due_at(hold.key, generation, hold.expires, SLOT_MS)
       return char(NOT_DUE)
     end
     if not sku.known or sku.held < hold.qty then   -- somebody tore the books
-      due_at(hold.key, generation, now + RETRY_MS)
+      due_at(hold.key, generation, now + RETRY_MS, SLOT_MS)
       return char(STOCK_MISMATCH)
     end
     release(hold, sku, EXPIRED, 'HOLD_EXPIRED')
-    due_at(hold.key, generation, now + retention)
+    due_at(hold.key, generation, now + retention, FORGET_SLOT_MS)
     return char(PAST_DEADLINE)
   end
   local forget_at = hold.changed + (hold.status == CANCELLED and retention_cancelled or retention)
   if now < forget_at then
-    due_at(hold.key, generation, forget_at)
+    due_at(hold.key, generation, forget_at, FORGET_SLOT_MS)
     return char(NOT_DUE)
   end
   forgotten[#forgotten + 1] = hold.key

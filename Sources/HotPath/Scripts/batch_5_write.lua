@@ -5,10 +5,10 @@ local play = {
   [SET] = set, [ADOPT] = adopt_stock, [GET_STOCK] = get_stock, [EXPIRE] = expire,
 }
 
-local results = {now, '', fence[2] or ''}
-for i = 6, #ARGV do
+local results = {now, '', 0}
+for i = first_operation, #ARGV do
   local op = ARGV[i]
-  results[i - 2] = play[string.byte(op)](op)
+  results[4 + i - first_operation] = play[string.byte(op)](op)
 end
 
 local function in_slices(command, arguments)
@@ -47,12 +47,14 @@ for i = 1, sku_count do
 end
 for key, print in pairs(requests) do call('SET', key, print, 'PX', REQUEST_MS) end
 
-if swept ~= '' then
-  call('ZREM', KEYS[3], swept)
-  wrote = true
+for i = 1, member_count do
+  if members[i] then
+    call('ZREM', KEYS[3], members[i])
+    results[3], wrote = results[3] + 1, true
+  end
 end
-for slot, members in pairs(index) do
-  for _, member in pairs(members) do call('ZADD', KEYS[3], slot, table.concat(member, ' ')) end
+for slot, generations in pairs(index) do
+  for _, member in pairs(generations) do call('ZADD', KEYS[3], slot, table.concat(member, ' ')) end
 end
 
 if wrote then call('HSET', KEYS[1], 'now', format('%.0f', now), writer, ARGV[4]) end
