@@ -21,7 +21,8 @@ struct NamesTests {
       (Array("arnav".utf8), true), (Array("Jürgen 🦊".utf8), true),
       (Array(repeating: UInt8(ascii: "k"), count: 128), true), ([], false),
       (Array(repeating: UInt8(ascii: "k"), count: 129), false), ([0xFF, 0xFE], false),
-      (Array("a\0b".utf8), false), (Array("a\tb".utf8), false), (Array("a\u{9B}2J".utf8), false), ([0x7F], false),
+      (Array("a\0b".utf8), false), (Array("a\tb".utf8), false), (Array("a\u{9B}2J".utf8), false),
+      ([0x7F], false),
     ] as [([UInt8], Bool)])
   func label(bytes: [UInt8], valid: Bool) {
     #expect(bytes.withUnsafeBytes { Label($0) != nil } == valid)
