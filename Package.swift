@@ -17,6 +17,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     // The system libraries, and the generated contracts.
@@ -53,16 +54,22 @@ let package = Package(
       dependencies: ["HotPath", "Ledger", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strict),
 
+    .target(
+      name: "Settings", dependencies: [.product(name: "Yams", package: "Yams")],
+      swiftSettings: strict),
+
     .executableTarget(
       name: "stockd",
       dependencies: [
-        "Reservations", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Reservations", "Settings",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "stockworker",
       dependencies: [
-        "Projection", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Projection", "Settings",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -75,6 +82,7 @@ let package = Package(
     // Tests: the harness starts real servers and the built programs.
     .target(name: "Harness", path: "Tests/Harness", swiftSettings: strict),
     .testTarget(name: "TidyTests"),
+    .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
     .testTarget(name: "InventoryTests", dependencies: ["Inventory"]),
     .testTarget(name: "WireTests", dependencies: ["Inventory", "Wire"]),
     .testTarget(name: "RPCTests", dependencies: ["Wire", "Loop", "RPC", "Harness"]),

@@ -9,6 +9,9 @@ public struct DatabaseAddress: Sendable, CustomStringConvertible {
   /// The address without its secrets.
   public let description: String
 
+  /// Whether the address holds a password.
+  public let hasPassword: Bool
+
   /// nil: empty, or in neither form.  (libpq's own text about it would repeat the password.)
   public init?(_ text: String) {
     guard !text.isEmpty, let options = PQconninfoParse(text, nil) else { return nil }
@@ -22,6 +25,7 @@ public struct DatabaseAddress: Sendable, CustomStringConvertible {
       option += 1
     }
     connectionString = text
+    hasPassword = values["password"] != nil
     let user = values["user"].map { "\($0)@" } ?? ""
     let port = values["port"].map { ":\($0)" } ?? ""
     let host = values["host"] ?? values["hostaddr"] ?? ""

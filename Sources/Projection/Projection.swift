@@ -40,6 +40,7 @@ public final class Projection {
   private let settings: Settings
   private let logger: Logger
   private let stop: StopFlag
+  private let ready: () -> Void
   private let arena = Arena()
   private let trimming: Trimming
 
@@ -54,7 +55,11 @@ public final class Projection {
   private var missing: Set<String> = []
 
   /// A projection that `stop` will end.
-  public init(_ settings: Settings, stop: StopFlag, logger: Logger) {
+  /// - Parameter ready: called once, when tables and group have been found or made.
+  public init(
+    _ settings: Settings, stop: StopFlag, logger: Logger, ready: @escaping () -> Void = {}
+  ) {
+    self.ready = ready
     self.settings = settings
     self.stop = stop
     self.logger = logger
@@ -84,8 +89,11 @@ public final class Projection {
   private func follow() throws {
     let books = Ledger(in: try connectedDatabase())
     let stream = try connectedStream()
-    if !isReady { logger.notice("ready", metadata: ["name": "\(settings.name)"]) }
-    isReady = true
+    if !isReady {
+      isReady = true
+      logger.notice("ready", metadata: ["name": "\(settings.name)"])
+      ready()
+    }
 
     while !stop.isRaised {
       let own = try stream.readPending(entriesMax: entriesNext)

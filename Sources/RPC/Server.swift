@@ -4,9 +4,14 @@ public import Loop
 import Wire
 
 /// One shard's server: it listens, accepts, and owns its connections.  Lives on the loop's queue.
-public final class Server: Descriptor {
-  /// Back off this long when the process has no descriptors left, rather than spin.
-  private static let acceptPauseMs: UInt64 = 100
+public final class Server {
+  /// What a server listens on, for the servers of other shards to listen on too.
+  public struct Listening: Sendable {
+    /// The addresses, with the ports that were found.
+    public let addresses: [Address]
+    /// Descriptors of Unix sockets, which the first server owns, by address.
+    let descriptors: [Address: Int32]
+  }
 
   let loop: EventLoop
   let methods: MethodTable
@@ -19,44 +24,65 @@ public final class Server: Descriptor {
   private let connectionsMax: Int
   private let logger: Logger
   private let scratch = ReadScratch()
-  private var listener: Int32
-  private var token: Token?
+  private var listeners: [Listener] = []
   private var connections: [ObjectIdentifier: Connection] = [:]
   private var drained: (() -> Void)?
 
-  /// The port that is listened on.
-  public let port: UInt16
-
-  /// Listens at once.
-  /// - Throws: `SystemError` when the address cannot be bound.
+  /// A server that listens on nothing yet.
   public init(
-    on address: Address, methods: MethodTable, connectionsMax: Int = RPCLimits.connectionsMax,
-    loop: EventLoop, logger: Logger
-  ) throws(SystemError) {
+    methods: MethodTable, connectionsMax: Int = RPCLimits.connectionsMax, loop: EventLoop,
+    logger: Logger
+  ) {
     self.loop = loop
     self.methods = methods
     self.connectionsMax = connectionsMax
     self.logger = logger
-    listener = try Socket.listen(on: address)
-    port = Socket.port(of: listener)
-    token = try loop.add(self, fd: listener, interest: .read)
+  }
+
+  /// Listens on addresses; a Unix socket gets this mode.
+  /// - Throws: `SystemError` when one cannot be bound; then none is listened on.
+  public func listen(on addresses: [Address], socketMode: UInt32 = 0o660) throws(SystemError) {
+    do throws(SystemError) {
+      for address in addresses {
+        listeners.append(
+          try Listener(
+            on: address, socketMode: socketMode, loop: loop,
+            accepted: { [weak self] in self?.accepted($0) },
+            failed: { [weak self] in self?.cannotAccept($0) }))
+      }
+    } catch {
+      closeListeners()
+      throw error
+    }
+  }
+
+  /// Listens on what another shard's server listens on: TCP ports by a socket of its own among which
+  /// the kernel deals connections out, Unix sockets together.
+  public func listen(with other: Listening) throws(SystemError) {
+    for address in other.addresses {
+      guard let descriptor = other.descriptors[address] else {
+        try listen(on: [address])
+        continue
+      }
+      listeners.append(
+        try Listener(
+          sharing: descriptor, of: address, loop: loop,
+          accepted: { [weak self] in self?.accepted($0) },
+          failed: { [weak self] in self?.cannotAccept($0) }))
+    }
+  }
+
+  /// What is listened on.
+  public var listening: Listening {
+    var descriptors: [Address: Int32] = [:]
+    for listener in listeners {
+      if case .unix = listener.address { descriptors[listener.address] = listener.fd }
+    }
+    return Listening(addresses: listeners.map(\.address), descriptors: descriptors)
   }
 
   /// Open connections.
   public var connectionCount: Int { connections.count }
-
-  /// See `Descriptor`.
-  public func ready(_ readiness: Readiness) {
-    while listener >= 0 {
-      do {
-        guard let fd = try Socket.accept(listener) else { return }
-        accepted(fd)
-      } catch {
-        logger.error("cannot accept", metadata: ["error": "\(error)"])
-        return pause()
-      }
-    }
-  }
 
   private func accepted(_ fd: Int32) {
     guard connections.count < connectionsMax else {
@@ -74,14 +100,13 @@ public final class Server: Descriptor {
     }
   }
 
-  private func pause() {
-    if let token { loop.remove(token) }
-    token = nil
-    loop.after(ms: Self.acceptPauseMs) { [weak self] in
-      guard let self, listener >= 0 else { return }
-      token = try? loop.add(self, fd: listener, interest: .read)
-      if token == nil { pause() }
-    }
+  private func cannotAccept(_ error: SystemError) {
+    logger.error("cannot accept", metadata: ["error": "\(error)"])
+  }
+
+  private func closeListeners() {
+    for listener in listeners { listener.close() }
+    listeners.removeAll()
   }
 
   func closed(_ connection: Connection, _ reason: String?) {
@@ -96,10 +121,7 @@ public final class Server: Descriptor {
   /// Accepts nothing more, lets every call in flight be answered, and closes.
   /// - Parameter completion: called once, when the last connection has closed.
   public func drain(_ completion: @escaping () -> Void) {
-    if let token { loop.remove(token) }
-    token = nil
-    close(listener)
-    listener = -1
+    closeListeners()
     guard !connections.isEmpty else { return completion() }
     drained = completion
     for connection in Array(connections.values) { connection.drain() }

@@ -2,37 +2,22 @@ import CEpoll
 import Glibc
 import Loop
 
-/// Where a server listens: `host:port`.
-public struct Address: Sendable, Hashable, CustomStringConvertible {
-  /// A name or a numeric address.
-  public let host: String
-  /// 0: any free port, when listening.
-  public let port: UInt16
-
-  /// An address from its parts.
-  public init(host: String, port: UInt16) {
-    self.host = host
-    self.port = port
-  }
-
-  /// nil: not of the form `host:port` or `[v6]:port`.
-  public init?(_ text: String) {
-    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...])
-    else { return nil }
-    var host = text[..<colon]
-    if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-    guard !host.isEmpty else { return nil }
-    self.init(host: String(host), port: port)
-  }
-
-  /// `host:port`
-  public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
-}
-
-/// Non-blocking TCP sockets.  Whoever is given a descriptor closes it.
+/// Non-blocking TCP and Unix sockets.  Whoever is given a descriptor closes it.
 enum Socket {
-  static func listen(on address: Address, backlog: Int32 = 4096) throws(SystemError) -> Int32 {
-    try resolve(address, passive: true) { info throws(SystemError) in
+  /// Connections that wait to be accepted.
+  private static let backlog: Int32 = 4096
+
+  static func listen(
+    on address: Address, socketMode: UInt32
+  ) throws(SystemError) -> Int32 {
+    switch address {
+    case .tcp(let host, let port): try listen(host, port)
+    case .unix(let path): try UnixSocket.listen(at: path, mode: socketMode, backlog: backlog)
+    }
+  }
+
+  private static func listen(_ host: String, _ port: UInt16) throws(SystemError) -> Int32 {
+    try resolve(host, port, passive: true) { info throws(SystemError) in
       let fd = try open(info)
       do throws(SystemError) {
         var one: Int32 = 1
@@ -52,7 +37,14 @@ enum Socket {
 
   /// Begins to connect; the descriptor becomes writable when it is decided.
   static func connect(to address: Address) throws(SystemError) -> Int32 {
-    try resolve(address, passive: false) { info throws(SystemError) in
+    switch address {
+    case .tcp(let host, let port): try connect(host, port)
+    case .unix(let path): try UnixSocket.connect(to: path)
+    }
+  }
+
+  private static func connect(_ host: String, _ port: UInt16) throws(SystemError) -> Int32 {
+    try resolve(host, port, passive: false) { info throws(SystemError) in
       let fd = try open(info)
       noDelay(fd)
       guard Glibc.connect(fd, info.ai_addr, info.ai_addrlen) == 0 || errno == EINPROGRESS else {
@@ -107,14 +99,15 @@ enum Socket {
   }
 
   private static func resolve(
-    _ address: Address, passive: Bool, _ body: (addrinfo) throws(SystemError) -> Int32
+    _ host: String, _ port: UInt16, passive: Bool,
+    _ body: (addrinfo) throws(SystemError) -> Int32
   ) throws(SystemError) -> Int32 {
     var hints = addrinfo()
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     hints.ai_flags = passive ? AI_PASSIVE : 0
     var found: UnsafeMutablePointer<addrinfo>?
-    guard getaddrinfo(address.host, "\(address.port)", &hints, &found) == 0, let first = found
-    else { throw SystemError("getaddrinfo \(address)", ENOENT) }
+    guard getaddrinfo(host, "\(port)", &hints, &found) == 0, let first = found
+    else { throw SystemError("getaddrinfo \(host)", ENOENT) }
     defer { freeaddrinfo(found) }
     return try body(first.pointee)
   }

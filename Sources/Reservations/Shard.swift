@@ -11,7 +11,9 @@ public actor Shard {
   /// What the user may set.
   public struct Settings: Sendable {
     /// Where to listen.
-    public var address: Address
+    public var addresses: [Address]
+    /// Mode of Unix sockets.
+    public var socketMode: UInt32 = 0o660
     /// Which Redis, and how long it remembers.
     public var store: Store.Settings
     /// The life of a hold whose caller names none, in milliseconds.
@@ -20,8 +22,8 @@ public actor Shard {
     public var connectionsMax = RPCLimits.connectionsMax
 
     /// Settings with their defaults.
-    public init(address: Address, store: Store.Settings) {
-      self.address = address
+    public init(addresses: [Address], store: Store.Settings) {
+      self.addresses = addresses
       self.store = store
     }
   }
@@ -55,9 +57,10 @@ public actor Shard {
   }
 
   /// Listens and connects.
-  /// - Returns: the port that is listened on.
-  /// - Throws: `SystemError` when the address cannot be bound.
-  public func start() throws -> UInt16 {
+  /// - Parameter other: what another shard listens on; this one listens on the same.
+  /// - Returns: what is listened on.
+  /// - Throws: `SystemError` when an address cannot be bound.
+  public func start(with other: Server.Listening? = nil) throws -> Server.Listening {
     let loop = try EventLoop(on: executor.queue)
     let store = Store(settings.store, writer: writer, on: loop, logger: logger)
     let batch = Batch(on: store, loop: loop, logger: logger)
@@ -65,14 +68,17 @@ public actor Shard {
     let sale = Sale(
       store: store, batch: batch,
       decoder: OperationDecoder(holdMsDefault: settings.holdMsDefault), logger: logger)
-    let server = try Server(
-      on: settings.address, methods: sale.methods, connectionsMax: settings.connectionsMax,
-      loop: loop,
-      logger: logger)
+    let server = Server(
+      methods: sale.methods, connectionsMax: settings.connectionsMax, loop: loop, logger: logger)
+    if let other {
+      try server.listen(with: other)
+    } else {
+      try server.listen(on: settings.addresses, socketMode: settings.socketMode)
+    }
     store.start()
     sweep.start()
     parts = Parts(loop: loop, store: store, batch: batch, sweep: sweep, server: server)
-    return server.port
+    return server.listening
   }
 
   /// Accepts nothing more and answers everything that was accepted; what cannot be answered within

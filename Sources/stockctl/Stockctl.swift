@@ -18,7 +18,7 @@ struct Stockctl: AsyncParsableCommand {
 
 /// What every command that talks to the server takes.
 struct ServerOptions: ParsableArguments {
-  @Option(help: "The server, host:port. [STOCK_ADDRESS, or 127.0.0.1:7420]")
+  @Option(help: "The server, host:port or unix:/path. [STOCK_ADDRESS, or 127.0.0.1:7420]")
   var address: String?
 
   @Flag(help: "Print one JSON object a line, with the names of the .proto files.")
@@ -31,7 +31,7 @@ struct ServerOptions: ParsableArguments {
   func serverAddress() throws -> Address {
     let text = address ?? environment("STOCK_ADDRESS") ?? "127.0.0.1:7420"
     guard let address = Address(text) else {
-      throw ValidationError("--address: '\(text)' is not host:port")
+      throw ValidationError("--address: '\(text)' is not host:port and not unix:/path")
     }
     return address
   }

@@ -23,18 +23,22 @@ actor ServerLane {
 
   init() throws { loop = try EventLoop(on: executor.queue) }
 
-  func start(connectionsMax: Int = RPCLimits.connectionsMax) throws -> UInt16 {
+  func start(
+    connectionsMax: Int = RPCLimits.connectionsMax,
+    on addresses: [Address] = [Address(host: "127.0.0.1", port: 0)]
+  ) throws -> UInt16 {
     var methods = MethodTable()
     methods.on(HealthCheckRequest.method) { call in
       call.reply(HealthCheckReply(status: .serving, warnings: [], version: "test"))
     }
     methods.on(GetStockRequest.method) { [waiting] call in waiting.calls.append(call) }
     let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-    let server = try Server(
-      on: Address(host: "127.0.0.1", port: 0), methods: methods, connectionsMax: connectionsMax,
-      loop: loop, logger: logger)
+    let server = Server(
+      methods: methods, connectionsMax: connectionsMax, loop: loop, logger: logger)
+    try server.listen(on: addresses, socketMode: 0o600)
     self.server = server
-    return server.port
+    guard case .tcp(_, let port) = server.listening.addresses[0] else { return 0 }
+    return port
   }
 
   /// Calls that wait to be answered.

@@ -1,0 +1,133 @@
+import ArgumentParser
+import HotPath
+import Inventory
+import Logging
+import RPC
+import Reservations
+import Settings
+
+/// The settings of the server, as flags and as what they come to.
+struct ServerFlags: ParsableArguments {
+  @Option(help: "The file with the settings, 'name: value' a line.")
+  var config: String?
+
+  @Flag(help: "Print the effective settings and where each came from, and exit.")
+  var checkConfig = false
+
+  @Option(
+    help: """
+      Where to listen: host:port or unix:/path, several with commas between. \
+      [STOCK_LISTEN, default 127.0.0.1:7420]
+      """)
+  var listen: String?
+
+  @Option(help: "Mode of a Unix socket, octal. [STOCK_SOCKET_MODE, default 660]")
+  var socketMode: String?
+
+  @Option(
+    help: """
+      redis://[user:password@]host:port[/db] or unix:/path. \
+      [REDIS_URL, default redis://127.0.0.1:6379]
+      """)
+  var redis: String?
+
+  @Option(help: "Shards; 0: one for every two cores. [STOCK_SHARDS, default 0]")
+  var shards: String?
+
+  @Option(
+    help: """
+      Life of a hold whose caller names none, in milliseconds. \
+      [STOCK_HOLD_MS, default 300000]
+      """)
+  var holdMs: String?
+
+  @Option(
+    help: """
+      How long Redis remembers a finished hold, in milliseconds. \
+      [STOCK_RETENTION_MS, default 86400000]
+      """)
+  var retentionMs: String?
+
+  @Option(
+    help: "trace, debug, info, notice, warning, error. [STOCK_LOG_LEVEL, default info]")
+  var logLevel: String?
+
+  /// Everything that has been checked.
+  struct Effective {
+    var shard: Shard.Settings
+    var shards: Int
+    var logLevel: Logger.Level
+  }
+
+  /// - Throws: `ValidationError` that names the place of what cannot work.
+  func settings() throws -> (Effective, report: String) {
+    do throws(SettingError) {
+      var found = try Configuration(file: config, usualFile: "/etc/stockstream/stockd.conf")
+      let addresses = try found.value(of: Self.listen, flag: listen)
+      let mode = try found.value(of: Self.socketMode, flag: socketMode)
+      var store = Store.Settings(address: try found.value(of: Self.redis, flag: redis))
+      let shards = try found.value(of: Self.shards, flag: shards)
+      let holdMs = try found.value(of: Self.holdMs, flag: holdMs)
+      store.retentionMs = try found.value(of: Self.retentionMs, flag: retentionMs)
+      store.retentionCancelledMs = min(store.retentionMs, Limits.retentionCancelledMsDefault)
+      let level = try found.value(of: Self.logLevel, flag: logLevel)
+      try found.finish()
+      var shard = Shard.Settings(addresses: addresses, store: store)
+      shard.holdMsDefault = holdMs
+      shard.socketMode = mode
+      return (Effective(shard: shard, shards: shards, logLevel: level), found.report)
+    } catch {
+      throw ValidationError(error.description)
+    }
+  }
+
+  private static var listen: Setting<[Address]> {
+    Setting(
+      "listen", variable: "STOCK_LISTEN", standard: "127.0.0.1:7420",
+      rule: "host:port or unix:/path, with commas between",
+      parse: { text in
+        let parts = text.split(separator: ",").map {
+          Address(String($0.drop { $0 == " " }))
+        }
+        return parts.isEmpty || parts.contains(nil) ? nil : parts.compactMap { $0 }
+      },
+      show: { $0.map(\.description).joined(separator: ",") })
+  }
+
+  private static var socketMode: Setting<UInt32> {
+    Setting(
+      "socket-mode", variable: "STOCK_SOCKET_MODE", standard: "660", rule: "octal, 000 to 777",
+      parse: { text in UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil } },
+      show: { String($0, radix: 8) })
+  }
+
+  private static var redis: Setting<RedisAddress> {
+    Setting(
+      "redis", variable: "REDIS_URL", standard: "redis://127.0.0.1:6379",
+      rule: "redis://[user:password@]host:port[/db] or unix:/path", parse: { RedisAddress($0) },
+      isSecret: { $0.password != nil })
+  }
+
+  private static var shards: Setting<Int> {
+    .number("shards", variable: "STOCK_SHARDS", standard: 0, in: 0...64, unit: "shards")
+  }
+
+  private static var holdMs: Setting<UInt64> {
+    .number(
+      "hold-ms", variable: "STOCK_HOLD_MS", standard: Limits.holdMsDefault,
+      in: Limits.holdMsMin...Limits.holdMsMax, unit: "milliseconds")
+  }
+
+  private static var retentionMs: Setting<UInt64> {
+    .number(
+      "retention-ms", variable: "STOCK_RETENTION_MS", standard: Limits.retentionMsDefault,
+      in: 60_000...(90 * 86_400_000), unit: "milliseconds (one minute to ninety days)")
+  }
+
+  private static var logLevel: Setting<Logger.Level> {
+    Setting(
+      "log-level", variable: "STOCK_LOG_LEVEL", standard: "info",
+      rule: "trace, debug, info, notice, warning or error", parse: { Logger.Level(rawValue: $0) },
+      show: { $0.rawValue })
+  }
+}

@@ -1,0 +1,148 @@
+import ArgumentParser
+import Glibc
+import HotPath
+import Ledger
+import Logging
+import Projection
+import Settings
+
+/// The settings of the worker, as flags and as what they come to.
+struct WorkerFlags: ParsableArguments {
+  @Option(help: "The file with the settings, 'name: value' a line.")
+  var config: String?
+
+  @Flag(help: "Print the effective settings and where each came from, and exit.")
+  var checkConfig = false
+
+  @Option(
+    help: """
+      redis://[user:password@]host:port[/db] or unix:/path. \
+      [REDIS_URL, default redis://127.0.0.1:6379]
+      """)
+  var redis: String?
+
+  @Option(
+    help: """
+      postgresql://[user:password@]host:port/database. \
+      [DATABASE_URL, default postgresql:///stockstream]
+      """)
+  var database: String?
+
+  @Option(
+    help: """
+      Who reads: keep it over a restart, and no two alike. \
+      [STOCK_WORKER_NAME, default the host's name]
+      """)
+  var name: String?
+
+  @Option(
+    help: """
+      Milliseconds after which entries of a silent worker are taken over. \
+      [STOCK_RECLAIM_MS, default 60000]
+      """)
+  var reclaimAfter: String?
+
+  @Option(
+    help: """
+      Milliseconds for which applied events stay in the stream. \
+      [STOCK_TRIM_WINDOW_MS, default 600000]
+      """)
+  var trimWindow: String?
+
+  @Option(
+    help: """
+      Further consumer groups that trimming waits for, with commas between. \
+      [STOCK_WAIT_FOR_GROUPS, default none]
+      """)
+  var waitForGroup: String?
+
+  @Option(
+    help: "Bytes of events in one transaction, about. [STOCK_BATCH_BYTES, default 1048576]")
+  var batchBytes: String?
+
+  @Option(
+    help: "trace, debug, info, notice, warning, error. [STOCK_LOG_LEVEL, default info]")
+  var logLevel: String?
+
+  /// - Throws: `ValidationError` that names the place of what cannot work.
+  func settings() throws -> (Projection.Settings, Logger.Level, report: String) {
+    do throws(SettingError) {
+      var found = try Configuration(file: config, usualFile: "/etc/stockstream/stockworker.conf")
+      var settings = Projection.Settings(
+        redis: try found.value(of: Self.redis, flag: redis),
+        database: try found.value(of: Self.database, flag: database),
+        name: try found.value(of: Self.name, flag: name))
+      settings.reclaimAfterMs = try found.value(of: Self.reclaimAfter, flag: reclaimAfter)
+      settings.trimWindowMs = try found.value(of: Self.trimWindow, flag: trimWindow)
+      settings.groups += try found.value(of: Self.waitForGroup, flag: waitForGroup)
+      settings.batchBytes = try found.value(of: Self.batchBytes, flag: batchBytes)
+      let level = try found.value(of: Self.logLevel, flag: logLevel)
+      try found.finish()
+      return (settings, level, found.report)
+    } catch {
+      throw ValidationError(error.description)
+    }
+  }
+
+  private static var redis: Setting<RedisAddress> {
+    Setting(
+      "redis", variable: "REDIS_URL", standard: "redis://127.0.0.1:6379",
+      rule: "redis://[user:password@]host:port[/db] or unix:/path", parse: { RedisAddress($0) },
+      isSecret: { $0.password != nil })
+  }
+
+  private static var database: Setting<DatabaseAddress> {
+    Setting(
+      "database", variable: "DATABASE_URL", standard: "postgresql:///stockstream",
+      rule: "a PostgreSQL address", parse: { DatabaseAddress($0) },
+      isSecret: { $0.hasPassword })
+  }
+
+  private static var name: Setting<String> {
+    Setting(
+      "name", variable: "STOCK_WORKER_NAME", standard: hostName(), rule: "1 to 128 bytes",
+      parse: { (1...128).contains($0.utf8.count) ? $0 : nil })
+  }
+
+  private static var reclaimAfter: Setting<UInt64> {
+    .number(
+      "reclaim-after", variable: "STOCK_RECLAIM_MS",
+      standard: ProjectionLimits.reclaimAfterMsDefault, in: 100...86_400_000,
+      unit: "milliseconds")
+  }
+
+  private static var trimWindow: Setting<UInt64> {
+    .number(
+      "trim-window", variable: "STOCK_TRIM_WINDOW_MS",
+      standard: ProjectionLimits.trimWindowMsDefault, in: 0...(30 * 86_400_000),
+      unit: "milliseconds")
+  }
+
+  private static var waitForGroup: Setting<[String]> {
+    Setting(
+      "wait-for-group", variable: "STOCK_WAIT_FOR_GROUPS", standard: "",
+      rule: "names with commas between",
+      parse: { $0.split(separator: ",").map { String($0.drop { $0 == " " }) } },
+      show: { $0.joined(separator: ",") })
+  }
+
+  private static var batchBytes: Setting<Int> {
+    .number(
+      "batch-bytes", variable: "STOCK_BATCH_BYTES",
+      standard: ProjectionLimits.batchBytesDefault, in: 1...ProjectionLimits.batchBytesMax,
+      unit: "bytes")
+  }
+
+  private static var logLevel: Setting<Logger.Level> {
+    Setting(
+      "log-level", variable: "STOCK_LOG_LEVEL", standard: "info",
+      rule: "trace, debug, info, notice, warning or error", parse: { Logger.Level(rawValue: $0) },
+      show: { $0.rawValue })
+  }
+}
+
+private func hostName() -> String {
+  var bytes = [CChar](repeating: 0, count: 256)
+  guard gethostname(&bytes, bytes.count - 1) == 0 else { return "stockworker" }
+  return String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
