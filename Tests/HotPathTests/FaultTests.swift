@@ -179,6 +179,20 @@ struct FaultTests {
     redis.stop()
   }
 
+  @Test("time never goes back: a clock that was an hour ahead still counts after it is set right")
+  func timeNeverGoesBack() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis)
+    let before = try await lane.submit([Sample.reserve("a")])[0].get().now
+    _ = try redis.cli("HSET", "fence", "now", "\(before + 3_600_000)")
+    for key in ["b", "c"] {
+      let answer = try await lane.submit([Sample.reserve(key)])[0].get()
+      #expect(answer.outcome == .held && answer.now == before + 3_600_000)
+    }
+    await lane.close()
+    redis.stop()
+  }
+
   @Test("times that no clock shows do no harm", arguments: ["abc", "9223372036854774000", "-5"])
   func strangeTime(text: String) async throws {
     let redis = try RedisServer.start(appendOnly: false)

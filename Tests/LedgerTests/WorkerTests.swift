@@ -168,8 +168,8 @@ struct WorkerTests {
     let redis = try RedisServer.start()
     defer { redis.stop() }
     let worker = try Program.start(
-      "stockworker",
-      ["--redis", redis.url, "--database", "postgresql://anna:hush@127.0.0.1:1/books"])
+      "stockworker", ["--redis", redis.url],
+      environment: ["DATABASE_URL": "postgresql://anna:hush@127.0.0.1:1/books"])
     defer { worker.stop() }
     try await worker.waitForLog("trying again")
     #expect(try worker.terminate(timeout: .seconds(5)) == 0)
