@@ -26,21 +26,19 @@ part() {
 }
 
 # -warnings-as-errors cannot be given to the whole build: SwiftPM builds dependencies with
-# -suppress-warnings, and the two exclude each other.  A warning is shown only when its file is
-# compiled, so such a file is made new for the next run.
+# -suppress-warnings, and the two exclude each other.
 build() {
-  local name files
-  name=$(basename "$root")
-  swift build "${swift_in[@]}" --build-tests > "$work/build.log" 2>&1 || {
-    cat "$work/build.log"
-    return 1
-  }
-  grep -E "^($root/(Sources|Tests)/[^:]*:[0-9:]*: warning: |warning: '$name')" \
+  local code=0
+  swift build "${swift_in[@]}" --build-tests > "$work/build.log" 2>&1 || code=$?
+  grep -E "^($root/(Sources|Tests)/[^:]*:[0-9:]*: warning: |warning: '$(basename "$root")')" \
     "$work/build.log" | sort -u > "$work/warnings"
-  [ -s "$work/warnings" ] || return 0
-  cat "$work/warnings"
+  if [ $code != 0 ]; then cat "$work/build.log"; else cat "$work/warnings"; fi
+  [ $code = 0 ] && [ ! -s "$work/warnings" ]
+}
+
+# A warning is shown only when its file is compiled: such a file is made new for the next run.
+keep_warnings() {
   sed -n "s#^\($root/[^:]*\):.*#\1#p" "$work/warnings" | sort -u | xargs -r touch
-  return 1
 }
 
 # swift test leaves one report per testing library; each is counted.  A crash leaves none, and its
@@ -56,9 +54,9 @@ swift_tests() {
     read -r tests bad < <(/usr/bin/python3 - "$report" << 'PYTHON'
 import sys
 import xml.etree.ElementTree as xml
-suites = list(xml.parse(sys.argv[1]).iter("testsuite"))
-total = lambda *names: sum(int(suite.get(name, 0)) for suite in suites for name in names)
-print(total("tests") - total("skipped"), total("failures", "errors"))
+cases = list(xml.parse(sys.argv[1]).iter("testcase"))
+having = lambda *names: sum(any(case.find(name) is not None for name in names) for case in cases)
+print(len(cases) - having("skipped"), having("failure", "error"))
 PYTHON
     )
     count $((tests - bad)) "$bad"
@@ -87,6 +85,7 @@ part 'build without warnings' build
 part 'swift tests' swift_tests
 part 'wire tests' wire_tests
 part 'C client' make --no-print-directory -C clients/c check sanitize
+keep_warnings
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
