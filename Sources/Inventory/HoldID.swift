@@ -84,8 +84,10 @@ public struct HoldID: Hashable, Sendable, CustomStringConvertible {
     guard text.utf8.count > HoldKey.textBytes + 1 else { return nil }
     let cut = text.utf8.index(text.startIndex, offsetBy: HoldKey.textBytes)
     let digits = text[text.utf8.index(after: cut)...]
-    guard text.utf8[cut] == UInt8(ascii: "-"), digits.utf8.first != UInt8(ascii: "+"),
-      let key = HoldKey(text[..<cut]), let generation = UInt64(digits), generation > 0
+    // One hold, one text: no sign and no zero in front.
+    guard text.utf8[cut] == UInt8(ascii: "-"), let first = digits.utf8.first,
+      (UInt8(ascii: "1")...UInt8(ascii: "9")).contains(first), let key = HoldKey(text[..<cut]),
+      let generation = UInt64(digits)
     else { return nil }
     self.init(key: key, generation: generation)
   }

@@ -136,6 +136,8 @@ final class ByteChannel: Descriptor, EndOfPass {
       do {
         try take(UnsafeRawBufferPointer(rebasing: scratch.memory[..<count]))
       } catch {
+        // What has been answered before the bytes went wrong still goes out.
+        if !armedForWrite { send() }
         return close("\(error)")
       }
       if count < scratch.memory.count { return }

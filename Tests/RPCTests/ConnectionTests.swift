@@ -44,6 +44,16 @@ struct ConnectionTests {
     await lane.stop()
   }
 
+  @Test("garbage behind a good call closes the connection after the call's answer")
+  func garbageBehindCall() async throws {
+    let lane = try ServerLane()
+    let peer = RawPeer(port: try await lane.start())
+    peer.send(RawPeer.frame(1, Self.health) + [0xFF, 0xFF, 0xFF, 0xFF])
+    #expect(try peer.reply()?.callID == 1)
+    #expect(peer.isClosedByPeer)
+    await lane.stop()
+  }
+
   @Test("a peer that leaves in the middle of a frame is forgotten")
   func truncated() async throws {
     let lane = try ServerLane()
