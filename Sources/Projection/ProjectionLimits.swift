@@ -16,6 +16,10 @@ public enum ProjectionLimits {
   static let reclaimEveryMs: UInt64 = 10_000
   /// Applied entries stay in the stream for this long, for a person to look at.
   public static let trimWindowMsDefault: UInt64 = 600_000
+  /// Share of Redis's memory up to which the whole window is kept.
+  static let windowFullUse = 0.5
+  /// Share of Redis's memory from which on no window is kept.
+  static let windowNoneUse = 0.75
   /// How often the stream is trimmed; sooner when the window is short.
   static let trimEveryMs: UInt64 = 5_000
   /// Entries that one XTRIM removes: it holds Redis for about a millisecond.

@@ -4,7 +4,8 @@ import HotPath
 ///
 /// The floor of a group is its oldest pending entry; when it has none, whatever follows the newest
 /// that was handed out.  Nothing at or above the lowest floor is ever removed, and nothing younger
-/// than the window.
+/// than the window.  The window is there for people and followers; when memory is short, holds need
+/// it more, and it shrinks.
 struct Trimming {
   /// The groups that are waited for.
   let groups: [String]
@@ -21,10 +22,18 @@ struct Trimming {
     var missing: [String] = []
   }
 
+  /// The whole window while half of the memory is free; none when less than a quarter is.
+  func window(at memoryUse: Double) -> UInt64 {
+    let (full, none) = (ProjectionLimits.windowFullUse, ProjectionLimits.windowNoneUse)
+    let share = (none - memoryUse) / (none - full)
+    return UInt64(Double(windowMs) * min(max(share, 0), 1))
+  }
+
   func judge(_ stream: EventStream) throws(StreamFault) -> Verdict {
     // Groups before pending entries, and the clock before both: whatever is handed out between two
     // of these questions lies above the answer.
     let now = try stream.time()
+    let windowMs = window(at: try stream.memoryUse())
     let present = try stream.groups()
     var verdict = Verdict(floor: StreamID(ms: now - min(windowMs, now), sequence: 0))
     for name in groups {

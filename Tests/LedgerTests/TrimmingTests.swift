@@ -59,6 +59,25 @@ struct TrimmingTests {
     #expect(try stream.length() < 6)
   }
 
+  @Test("the window shrinks when memory is short; what is not acknowledged stays all the same")
+  func memory() throws {
+    let redis = try RedisServer.start()
+    defer { redis.stop() }
+    let stream = try Stream(redis)
+    let reader = try stream.reader("one")
+    let trimming = Trimming(groups: [KeySpace.group], windowMs: 600_000)
+    #expect(trimming.window(at: 0.5) == 600_000 && trimming.window(at: 0.625) == 300_000)
+    #expect(trimming.window(at: 0.75) == 0 && trimming.window(at: 2) == 0)
+
+    let first = try stream.add(Example.created(0..<1))
+    let second = try stream.add(Example.created(1..<2))
+    let read = try reader.readNew(entriesMax: 10, blockMs: 1_000).map(\.id)
+    try reader.acknowledge([read[0]])
+    #expect(try trimming.judge(reader).floor! < StreamID(first)!, "the window holds it")
+    try redis.cli("CONFIG", "SET", "maxmemory", "500000")  // less than is in use
+    #expect(try trimming.judge(reader).floor == StreamID(second))
+  }
+
   @Test("a group that is waited for and does not exist keeps everything; a stranger keeps nothing")
   func groups() throws {
     let redis = try RedisServer.start()
