@@ -159,15 +159,8 @@ public final class EventStream {
 
   /// How much of Redis's memory limit is in use, 0 to 1 and beyond; 0 when it has none.
   public func memoryUse() throws(StreamFault) -> Double {
-    let use = try session.call(["INFO", "memory"]) { reply -> Double? in
-      guard let text = reply.text else { return nil }
-      var figures: [Substring: Double] = [:]
-      for line in text.split(whereSeparator: \.isNewline) {
-        let parts = line.split(separator: ":", maxSplits: 1)
-        if parts.count == 2 { figures[parts[0]] = Double(parts[1]) }
-      }
-      guard let used = figures["used_memory"], let limit = figures["maxmemory"] else { return nil }
-      return limit > 0 ? used / limit : 0
+    let use = try session.call(["INFO", "memory"]) { reply in
+      reply.text.flatMap { RedisMemory(info: $0)?.use }
     }
     guard let use else { throw .unreadable("INFO") }
     return use

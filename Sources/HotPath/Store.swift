@@ -249,22 +249,18 @@ public final class Store {
   }
 
   private func judgeMemory(_ reply: RedisReply?) {
-    guard let text = reply?.text, reply?.error == nil else { return }
-    var figures: [Substring: Int64] = [:]
-    for line in text.split(whereSeparator: \.isNewline) {
-      let parts = line.split(separator: ":", maxSplits: 1)
-      if parts.count == 2, let value = Int64(parts[1]) { figures[parts[0]] = value }
+    guard let reply, reply.error == nil, let memory = RedisMemory(info: reply.text ?? "") else {
+      return
     }
-    guard let used = figures["used_memory"], let limit = figures["maxmemory"] else { return }
-    // A small Redis keeps an eighth free instead.
-    let headroom = min(Self.headroomBytes, limit / 8)
-    let fits = limit == 0 || used + headroom < limit
+    let fits = memory.hasRoom(headroomBytes: Self.headroomBytes)
     if fits != placing {
       placing = fits
       logger.warning(
         fits
           ? "redis has memory for new holds again" : "redis is near its memory limit: no new holds",
-        metadata: ["used_bytes": "\(used)", "limit_bytes": "\(limit)"])
+        metadata: [
+          "used_bytes": "\(memory.usedBytes)", "limit_bytes": "\(memory.limitBytes)",
+        ])
     }
   }
 }

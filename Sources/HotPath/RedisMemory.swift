@@ -1,0 +1,25 @@
+/// How much memory a Redis uses, as `INFO memory` says.
+struct RedisMemory: Equatable {
+  let usedBytes: Int64
+  /// 0: no limit.
+  let limitBytes: Int64
+
+  /// nil: not the reply of `INFO memory`.
+  init?(info: String) {
+    var figures: [Substring: Int64] = [:]
+    for line in info.split(whereSeparator: \.isNewline) {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      if parts.count == 2, let value = Int64(parts[1]) { figures[parts[0]] = value }
+    }
+    guard let used = figures["used_memory"], let limit = figures["maxmemory"] else { return nil }
+    (usedBytes, limitBytes) = (used, limit)
+  }
+
+  /// The share of the limit that is in use, 0 to 1 and beyond; 0 without a limit.
+  var use: Double { limitBytes > 0 ? Double(usedBytes) / Double(limitBytes) : 0 }
+
+  /// Whether `headroomBytes` are free; a small Redis keeps an eighth free instead.
+  func hasRoom(headroomBytes: Int64) -> Bool {
+    limitBytes == 0 || usedBytes + min(headroomBytes, limitBytes / 8) < limitBytes
+  }
+}
