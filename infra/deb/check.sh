@@ -150,6 +150,7 @@ check_installation() {
     { cat "$work/log"; fail "The upgrade has failed."; }
   inside stockd --check-config | grep -q '^hold-ms: *60000 ' ||
     fail "The upgrade has lost an edited setting."
+  [ -e "$box$conf.dpkg-dist" ] || fail "The upgrade did not leave the new $conf beside the old."
   expect "$conf" "$(state $conf)" 'root:stockstream 640'
   echo "upgraded: an edited $conf stays; the new one lies beside it"
 
@@ -186,7 +187,8 @@ check_manuals
 part 'units'
 check_units
 part 'lintian'
-lintian --allow-root --display-info --fail-on error "$package"
+lintian --allow-root --display-info --fail-on error "$package" | tee "$work/tags"
+echo "$(wc -l < "$work/tags") tags beside the explained ones of infra/deb/lintian-overrides"
 part 'install, upgrade, purge'
 if [ "$(id -u)" = 0 ]; then
   make_base
