@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Proves the two commands on a machine that has nothing: a minimal Debian in a folder.
+# Proves the two commands, and the package, on machines that have nothing: a minimal Debian in a
+# folder each.
 #
-#   infra/fresh.sh           test.sh and run.sh on a new machine
+#   infra/fresh.sh           run.sh and test.sh on one; the package, without Swift, on another
 #   infra/fresh.sh clean     forget the cached machine
 #
-# How it works: debootstrap makes the machine once, under .data/fresh/base; each run works on a copy
-# of it.  The Swift toolchain is bound into it read-only, and so is every local package mirror that
-# the host's git names; the host's apt and git settings are carried in.  All of it happens in
-# namespaces of its own, which take every mount and process with them when they end.
+# How it works: debootstrap makes the machine once, under .data/fresh/base; each run works on copies
+# of it.  Into the first, the Swift toolchain is bound read-only, and so is every local package mirror that the
+# host's git names; the host's apt and git settings are carried in.  All of it happens in namespaces of its own, which take every mount and process with them when they end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD folder=$PWD/.data/fresh
@@ -21,7 +21,7 @@ case ${1:-} in
   '') unshare --mount --pid --fork --kill-child --mount-proc "$root/infra/fresh.sh" _inside
     exit ;;
   _inside) ;;
-  *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+  *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 # What a Swift toolchain needs of Debian 12, as https://www.swift.org/install/linux/tarball/ says, and
@@ -36,6 +36,7 @@ swift_root() { dirname "$(dirname "$(dirname "$(readlink -f "$(command -v swift)
 carry_settings() {
   local machine=$1
   mkdir -p "$machine/etc/apt/apt.conf.d"
+  rm -f "$machine/etc/apt/sources.list"
   cp -a /etc/apt/sources.list* "$machine/etc/apt/" 2> /dev/null || true
   cp -a /etc/apt/apt.conf.d/*registry* /etc/apt/apt.conf.d/*proxy* "$machine/etc/apt/apt.conf.d/" \
     2> /dev/null || true
@@ -70,13 +71,29 @@ bind_read_only() {
 }
 
 make_machine() {
-  local machine=$1 path
-  step "a copy of it"
+  local machine=$1
+  step "a new machine: $(basename "$machine")"
   rm -rf --one-file-system "$machine"
   cp -a "$folder/base" "$machine"
   carry_settings "$machine"
   mount -t proc proc "$machine/proc"
   mount --rbind /dev "$machine/dev"
+  # Nothing that is installed starts by itself: the ports are shared with the host.
+  printf '#!/bin/sh\nexit 101\n' > "$machine/usr/sbin/policy-rc.d"
+  chmod 755 "$machine/usr/sbin/policy-rc.d"
+  inside "$machine" apt-get update -qq
+}
+
+install() {
+  local machine=$1
+  shift
+  inside "$machine" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+    --no-install-recommends "$@" > "$folder/apt.log" 2>&1 ||
+    fail "apt-get failed; see $folder/apt.log"
+}
+
+add_toolchain() {
+  local machine=$1 path
   bind_read_only "$machine" "$(swift_root)"
   git config --get-regexp '^url\..*\.insteadof$' | sed -nE 's/^url\.(\/[^ ]*)\.insteadof .*/\1/p' |
     sort -u | while read -r path; do
@@ -109,20 +126,57 @@ sell() {
     infra/run.sh stop'
 }
 
+# The daemons as systemd would start them: as their own user, with the files of the package.
+sell_packaged() {
+  # shellcheck disable=SC2016
+  inside "$1" bash -euc '
+    ! command -v swift
+    redis-server /usr/share/doc/stockstream/examples/redis.conf --daemonize yes --dir /tmp > /dev/null
+    pg_ctlcluster 15 main start
+    su postgres -c "psql -qc \"CREATE ROLE stockstream LOGIN\" -c \"CREATE DATABASE stockstream OWNER stockstream\""
+    as_user=(setpriv --reuid stockstream --regid stockstream --init-groups)
+    export DATABASE_URL=postgresql:///stockstream?host=/var/run/postgresql
+    "${as_user[@]}" stockd --check-config
+    "${as_user[@]}" stockd > /tmp/stockd.log 2>&1 & server=$!
+    "${as_user[@]}" stockworker > /tmp/stockworker.log 2>&1 & worker=$!
+    for try in $(seq 100); do stockctl health > /dev/null 2>&1 && break; sleep 0.1; done
+    stockctl health
+    redis-cli SET stock:fresh 1
+    stockctl reserve fresh --user ada --key k1
+    stockctl reserve fresh --user bob --key k2 && exit 1 || [ $? = 3 ]
+    books() { su postgres -c "psql stockstream -Atc \"SELECT sku, qty, user_id, status FROM holds\""; }
+    for try in $(seq 100); do [ -z "$(books 2> /dev/null)" ] || break; sleep 0.1; done
+    [ "$(books)" = "fresh|1|ada|ACTIVE" ] || { cat /tmp/stockworker.log; exit 1; }
+    books
+    kill $server $worker
+    wait $server
+    wait $worker
+    echo "both ended with 0"'
+}
+
 mkdir -p "$folder"
 make_base
-machine=$folder/machine
-make_machine "$machine"
-step "what a Swift toolchain needs"
-inside "$machine" apt-get update -qq
-inside "$machine" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-  --no-install-recommends "${toolchain_needs[@]}" > "$folder/apt.log" 2>&1 ||
-  fail "apt-get failed; see $folder/apt.log"
+builder=$folder/builder
+make_machine "$builder"
+add_toolchain "$builder"
+install "$builder" "${toolchain_needs[@]}"
 step "a clone"
-git clone -q --no-hardlinks "$root" "$machine/root/stockstream"
+git clone -q --no-hardlinks "$root" "$builder/root/stockstream"
 step "infra/run.sh, and a sale"
-sell "$machine"
+sell "$builder"
 step "infra/test.sh"
-inside "$machine" bash -c 'cd /root/stockstream && infra/test.sh' |
+inside "$builder" bash -c 'set -o pipefail; cd /root/stockstream && infra/test.sh' |
   grep -E '^(---|[0-9]+ passed|.*✘)'
+step "the package"
+inside "$builder" bash -c 'cd /root/stockstream && infra/deb/build.sh' > "$folder/deb.log" 2>&1 ||
+  fail "the package could not be built; see $folder/deb.log"
+tail -n 3 "$folder/deb.log"
+
+customer=$folder/customer
+make_machine "$customer"
+cp "$builder"/root/stockstream/.data/deb/stockstream_*.deb "$customer/root/"
+step "installing it beside Redis and PostgreSQL"
+install "$customer" redis-server postgresql "/root/$(cd "$customer/root" && ls stockstream_*.deb)"
+step "a sale"
+sell_packaged "$customer"
 step "done"
