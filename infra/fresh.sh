@@ -6,8 +6,9 @@
 #   infra/fresh.sh clean     forget the cached machine
 #
 # How it works: debootstrap makes the machine once, under .data/fresh/base; each run works on copies
-# of it.  Into the first, the Swift toolchain is bound read-only, and so is every local package mirror that the
-# host's git names; the host's apt and git settings are carried in.  All of it happens in namespaces of its own, which take every mount and process with them when they end.
+# of it.  Into the first the Swift toolchain is bound read-only, and every local package mirror that
+# the host's git names; the host's apt and git settings are carried in.  All of it happens in
+# namespaces of its own, which take every mount and process with them when they end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD folder=$PWD/.data/fresh
@@ -131,9 +132,12 @@ sell_packaged() {
   # shellcheck disable=SC2016
   inside "$1" bash -euc '
     ! command -v swift
-    redis-server /usr/share/doc/stockstream/examples/redis.conf --daemonize yes --dir /tmp > /dev/null
+    settings=/usr/share/doc/stockstream/examples/redis.conf
+    redis-server "$settings" --daemonize yes --dir /tmp > /dev/null
     pg_ctlcluster 15 main start
-    su postgres -c "psql -qc \"CREATE ROLE stockstream LOGIN\" -c \"CREATE DATABASE stockstream OWNER stockstream\""
+    as_postgres() { setpriv --reuid postgres --regid postgres --init-groups psql -Atq "$@"; }
+    as_postgres -c "CREATE ROLE stockstream LOGIN"
+    as_postgres -c "CREATE DATABASE stockstream OWNER stockstream"
     as_user=(setpriv --reuid stockstream --regid stockstream --init-groups)
     export DATABASE_URL=postgresql:///stockstream?host=/var/run/postgresql
     "${as_user[@]}" stockd --check-config
@@ -144,7 +148,7 @@ sell_packaged() {
     redis-cli SET stock:fresh 1
     stockctl reserve fresh --user ada --key k1
     stockctl reserve fresh --user bob --key k2 && exit 1 || [ $? = 3 ]
-    books() { su postgres -c "psql stockstream -Atc \"SELECT sku, qty, user_id, status FROM holds\""; }
+    books() { as_postgres stockstream -c "SELECT sku, qty, user_id, status FROM holds"; }
     for try in $(seq 100); do [ -z "$(books 2> /dev/null)" ] || break; sleep 0.1; done
     [ "$(books)" = "fresh|1|ada|ACTIVE" ] || { cat /tmp/stockworker.log; exit 1; }
     books
