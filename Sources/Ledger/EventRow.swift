@@ -1,55 +1,57 @@
 import Inventory
 
-/// An event on its way into the tables.
-struct EventRow {
+/// An event of a batch: where it stands among those that were handed in, and what it is sorted by.
+///
+/// Every worker takes its locks in the order of these rows, so that workers wait for each other but
+/// never in a circle.  Holds come first, by their id and version; then stock, by SKU and version.
+struct EventRow: Comparable {
   /// Its place among the events that were handed in.
   let place: Int
-  let id: String
-  let event: Event
-  let streamID: String
+  private let partition: UInt32
+  private let high: UInt64
+  private let low: UInt64
+  private let generation: UInt64
+  private let version: UInt64
+  private let sku: String
+
+  init(_ event: Event, place: Int) {
+    self.place = place
+    switch event {
+    case .hold(_, let hold):
+      partition = UInt32(hold.id.key.partition)
+      (high, low, generation) = (hold.id.key.high, hold.id.key.low, hold.id.generation)
+      (version, sku) = (hold.version, "")
+    case .stock(_, let change):
+      partition = .max
+      (high, low, generation) = (0, 0, 0)
+      (version, sku) = (change.figures.version, change.sku.text)
+    }
+  }
+
+  static func < (one: EventRow, other: EventRow) -> Bool {
+    if one.high != other.high || one.low != other.low || one.partition != other.partition {
+      return (one.partition, one.high, one.low) < (other.partition, other.high, other.low)
+    }
+    if one.generation != other.generation { return one.generation < other.generation }
+    if one.sku != other.sku { return one.sku < other.sku }
+    return one.version < other.version
+  }
 }
 
 /// Why no table could hold an event, though it was decoded.
-func unfitness(of event: Event) -> String? {
-  let version: UInt64
-  var times = [event.time]
-  switch event {
+func unfitness(of entry: Ledger.Entry) -> String? {
+  var (version, latest) = (UInt64(0), entry.event.time)
+  switch entry.event {
   case .hold(_, let hold):
     version = hold.version
-    times += [hold.createdAt, hold.expiresAt]
+    latest = max(latest, hold.createdAt, hold.expiresAt)
   case .stock(_, let change): version = change.figures.version
   }
-  guard version <= UInt64(Int64.max) else { return "the version is out of range" }
-  guard times.allSatisfy({ $0 <= Ledger.timeMsMax }) else { return "a time is after the year 9999" }
+  let limit = UInt64(Int64.max)
+  guard version <= limit else { return "the version is out of range" }
+  guard entry.streamMs <= limit, entry.streamSequence <= limit else {
+    return "the stream id is out of range"
+  }
+  guard latest <= Ledger.timeMsMax else { return "a time is after the year 9999" }
   return nil
-}
-
-/// The effects of some new events, ready for one statement per table.
-struct Effects {
-  /// The newest state of each hold: one statement must not touch a row twice.
-  private(set) var holds: [(hold: Hold, id: String, streamID: String)] = []
-  private(set) var orders: [(hold: Hold, id: String, streamID: String)] = []
-  private(set) var movements: [(change: StockChange, row: EventRow)] = []
-
-  /// - Parameter rows: sorted by id, so that those of one hold are neighbours, and so that every
-  ///   worker locks holds in the same order.
-  init(of rows: [EventRow]) {
-    for row in rows {
-      switch row.event {
-      case .hold(let type, let hold): add(type, hold, row)
-      case .stock(_, let change): movements.append((change, row))
-      }
-    }
-  }
-
-  private mutating func add(_ type: EventType, _ hold: Hold, _ row: EventRow) {
-    if let last = holds.last, last.hold.id == hold.id {
-      if hold.version > last.hold.version {
-        holds[holds.count - 1] = (hold, last.id, row.streamID)
-      }
-    } else {
-      holds.append((hold, hold.id.description, row.streamID))
-    }
-    if type == .holdConfirmed { orders.append((hold, holds.last!.id, row.streamID)) }
-  }
 }

@@ -11,28 +11,47 @@ import Glibc
 public final class Postgres {
   /// Making a connection may take this long, per address of the host.
   static let connectSecondsMax = 5
-  /// A statement may take this long, waiting for locks included.
-  static let replyMsMax = 60_000
   /// A migration may take this long: it may have to read whole tables.
   static let migrationMsMax = 3_600_000
   /// An idle connection is probed after this long, this often, and given up after so many.
-  static let keepaliveSeconds = (idle: 10, interval: 5, count: 3)
-  /// Sent bytes that stay unacknowledged for this long end the connection.
-  static let unacknowledgedMsMax = 15_000
+  static let keepaliveSeconds = (idle: 5, interval: 2, count: 3)
+
+  /// How long PostgreSQL may take; one setting, from which the others follow.
+  public struct Limits: Sendable {
+    /// A reply may take this long, in milliseconds; then the connection is given up.
+    public let replyMs: Int
+    /// The server ends a statement by itself before that, so that its locks do not outlive us.
+    var statementMs: Int { replyMs * 3 / 4 }
+    /// A statement waits this long for a lock.
+    var lockMs: Int { replyMs / 4 }
+
+    /// - Parameter replyMs: at least 100.
+    public init(replyMs: Int) {
+      precondition(replyMs >= 100)
+      self.replyMs = replyMs
+    }
+
+    /// 20 seconds for a reply.
+    public static let standard = Limits(replyMs: 20_000)
+  }
 
   private let connection: OpaquePointer
+  private let limits: Limits
   private var prepared: Set<String> = []
 
   /// Connects.  Blocks for `connectSecondsMax` at most.
   /// - Parameter name: shown in `pg_stat_activity`.
-  public init(_ address: DatabaseAddress, name: String) throws(PostgresError) {
+  public init(
+    _ address: DatabaseAddress, name: String, limits: Limits = .standard
+  ) throws(PostgresError) {
+    self.limits = limits
     // Later ones win: the address overrides the defaults before it, but not what follows it.
     let settings = [
       ("connect_timeout", "\(Self.connectSecondsMax)"),
       ("keepalives_idle", "\(Self.keepaliveSeconds.idle)"),
       ("keepalives_interval", "\(Self.keepaliveSeconds.interval)"),
       ("keepalives_count", "\(Self.keepaliveSeconds.count)"),
-      ("tcp_user_timeout", "\(Self.unacknowledgedMsMax)"),
+      ("tcp_user_timeout", "\(limits.replyMs)"),
       ("fallback_application_name", name),
       ("dbname", address.connectionString),
       ("client_encoding", "UTF8"),
@@ -47,12 +66,16 @@ public final class Postgres {
     guard PQstatus(made) == CONNECTION_OK else { throw lost() }
     PQsetnonblocking(made, 1)
     PQsetNoticeProcessor(made, { _, _ in }, nil)
+    // After the address's own options, and by statements, since a pooler may refuse options.
+    try execute(
+      "SET statement_timeout = \(limits.statementMs); SET lock_timeout = \(limits.lockMs); "
+        + "SET idle_in_transaction_session_timeout = \(limits.replyMs)")
   }
 
   deinit { PQfinish(connection) }
 
   /// Runs a text of one or several statements without parameters.
-  func execute(_ sql: String, withinMs: Int = replyMsMax) throws(PostgresError) {
+  func execute(_ sql: String, withinMs: Int? = nil) throws(PostgresError) {
     guard PQsendQuery(connection, sql) == 1 else { throw lost() }
     _ = try reply(withinMs: withinMs)
   }
@@ -64,22 +87,60 @@ public final class Postgres {
     _ statement: Statement, _ columns: [Column] = []
   ) throws(PostgresError) -> Rows {
     try prepare(statement)
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(columns.reduce(0) { $0 + $1.bytes.count })
-    for column in columns { bytes.append(contentsOf: column.bytes) }
-    let sent = bytes.withUnsafeBytes { buffer in
-      var next = buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
-      var values: [UnsafePointer<CChar>?] = []
-      for column in columns {
-        values.append(next)
-        next = next.map { $0 + column.bytes.count }
-      }
-      return PQsendQueryPrepared(
-        connection, statement.name, Int32(columns.count), values,
-        columns.map { Int32($0.bytes.count) }, columns.map { _ in 1 }, 1)
-    }
-    guard sent == 1 else { throw lost() }
+    try send(statement, columns)
     return try reply()
+  }
+
+  /// A statement with its parameters, for a pipeline.
+  struct Step {
+    let statement: Statement
+    let columns: [Column]
+    /// Whether its rows are counted.
+    let counts: Bool
+
+    init(_ statement: Statement, _ columns: [Column], counts: Bool = false) {
+      (self.statement, self.columns, self.counts) = (statement, columns, counts)
+    }
+  }
+
+  /// Runs statements in one transaction and one round trip: libpq's pipeline mode, in which all that
+  /// comes before a sync is committed there, or has no effect.
+  ///
+  /// When it throws `.lost`, nobody knows whether they were committed.
+  /// - Returns: how many rows the counted statements have written.
+  func run(_ steps: [Step]) throws(PostgresError) -> Int {
+    for step in steps { try prepare(step.statement) }
+    guard PQenterPipelineMode(connection) == 1 else { throw lost() }
+    for step in steps { try send(step.statement, step.columns) }
+    guard PQpipelineSync(connection) == 1 else { throw lost() }
+    let deadline = ContinuousClock.now + .milliseconds(limits.replyMs)
+    try flush(until: deadline)
+    var failure: PostgresError?
+    var written = 0
+    for step in steps {
+      guard let rows = try next(until: deadline) else { throw lost() }
+      failure = failure ?? self.failure(of: rows)
+      if step.counts { written += rows.written }
+      while try next(until: deadline) != nil {}
+    }
+    guard let end = try next(until: deadline) else { throw lost() }
+    if end.status != PGRES_PIPELINE_SYNC {
+      // The commit itself was refused; the sync comes after it.
+      failure = failure ?? self.failure(of: end)
+      while let more = try next(until: deadline), more.status != PGRES_PIPELINE_SYNC {}
+    }
+    guard PQexitPipelineMode(connection) == 1 else { throw lost() }
+    if let failure { throw failure }
+    return written
+  }
+
+  private func send(_ statement: Statement, _ columns: [Column]) throws(PostgresError) {
+    let bytes = columns.map(\.bytes)
+    let sent = PQsendQueryPrepared(
+      connection, statement.name, Int32(columns.count),
+      bytes.map { $0.baseAddress!.assumingMemoryBound(to: CChar.self) },
+      bytes.map { Int32($0.count) }, bytes.map { _ in 1 }, 1)
+    guard sent == 1 else { throw lost() }
   }
 
   /// Runs `body` between BEGIN and COMMIT; ROLLBACK when it throws.
@@ -112,26 +173,34 @@ public final class Postgres {
   // MARK: waiting
 
   /// The last result of what was sent; throws the first error among the results.
-  private func reply(withinMs: Int = replyMsMax) throws(PostgresError) -> Rows {
-    let deadline = ContinuousClock.now + .milliseconds(withinMs)
-    while true {
-      let unsent = PQflush(connection)
-      guard unsent >= 0 else { throw lost() }
-      if unsent == 0 { break }
-      try wait(for: POLLIN | POLLOUT, until: deadline)
-    }
+  private func reply(withinMs: Int? = nil) throws(PostgresError) -> Rows {
+    let deadline = ContinuousClock.now + .milliseconds(withinMs ?? limits.replyMs)
+    try flush(until: deadline)
     var rows: Rows?
     var failure: PostgresError?
-    while true {
-      while PQisBusy(connection) == 1 { try wait(for: POLLIN, until: deadline) }
-      guard let result = PQgetResult(connection) else { break }
-      let next = Rows(result)
-      failure = failure ?? self.failure(of: result)
+    while let next = try next(until: deadline) {
+      failure = failure ?? self.failure(of: next)
       rows = next
     }
     if let failure { throw failure }
     guard let rows else { throw lost() }
     return rows
+  }
+
+  /// Sends what is waiting.  The server may have to be read from before it reads on.
+  private func flush(until deadline: ContinuousClock.Instant) throws(PostgresError) {
+    while true {
+      let unsent = PQflush(connection)
+      guard unsent >= 0 else { throw lost() }
+      if unsent == 0 { return }
+      try wait(for: POLLIN | POLLOUT, until: deadline)
+    }
+  }
+
+  /// The next result; nil: the statement has no more.
+  private func next(until deadline: ContinuousClock.Instant) throws(PostgresError) -> Rows? {
+    while PQisBusy(connection) == 1 { try wait(for: POLLIN, until: deadline) }
+    return PQgetResult(connection).map { Rows($0) }
   }
 
   private func wait(
@@ -150,21 +219,17 @@ public final class Postgres {
 
   // MARK: errors
 
-  private func failure(of result: OpaquePointer) -> PostgresError? {
-    switch PQresultStatus(result) {
-    case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return nil
+  private func failure(of rows: Rows) -> PostgresError? {
+    switch rows.status {
+    case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY, PGRES_PIPELINE_SYNC,
+      PGRES_PIPELINE_ABORTED:
+      return nil
     default: break
     }
-    let sqlState = field(UInt8(ascii: "C"), of: result)
-    let message = field(UInt8(ascii: "M"), of: result)
+    let sqlState = rows.errorField(UInt8(ascii: "C"))
+    let message = rows.errorField(UInt8(ascii: "M"))
     guard let sqlState, let message else { return lost() }
     return .statement(sqlState: sqlState, message: message)
-  }
-
-  /// The codes are PG_DIAG_SQLSTATE and PG_DIAG_MESSAGE_PRIMARY of postgres_ext.h.  The detail would
-  /// hold values of rows.
-  private func field(_ code: UInt8, of result: OpaquePointer) -> String? {
-    PQresultErrorField(result, Int32(code)).map { String(cString: $0) }
   }
 
   private func lost() -> PostgresError {
@@ -177,9 +242,14 @@ public final class Postgres {
 struct Statement {
   let name: String
   let sql: String
+
+  init(_ name: String, _ sql: String) { (self.name, self.sql) = (name, sql) }
+
+  /// A statement from a file.
+  init(_ name: String, _ sql: [UInt8]) { self.init(name, String(decoding: sql, as: UTF8.self)) }
 }
 
-/// The rows of a reply.  Owns libpq's memory.
+/// One result: rows, a count, or an error.  Owns libpq's memory.
 final class Rows {
   private let result: OpaquePointer
 
@@ -187,10 +257,15 @@ final class Rows {
 
   deinit { PQclear(result) }
 
-  var count: Int { Int(PQntuples(result)) }
+  var status: ExecStatusType { PQresultStatus(result) }
 
-  func text(_ row: Int, _ column: Int) -> String {
-    String(decoding: bytes(row, column), as: UTF8.self)
+  /// How many rows an INSERT, UPDATE or DELETE has written.
+  var written: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
+
+  /// The codes are PG_DIAG_SQLSTATE and PG_DIAG_MESSAGE_PRIMARY of postgres_ext.h.  The detail would
+  /// hold values of rows.
+  func errorField(_ code: UInt8) -> String? {
+    PQresultErrorField(result, Int32(code)).map { String(cString: $0) }
   }
 
   func integer<Integer: FixedWidthInteger>(_ row: Int, _ column: Int) -> Integer {

@@ -10,8 +10,9 @@ public enum PostgresError: Error, Hashable, CustomStringConvertible {
   /// and may pass: a lost connection, a deadlock, a full disk, a shutdown, missing rights.
   public var isFaultOfData: Bool {
     guard case .statement(let sqlState, _) = self else { return false }
-    // Data exception, integrity constraint, WITH CHECK OPTION, and what a trigger raises.
-    return ["22", "23", "44", "P0"].contains(String(sqlState.prefix(2)))
+    // Data exception, integrity constraint, WITH CHECK OPTION, a row too long for its index, and what
+    // a trigger raises.
+    return ["22", "23", "44", "54", "P0"].contains(String(sqlState.prefix(2)))
   }
 
   /// For the log.

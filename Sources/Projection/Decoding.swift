@@ -23,7 +23,8 @@ struct DecodedBatch {
         }
         switch decoded {
         case .success(let event):
-          events.append(Ledger.Entry(event: event, streamID: streamID))
+          events.append(
+            Ledger.Entry(event: event, streamMs: entry.id.ms, streamSequence: entry.id.sequence))
           origins.append((place, index))
         case .failure(let error):
           bury(place, index, id: "\(streamID)/\(index)", reason: error.description)

@@ -27,9 +27,7 @@ public final class Identity {
   /// The id of the order that a hold becomes: a UUID of version 8 (RFC 9562, 5.8) whose free bits
   /// are the first of the digest over "order" and the hold's id.
   public func order(of hold: HoldID) -> String {
-    var (high, low) = digest(of: ["order", hold.description])
-    high = high & 0xFFFF_FFFF_FFFF_0FFF | 0x8000
-    low = low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    let (high, low) = orderNumber(of: hold)
     let hex = Self.hex(high) + Self.hex(low)
     var uuid = ""
     for (place, digit) in hex.enumerated() {
@@ -37,6 +35,15 @@ public final class Identity {
       uuid.append(digit)
     }
     return uuid
+  }
+
+  /// The order's id as the 128 bits that a UUID is.
+  public func orderNumber(of hold: HoldID) -> (high: UInt64, low: UInt64) {
+    let (high, low) = digest(of: ["order", hold.description])
+    return (
+      high & 0xFFFF_FFFF_FFFF_0FFF | 0x8000,
+      low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    )
   }
 
   private static func hex(_ number: UInt64) -> String {

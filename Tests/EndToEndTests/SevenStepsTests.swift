@@ -79,7 +79,9 @@ struct SevenStepsTests {
     }
     #expect(try shop.redis.cli("XINFO", "GROUPS", "inventory.events").contains("inventory.cg"))
     #expect(try sql("SELECT count(*) FROM holds") == "3")
-    #expect(try sql("SELECT cause, delta, available FROM stock_movements") == "STOCK_ADOPTED|3|3")
+    #expect(
+      try sql("SELECT cause, supplied_delta, available FROM stock_movements WHERE hold_id IS NULL")
+        == "STOCK_ADOPTED|3|3")
     #expect(try worker.terminate() == 0)
     shop.close()
   }

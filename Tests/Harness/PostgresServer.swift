@@ -75,6 +75,11 @@ public final class PostgresServer: Sendable {
     try command("psql", ["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql])
   }
 
+  /// Runs a file with `psql`, and stops at the first error.
+  public func psqlFile(_ url: String, _ path: String) throws {
+    _ = try command("psql", ["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", path])
+  }
+
   /// What the server has logged so far.
   public var log: String { contents(of: scratch.file("log")) }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Harness
 import Inventory
 
@@ -17,6 +18,11 @@ struct Books {
 
   func connect() throws -> Postgres { try Postgres(address, name: "test") }
 
+  /// The books as another role sees them.
+  func address(as role: String) -> DatabaseAddress {
+    DatabaseAddress(url.replacing("postgres@", with: "\(role)@"))!
+  }
+
   /// The books with their tables made.
   func open() throws -> Ledger {
     let connection = try connect()
@@ -26,6 +32,13 @@ struct Books {
 
   @discardableResult
   func psql(_ sql: String) throws -> String { try server.psql(url, sql) }
+
+  /// Runs a file of the repository.
+  func psqlFile(_ path: String) throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    try server.psqlFile(url, root.appending(path: path).path)
+  }
 
   func count(_ table: String) throws -> Int { Int(try psql("SELECT count(*) FROM \(table)")) ?? -1 }
 
@@ -38,8 +51,9 @@ struct Books {
     rows.orders = try lines(
       "order_id, hold_id, user_id, sku, qty, status, payment_ref, \(ms("created_at")) FROM orders")
     rows.movements = try lines(
-      "event_id, \(ms("event_time")), sku, cause, delta, available, held, sold, supplied, version, "
-        + "request_id FROM stock_movements")
+      "event_id, \(ms("event_time")), sku, cause, hold_id, available_delta, held_delta, "
+        + "sold_delta, supplied_delta, available, held, sold, supplied, version, request_id "
+        + "FROM stock_movements")
     rows.processed = try lines("event_id, event_type, \(ms("event_time")) FROM processed_events")
     rows.sort()
     return rows
@@ -54,5 +68,7 @@ struct Books {
 
 /// Ledger entries of some events, with stream ids in their order.
 func entries(_ events: some Sequence<Event>) -> [Ledger.Entry] {
-  events.enumerated().map { Ledger.Entry(event: $1, streamID: "\($0 + 1)-0") }
+  events.enumerated().map {
+    Ledger.Entry(event: $1, streamMs: UInt64($0 + 1), streamSequence: 0)
+  }
 }

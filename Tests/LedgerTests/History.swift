@@ -21,6 +21,8 @@ struct History {
   static let start: UInt64 = 1_764_028_790_000
 
   let events: [Event]
+  /// The figures of every SKU after so many events, now and then.
+  private(set) var checkpoints: [(events: Int, figures: [SKU: Figures])] = []
 
   init(operations: Int, random: inout Seeded) {
     var model = Model()
@@ -51,6 +53,10 @@ struct History {
       }
       let answer = model.apply(operation, now: now)
       if answer.outcome == .held { known.append(answer.hold!.id) }
+      if number % 50 == 49 {
+        let figures = skus.map { ($0, model.figures(of: $0) ?? .none) }
+        checkpoints.append((model.events.count, Dictionary(uniqueKeysWithValues: figures)))
+      }
     }
     events = model.events
   }
@@ -78,12 +84,16 @@ struct ExpectedRows: Equatable {
             "\(identity.order(of: hold.id))|\(hold.id)|\(hold.user)|\(hold.sku)|\(hold.qty)"
               + "|CONFIRMED|\(hold.paymentRef!)|\(hold.changedAt)")
         }
+        let (available, held, sold) = Self.deltas(of: type, Int64(hold.qty))
+        movements.append(
+          "\(event.id)|\(hold.changedAt)|\(hold.sku)|\(type.rawValue)|\(hold.id)|\(available)"
+            + "|\(held)|\(sold)|0|||||\(hold.version)|")
       case .stock(let type, let change):
         let figures = change.figures
         movements.append(
-          "\(event.id)|\(change.changedAt)|\(change.sku)|\(type.rawValue)|\(change.delta)"
-            + "|\(figures.available)|\(figures.held)|\(figures.sold)|\(figures.supplied)"
-            + "|\(figures.version)|\(change.requestID?.text ?? "")")
+          "\(event.id)|\(change.changedAt)|\(change.sku)|\(type.rawValue)||\(change.delta)|0|0"
+            + "|\(change.delta)|\(figures.available)|\(figures.held)|\(figures.sold)"
+            + "|\(figures.supplied)|\(figures.version)|\(change.requestID?.text ?? "")")
       }
     }
     holds = newest.values.map { hold in
@@ -92,6 +102,15 @@ struct ExpectedRows: Equatable {
         + "|\(hold.changedAt)"
     }
     sort()
+  }
+
+  /// What an event of a hold of so many units does to available, held and sold.
+  private static func deltas(of type: EventType, _ qty: Int64) -> (Int64, Int64, Int64) {
+    switch type {
+    case .holdCreated: (-qty, qty, 0)
+    case .holdConfirmed: (0, -qty, qty)
+    default: (qty, -qty, 0)
+    }
   }
 
   mutating func sort() {

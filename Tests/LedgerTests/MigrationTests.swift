@@ -16,7 +16,7 @@ struct MigrationTests {
       }
       #expect(failures.withLock { $0 } == [])
     }
-    #expect(try books.psql("SELECT version, name FROM schema_migrations") == "1|books")
+    #expect(try books.psql("SELECT version, name FROM schema_migrations") == "1|books\n2|movements")
   }
 
   @Test("a database of a newer program is refused, and left alone")
@@ -24,7 +24,7 @@ struct MigrationTests {
     let books = try Books()
     try books.connect().migrate()
     try books.psql("INSERT INTO schema_migrations (version, name) VALUES (99, 'future')")
-    #expect(throws: MigrationError.databaseIsNewer(version: 99, known: 1)) {
+    #expect(throws: MigrationError.databaseIsNewer(version: 99, known: 2)) {
       try books.connect().migrate()
     }
   }
@@ -34,40 +34,58 @@ struct MigrationTests {
     let books = try Books()
     let connection = try books.connect()
     let broken = Migration(
-      version: 2, name: "broken", sql: Array("CREATE TABLE half (id int); SELECT 1 / 0".utf8))
-    #expect(throws: PostgresError.self) { try connection.migrate(to: Migration.all + [broken]) }
+      version: 3, name: "broken", up: Array("CREATE TABLE half (id int); SELECT 1 / 0".utf8),
+      down: [])
+    #expect(throws: PostgresError.self) { try connection.migrate(with: Migration.all + [broken]) }
     #expect(try books.psql("SELECT to_regclass('half') IS NULL") == "t")
-    #expect(try books.psql("SELECT max(version) FROM schema_migrations") == "1")
+    #expect(try books.psql("SELECT max(version) FROM schema_migrations") == "2")
     try books.connect().migrate()
   }
 
-  @Test(
-    "rows that must not exist are refused",
-    arguments: [
-      "UPDATE holds SET status = 'HELD'",
-      "UPDATE holds SET qty = 0",
-      "UPDATE holds SET qty = 1000001",
-      "UPDATE holds SET status = 'CONFIRMED'",
-      "UPDATE holds SET payment_ref = 'pay'",
-      "UPDATE holds SET expires_at = created_at",
-      "UPDATE holds SET changed_at = created_at - interval '1 ms'",
-      "UPDATE holds SET version = 0",
-      "UPDATE holds SET user_id = ''",
-      "UPDATE orders SET status = 'ACTIVE'",
-      "UPDATE orders SET payment_ref = NULL",
-      "UPDATE orders SET hold_id = 'unknown'",
-      "DELETE FROM holds",
-      "INSERT INTO orders SELECT gen_random_uuid(), line, hold_id, user_id, sku, qty, status, "
-        + "payment_ref, created_at, stream_id FROM orders",
-      "INSERT INTO stock_movements SELECT event_id || 'x', event_time, sku, cause, delta, "
-        + "available + 1, held, sold, supplied, version, request_id, stream_id FROM stock_movements",
-      "INSERT INTO stock_movements SELECT event_id || 'x', event_time, sku, 'STOCK_ADOPTED', delta, "
-        + "available, held, sold, supplied, version, request_id, stream_id FROM stock_movements",
-      "UPDATE stock_movements SET delta = 0",
-      "DELETE FROM stock_movements",
-      "TRUNCATE stock_movements",
-    ])
-  func constraints(sql: String) throws {
+  /// Each would make a row that must not exist.
+  private static let wrong = [
+    "UPDATE holds SET status = 'HELD'",
+    "UPDATE holds SET qty = 0",
+    "UPDATE holds SET qty = 1000001",
+    "UPDATE holds SET status = 'CONFIRMED'",
+    "UPDATE holds SET payment_ref = 'pay'",
+    "UPDATE holds SET expires_at = created_at",
+    "UPDATE holds SET changed_at = created_at - interval '1 ms'",
+    "UPDATE holds SET version = 0",
+    "UPDATE holds SET user_id = ''",
+    "UPDATE orders SET status = 'ACTIVE'",
+    "UPDATE orders SET payment_ref = NULL",
+    "UPDATE orders SET hold_id = 'unknown'",
+    "DELETE FROM holds",
+    "INSERT INTO orders SELECT gen_random_uuid(), line, hold_id, user_id, sku, qty, status, "
+      + "payment_ref, created_at, stream_id FROM orders",
+    "UPDATE holds SET hold_id = 'box'",
+    "UPDATE holds SET status = 'EXPIRED'",
+    "UPDATE holds SET stream_ms = -1",
+    Self.movement("event_id = 'box/9'"),
+    Self.movement("cause = 'HOLD_SOLD'"),
+    Self.movement("available_delta = -3"),
+    Self.movement("held_delta = 1000001, available_delta = -1000001"),
+    Self.movement("sold_delta = 2, held_delta = 0"),
+    Self.movement("supplied_delta = 2"),
+    Self.movement("cause = 'HOLD_CONFIRMED'"),
+    Self.movement("cause = 'STOCK_ADOPTED'"),
+    Self.movement("hold_id = NULL, event_id = 'box/1'"),
+    Self.movement("request_id = 'request'"),
+    Self.movement("available = 1"),
+    Self.movement("available = available + 1", of: "STOCK_SET"),
+    Self.movement("cause = 'STOCK_ADOPTED'", of: "STOCK_SET"),
+    Self.movement("request_id = NULL", of: "STOCK_SET"),
+    Self.movement("held_delta = 1, available_delta = 9", of: "STOCK_SET"),
+    Self.movement("held = NULL", of: "STOCK_SET"),
+    "INSERT INTO stock_movements SELECT * FROM stock_movements",
+    "UPDATE stock_movements SET supplied_delta = 0",
+    "DELETE FROM stock_movements",
+    "TRUNCATE stock_movements",
+  ]
+
+  @Test("rows that must not exist are refused")
+  func refused() throws {
     let books = try Books()
     let sold = Example.hold(1)
     let outcome = try books.open().apply(
@@ -77,8 +95,91 @@ struct MigrationTests {
       ]))
     #expect(outcome.applied == 3)
     let before = try books.rows()
-    #expect(throws: (any Error).self) { try books.psql(sql) }
+    for sql in Self.wrong {
+      #expect(throws: (any Error).self, "\(sql)") { try books.psql(sql) }
+    }
     #expect(try books.rows() == before)
+  }
+
+  /// A copy of a movement with something wrong in it, under an event time of its own.
+  private static func movement(_ change: String, of cause: String = "HOLD_CREATED") -> String {
+    """
+    CREATE TEMP TABLE wrong AS SELECT * FROM stock_movements WHERE cause = '\(cause)' LIMIT 1;
+    UPDATE wrong SET event_time = event_time + interval '1 s';
+    UPDATE wrong SET \(change);
+    INSERT INTO stock_movements SELECT * FROM wrong
+    """
+  }
+
+  @Test("a movement that the tests of wrong ones start from is right by itself")
+  func rightMovement() throws {
+    for cause in ["HOLD_CREATED", "STOCK_SET"] {
+      let books = try Books()
+      _ = try books.open().apply(
+        entries([.hold(.holdCreated, Example.hold(2)), .stock(.stockSet, Example.stock(1))]))
+      try books.psql(Self.movement("version = version", of: cause))
+      #expect(try books.count("stock_movements") == 3)
+    }
+  }
+
+  @Test("down, up and down again, with rows in every table")
+  func upAndDown() throws {
+    let books = try Books()
+    var random = Seeded(7)
+    let history = History(operations: 300, random: &random)
+    _ = try books.open().apply(entries(history.events))
+    let rows = try books.rows()
+    let places = "SELECT event_id, stream_ms, stream_seq FROM stock_movements ORDER BY 1, 2"
+    let before = try books.psql(places)
+    let connection = try books.connect()
+    #expect(try connection.migrate(to: 1) == 1)
+    #expect(try books.psql("SELECT max(version) FROM schema_migrations") == "1")
+    #expect(try books.psql("SELECT count(*) FROM holds WHERE stream_id LIKE '%-0'") != "0")
+    #expect(
+      try books.count("stock_movements") == history.events.count { $0.type.rawValue.first == "S" })
+    #expect(try connection.migrate(to: nil) == 2)
+    #expect(try books.rows() == rows, "the movements of holds are told again")
+    #expect(try books.psql(places) == before, "with their places in the stream")
+    #expect(try connection.migrate(to: 0) == 0)
+    #expect(try books.psql("SELECT to_regclass('holds') IS NULL") == "t")
+    #expect(try connection.migrate(to: 2) == 2)
+    #expect(try books.count("holds") == 0)
+    #expect(throws: MigrationError.unknownVersion(3, known: 2)) { try connection.migrate(to: 3) }
+  }
+
+  @Test("the worker's role applies, drops days, and can do nothing else; the reader only reads")
+  func roles() throws {
+    let books = try Books()
+    try books.psqlFile("infra/postgres/roles.sql")
+    let owner = try Postgres(books.address(as: "stock_owner"), name: "test")
+    try owner.migrate()
+    let worker = try Postgres(books.address(as: "stock_worker"), name: "test")
+    try worker.migrate()  // nothing to do, and no right to do it
+    var random = Seeded(3)
+    let history = History(operations: 300, random: &random)
+    let ledger = Ledger(in: worker)
+    #expect(try ledger.apply(entries(history.events)).applied == history.events.count)
+    #expect(try books.rows() == ExpectedRows(of: history.events))
+    let day = Int32(History.start / 86_400_000)
+    #expect(try ledger.dropDays(before: day + 1) == 1)
+    #expect(try ledger.apply(entries(history.events)).dead.isEmpty, "the day is made again")
+    for sql in [
+      "DELETE FROM holds", "UPDATE holds SET qty = 1", "UPDATE orders SET qty = 1",
+      "DELETE FROM processed_events", "TRUNCATE orders CASCADE",
+      "UPDATE stock_movements SET sku = 'x'",
+      "ALTER TABLE stock_movements DISABLE TRIGGER ALL", "DROP TABLE orders",
+      "INSERT INTO schema_migrations VALUES (9, 'mine')", "CREATE TABLE mine ()",
+    ] {
+      let failure = #expect(throws: PostgresError.self) { try worker.execute(sql) }
+      #expect(failure.map { "\($0)".contains("42501") } == true, "\(sql): \(failure as Any)")
+    }
+    let reader = try Postgres(books.address(as: "stock_reader"), name: "test")
+    try reader.execute("SELECT * FROM holds, orders, processed_events, stock_movements LIMIT 1")
+    for sql in [
+      "UPDATE holds SET status = status", "SELECT drop_processed_events_days('2026-01-01')",
+    ] {
+      #expect(throws: PostgresError.self) { try reader.execute(sql) }
+    }
   }
 
   @Test("no password in any text about an address")
