@@ -51,3 +51,10 @@ void stock_timer_drain(int timer) {
 int stock_accept(int listener) {
   return result(accept4(listener, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
+
+int64_t stock_peer_user(int fd) {
+  struct ucred who;
+  socklen_t size = sizeof who;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0) return -errno;
+  return (int64_t)who.uid;
+}

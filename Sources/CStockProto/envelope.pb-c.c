@@ -187,7 +187,7 @@ void   stock__v1__error_detail__free_unpacked
   assert(message->base.descriptor == &stock__v1__error_detail__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor stock__v1__request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor stock__v1__request__field_descriptors[6] =
 {
   {
     "call_id",
@@ -249,6 +249,18 @@ static const ProtobufCFieldDescriptor stock__v1__request__field_descriptors[5] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "window_bytes",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__Request, window_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__request__field_indices_by_name[] = {
   0,   /* field[0] = call_id */
@@ -256,11 +268,12 @@ static const unsigned stock__v1__request__field_indices_by_name[] = {
   3,   /* field[3] = metadata */
   1,   /* field[1] = method */
   2,   /* field[2] = timeout_ms */
+  5,   /* field[5] = window_bytes */
 };
 static const ProtobufCIntRange stock__v1__request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor stock__v1__request__descriptor =
 {
@@ -270,14 +283,14 @@ const ProtobufCMessageDescriptor stock__v1__request__descriptor =
   "Stock__V1__Request",
   "stock.v1",
   sizeof(Stock__V1__Request),
-  5,
+  6,
   stock__v1__request__field_descriptors,
   stock__v1__request__field_indices_by_name,
   1,  stock__v1__request__number_ranges,
   (ProtobufCMessageInit) stock__v1__request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__response__field_descriptors[5] =
+static const ProtobufCFieldDescriptor stock__v1__response__field_descriptors[6] =
 {
   {
     "call_id",
@@ -339,18 +352,31 @@ static const ProtobufCFieldDescriptor stock__v1__response__field_descriptors[5] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "more",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__Response, more),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__response__field_indices_by_name[] = {
   0,   /* field[0] = call_id */
   2,   /* field[2] = detail */
   3,   /* field[3] = message */
   4,   /* field[4] = metadata */
+  5,   /* field[5] = more */
   1,   /* field[1] = status */
 };
 static const ProtobufCIntRange stock__v1__response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor stock__v1__response__descriptor =
 {
@@ -360,7 +386,7 @@ const ProtobufCMessageDescriptor stock__v1__response__descriptor =
   "Stock__V1__Response",
   "stock.v1",
   sizeof(Stock__V1__Response),
-  5,
+  6,
   stock__v1__response__field_descriptors,
   stock__v1__response__field_indices_by_name,
   1,  stock__v1__response__number_ranges,

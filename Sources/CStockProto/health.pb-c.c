@@ -97,9 +97,29 @@ void   stock__v1__health_check_reply__free_unpacked
   assert(message->base.descriptor == &stock__v1__health_check_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-#define stock__v1__health_check_request__field_descriptors NULL
-#define stock__v1__health_check_request__field_indices_by_name NULL
-#define stock__v1__health_check_request__number_ranges NULL
+static const ProtobufCFieldDescriptor stock__v1__health_check_request__field_descriptors[1] =
+{
+  {
+    "service",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__HealthCheckRequest, service),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__health_check_request__field_indices_by_name[] = {
+  0,   /* field[0] = service */
+};
+static const ProtobufCIntRange stock__v1__health_check_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
 const ProtobufCMessageDescriptor stock__v1__health_check_request__descriptor =
 {
   PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
@@ -108,10 +128,10 @@ const ProtobufCMessageDescriptor stock__v1__health_check_request__descriptor =
   "Stock__V1__HealthCheckRequest",
   "stock.v1",
   sizeof(Stock__V1__HealthCheckRequest),
-  0,
+  1,
   stock__v1__health_check_request__field_descriptors,
   stock__v1__health_check_request__field_indices_by_name,
-  0,  stock__v1__health_check_request__number_ranges,
+  1,  stock__v1__health_check_request__number_ranges,
   (ProtobufCMessageInit) stock__v1__health_check_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

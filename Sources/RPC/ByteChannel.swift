@@ -10,6 +10,8 @@ final class ByteChannel: Descriptor, EndOfPass {
   protocol Owner: AnyObject {
     /// One payload; valid until the call returns.
     func received(_ payload: UnsafeRawBufferPointer) throws(FrameError)
+    /// Everything that waited to be sent has been sent, after some had to wait.
+    func drained()
     /// The channel has closed itself; nil when the peer ended it in order.  Told once.
     func closed(_ reason: String?)
   }
@@ -30,7 +32,9 @@ final class ByteChannel: Descriptor, EndOfPass {
   private var armedForWrite = false
   private var connecting: Bool
   private var reading = true
-  private var closeWhenSent = false
+  private var endWhenSent = false
+  /// Bytes that the peer's side has taken.
+  private(set) var sentBytes: UInt64 = 0
 
   /// - Parameter connecting: the descriptor is still on its way to its peer.
   init(
@@ -50,6 +54,12 @@ final class ByteChannel: Descriptor, EndOfPass {
   /// Nothing can be sent any more.
   var isClosed: Bool { fd < 0 }
 
+  /// The peer has begun a frame and not ended it.
+  var hasPartialFrame: Bool { !leftover.isEmpty }
+
+  /// Bytes wait that the peer does not take.
+  var isBlocked: Bool { armedForWrite && !connecting }
+
   /// Sends what has been appended, at the end of the pass.
   func flush() {
     guard !flushing, !isClosed else { return }
@@ -57,10 +67,11 @@ final class ByteChannel: Descriptor, EndOfPass {
     loop.putOff(self)
   }
 
-  /// Reads nothing more; closes when everything has been sent.
+  /// Says nothing more once everything has been sent, and listens to nothing but the peer's end:
+  /// closing at once could take back what the peer has not read yet.
   func finish() {
     reading = false
-    closeWhenSent = true
+    endWhenSent = true
     flush()
   }
 
@@ -107,14 +118,16 @@ final class ByteChannel: Descriptor, EndOfPass {
         if errno == EAGAIN { break }
         return close(String(cString: strerror(errno)))
       }
+      sentBytes += UInt64(sent)
       output.consume(sent)
     }
     output.shrink(to: Self.quietBytes)
-    if output.isEmpty && closeWhenSent { return close(nil) }
+    if output.isEmpty && endWhenSent { shutdown(fd, Int32(SHUT_WR)) }
     let blocked = !output.isEmpty
     guard blocked != armedForWrite, let token else { return }
     armedForWrite = blocked
     loop.change(token, to: blocked ? .readAndWrite : .read)
+    if !blocked { owner?.drained() }
   }
 
   // MARK: in

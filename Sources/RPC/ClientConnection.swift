@@ -2,96 +2,223 @@ public import Loop
 public import Wire
 
 /// The client's end of one connection: many calls in flight, each completed exactly once.
-/// Lives on the loop's queue.
+/// `ClientMachine` decides, this does the I/O.  Lives on the loop's queue.
 public final class ClientConnection: ByteChannel.Owner {
-  /// How often the deadlines of calls are looked at.
-  private static let deadlineCheckMs: UInt64 = 20
-  /// The server answers at the deadline; only when it does not is the call given up here.
-  private static let graceMs: UInt64 = 250
+  /// How often deadlines and the server's life are looked at, while calls are in flight.
+  private static let tickMs: UInt64 = 20
+  /// See `ClientMachine.init`.
+  public static let keepaliveMsDefault: UInt64 = 10_000
 
-  private struct Pending {
-    let deadline: UInt64
+  /// What is kept with a call in flight: what to do with an answer.
+  private struct Work {
     let complete: (Result<UnsafeRawBufferPointer, Status>) -> Void
+    let item: ((UnsafeRawBufferPointer) -> Void)?
   }
 
   private let channel: ByteChannel
   private let loop: EventLoop
   private let arena = Arena()
   private var message = ByteBuffer()
-  private var pending: [UInt64: Pending] = [:]
-  private var lastCallID: UInt64 = 0
+  private var machine: ClientMachine<Work>
   private var watching = false
 
-  /// Why the connection has ended; nil while it can be used.
-  public private(set) var closedReason: String?
+  /// Told once when the server goes away or the connection has ended: new calls belong elsewhere.
+  public var ended: () -> Void = {}
+  /// What the server said of itself; nil until then, and with a server of the first version.
+  public private(set) var server: HelloReply?
 
   /// Begins to connect; calls may be made at once.
+  /// - Parameter client: what this client calls itself; nil: say nothing, as the first version did.
   /// - Throws: `SystemError` when the address cannot even be tried.
-  public init(to address: Address, on loop: EventLoop) throws(SystemError) {
+  public init(
+    to address: Address, client: String? = nil, keepaliveMs: UInt64 = keepaliveMsDefault,
+    on loop: EventLoop
+  ) throws(SystemError) {
     self.loop = loop
     channel = try ByteChannel(
       fd: try Socket.connect(to: address), connecting: true, on: loop, scratch: ReadScratch())
+    machine = ClientMachine(keepaliveMs: keepaliveMs, now: monotonicNow())
     channel.owner = self
+    if let client { greet(client) }
   }
 
   /// Calls without an answer yet.
-  public var inFlight: Int { pending.count }
+  public var inFlight: Int { machine.inFlight }
+
+  /// Why the connection has ended; nil while calls in flight may still be answered.
+  public var closedReason: String? {
+    if case .closed(let reason) = machine.phase { reason } else { nil }
+  }
+
+  /// Whether new calls may be made on it.
+  public var takesCalls: Bool { machine.phase == .open || machine.phase == .connecting }
+
+  /// The server has accepted the connection, now or before.
+  public var wasConnected: Bool { channel.wasConnected }
+
+  // MARK: calls
 
   /// Makes a call.
   /// - Parameters:
   ///   - timeoutMs: how long to wait; 0 is not allowed here.
   ///   - completion: called exactly once, on the loop's queue.
+  /// - Returns: the id for `cancel`; 0 when the call could not be made.
+  @discardableResult
   public func call<Request: RequestMessage>(
-    _ request: Request, timeoutMs: UInt32,
+    _ request: Request, timeoutMs: UInt32, metadata: Metadata = Metadata(),
     _ completion: @escaping (Result<Request.Reply, Status>) -> Void
-  ) {
-    if let closedReason { return completion(.failure(.unreachable(closedReason))) }
-    lastCallID += 1
-    request.encode(into: &message, arena: arena)
-    RequestEnvelope.append(
-      callID: lastCallID, method: Request.method, timeoutMs: timeoutMs, message: message,
-      to: &channel.output, arena: arena)
-    message.consume(message.count)
-    arena.reset()
-    let deadline = monotonicNow() + (UInt64(timeoutMs) + Self.graceMs) * 1_000_000
-    pending[lastCallID] = Pending(deadline: deadline) { [arena] result in
+  ) -> UInt64 {
+    let now = monotonicNow()
+    return begin(
+      request, timeoutMs: timeoutMs, windowBytes: 0, metadata: metadata,
+      deadline: now + UInt64(timeoutMs) * 1_000_000, item: nil
+    ) { [arena] result in
       completion(result.flatMap { bytes in decode(bytes, arena) })
     }
-    channel.flush()
-    watchDeadlines()
+  }
+
+  /// Makes a call whose answer is a stream.
+  /// - Parameters:
+  ///   - windowBytes: what may be under way before `grant`; 0: the server's default.
+  ///   - item: called for each item, with its size in the window.
+  ///   - end: called exactly once, after the last item; nil: in order.
+  /// - Returns: the id for `grant` and `cancel`; 0 when the call could not be made.
+  public func stream<Request: StreamRequest>(
+    _ request: Request, windowBytes: UInt32, metadata: Metadata = Metadata(),
+    item: @escaping (Request.Reply, _ bytes: Int) -> Void, end: @escaping (Status?) -> Void
+  ) -> UInt64 {
+    begin(
+      request, timeoutMs: 0, windowBytes: windowBytes, metadata: metadata, deadline: .max,
+      item: { [arena] bytes in
+        let decoded: Result<Request.Reply, Status> = decode(bytes, arena)
+        if case .success(let reply) = decoded {
+          item(reply, RPCLimits.windowBytes(of: bytes.count))
+        }
+      },
+      complete: { result in
+        if case .failure(let status) = result { end(status) } else { end(nil) }
+      })
+  }
+
+  private func begin<Request: RequestMessage>(
+    _ request: Request, timeoutMs: UInt32, windowBytes: UInt32, metadata: Metadata,
+    deadline: UInt64, item: ((UnsafeRawBufferPointer) -> Void)?,
+    complete: @escaping (Result<UnsafeRawBufferPointer, Status>) -> Void
+  ) -> UInt64 {
+    let work = Work(complete: complete, item: item)
+    switch machine.start(
+      deadline: deadline, isStream: item != nil, now: monotonicNow(), work: work)
+    {
+    case .refuse(let status):
+      complete(.failure(status))
+      return 0
+    case .send(let id):
+      send(
+        request, as: id, timeoutMs: timeoutMs, windowBytes: windowBytes, metadata: metadata)
+      watch()
+      return id
+    }
+  }
+
+  /// Asks the server to stop a call.  It is answered all the same: with CANCELLED, or as if nothing
+  /// had been said.  A server of the first version is not asked.
+  public func cancel(_ id: UInt64) {
+    guard machine.isInFlight(id), machine.version >= 2 else { return }
+    send(CancelCallRequest(callID: id), as: machine.idForControl())
+  }
+
+  /// Lets the server send more of a stream.
+  public func grant(_ bytes: Int, to id: UInt64) {
+    guard machine.isInFlight(id) else { return }
+    send(
+      CreditRequest(callID: id, bytes: UInt32(clamping: bytes)), as: machine.idForControl())
   }
 
   /// Closes; calls without an answer end with their outcome unknown.
   public func close() { channel.close("closed by its owner") }
 
+  private func greet(_ client: String) {
+    call(HelloRequest(client: client), timeoutMs: 5_000) { [weak self] result in
+      // A server that does not know the question speaks the first version.
+      guard let self, case .success(let reply) = result else { return }
+      server = reply
+      machine.agreed(on: reply.version)
+    }
+  }
+
+  private func send<Request: RequestMessage>(
+    _ request: Request, as id: UInt64, timeoutMs: UInt32 = 0, windowBytes: UInt32 = 0,
+    metadata: Metadata = Metadata()
+  ) {
+    request.encode(into: &message, arena: arena)
+    RequestEnvelope.append(
+      callID: id, method: Request.method, timeoutMs: timeoutMs, windowBytes: windowBytes,
+      metadata: metadata, message: message, to: &channel.output, arena: arena)
+    message.consume(message.count)
+    arena.reset()
+    channel.flush()
+  }
+
+  // MARK: answers
+
   func received(_ payload: UnsafeRawBufferPointer) throws(FrameError) {
+    machine.connected()
+    machine.heard(monotonicNow())
     arena.reset()
     let response = try ResponseEnvelope(payload, arena: arena)
-    // An id that nobody waits for is a call that was given up, or a notice of a newer server.
-    pending.removeValue(forKey: response.callID)?.complete(response.result)
+    if response.callID == 0 { return notice(response) }
+    switch machine.responded(to: response.callID, isItem: response.isItem) {
+    case .complete(let work): work.complete(response.result)
+    case .item(let work):
+      if case .success(let bytes) = response.result { work.item?(bytes) }
+    case .ignore: break
+    }
+    closeIfDone()
   }
+
+  private func notice(_ response: ResponseEnvelope) {
+    guard case .success(let bytes) = response.result,
+      GoingAway(notice: bytes, arena: arena) != nil
+    else { return }
+    machine.goingAway()
+    ended()
+    ended = {}
+    closeIfDone()
+  }
+
+  private func closeIfDone() {
+    if machine.phase == .goingAway, machine.inFlight == 0 { channel.close("the server went away") }
+  }
+
+  func drained() {}
 
   func closed(_ reason: String?) {
-    closedReason = reason ?? "closed by the server"
-    let open = pending
-    pending.removeAll()
+    let reason = reason ?? "closed by the server"
     let status =
-      channel.wasConnected ? Status.connectionLost(closedReason!) : .unreachable(closedReason!)
-    for call in open.values { call.complete(.failure(status)) }
+      channel.wasConnected ? Status.connectionLost(reason) : .unreachable(reason)
+    for work in machine.closed(reason) { work.complete(.failure(status)) }
+    ended()
+    ended = {}
   }
 
-  private func watchDeadlines() {
+  private func watch() {
     guard !watching else { return }
     watching = true
-    loop.after(ms: Self.deadlineCheckMs) { [weak self] in
+    loop.after(ms: Self.tickMs) { [weak self] in
       guard let self else { return }
       watching = false
-      let now = monotonicNow()
-      for (id, call) in pending where call.deadline <= now {
-        pending[id] = nil
-        call.complete(.failure(.noAnswer))
+      if channel.wasConnected { machine.connected() }
+      let tick = machine.tick(monotonicNow())
+      for (id, work) in tick.expired {
+        if machine.version >= 2 {
+          send(CancelCallRequest(callID: id), as: machine.idForControl())
+        }
+        work.complete(.failure(.noAnswer))
       }
-      if !pending.isEmpty { watchDeadlines() }
+      if tick.sendPing { send(PingRequest(), as: machine.idForControl()) }
+      if let reason = tick.close { return channel.close(reason) }
+      if machine.inFlight > 0 { watch() }
+      closeIfDone()
     }
   }
 }
@@ -102,30 +229,6 @@ private func decode<Reply: ReplyMessage>(
   do {
     return .success(try Reply(bytes, arena: arena))
   } catch {
-    return .failure(
-      Status(
-        .internal, reason: "MALFORMED_REPLY", message: "The reply is not the method's message.",
-        outcomeUnknown: true))
+    return .failure(.malformedReply)
   }
-}
-
-extension Status {
-  /// Nobody listens: the call did not happen.
-  static func unreachable(_ reason: String) -> Status {
-    Status(
-      .unavailable, reason: "UNREACHABLE", message: "The server cannot be reached: \(reason).",
-      retryable: true)
-  }
-
-  /// The connection died before the answer.
-  static func connectionLost(_ reason: String) -> Status {
-    Status(
-      .unavailable, reason: "CONNECTION_LOST", message: "The connection was lost: \(reason).",
-      retryable: true, outcomeUnknown: true)
-  }
-
-  /// The server did not even say that the deadline had passed.
-  static let noAnswer = Status(
-    .deadlineExceeded, reason: "NO_ANSWER", message: "The server did not answer in time.",
-    retryable: true, outcomeUnknown: true)
 }

@@ -2,16 +2,30 @@ import Loop
 import Wire
 
 /// The server's end of one connection: frames in, calls out to their handlers, replies back in the
-/// order in which they come.  Lives on the loop's queue.
+/// order in which they come.  `ServerMachine` decides, this does the I/O.  Lives on the loop's queue.
 final class Connection: ByteChannel.Owner {
+  /// What is kept with a call in flight.
+  private struct Work {
+    let record: CallRecord
+    var stop: (() -> Void)?
+    var stream: ResponseStream?
+  }
+
+  let number: UInt64
+  let peer: Peer
   private let channel: ByteChannel
   private unowned let server: Server
-  private var inFlight = 0
-  private var draining = false
+  private var machine: ServerMachine<Work>
+  /// What the peer calls itself; empty until it says.
+  private(set) var client = ""
 
-  init(_ channel: ByteChannel, server: Server) {
+  init(_ channel: ByteChannel, from peer: Peer, number: UInt64, server: Server) {
     self.channel = channel
+    self.peer = peer
+    self.number = number
     self.server = server
+    machine = ServerMachine(
+      terms: .init(idleMs: server.terms.idleMs, ageMs: server.terms.ageMs), now: server.loop.now)
     channel.owner = self
   }
 
@@ -21,69 +35,192 @@ final class Connection: ByteChannel.Owner {
     let arena = server.requestArena
     arena.reset()
     let request = try RequestEnvelope(payload, arena: arena)
-    inFlight += 1
-    if let refusal = refusal() { return fail(request.callID, refusal) }
-    guard let handler = server.methods.handler(for: request.method) else {
-      return fail(
-        request.callID,
-        Status(
-          .unimplemented, reason: "UNKNOWN_METHOD",
-          message: "This server has no such method; WIRE.md lists those that exist."))
+    let now = server.loop.now
+    machine.heard(now)
+
+    // Routing.  `CallChain` says what each step is for.
+    guard let method = server.methods.entry(for: request.method) else {
+      if try !control(request) { answer(request.callID, failure: .unknownMethod) }
+      return
     }
-    let timeoutMs =
-      request.timeoutMs == 0
-      ? RPCLimits.timeoutMsDefault : min(request.timeoutMs, RPCLimits.timeoutMsMax)
+    guard request.metadataCount <= Metadata.entriesMax else {
+      return answer(request.callID, failure: .tooMuchMetadata)
+    }
+    let metadata = request.metadataCount == 0 ? Metadata() : request.metadata
+    let record = CallRecord(beganAt: now, metadata: metadata, peer: peer, entry: method)
+    // Deadline.
+    let deadline = deadline(of: request, method, now)
+    // Limits.
+    let stream = method.isStream ? ResponseStream(request.callID, on: self) : nil
+    switch machine.arrived(
+      request.callID, requestBytes: payload.count,
+      windowBytes: stream == nil ? nil : request.windowBytes,
+      work: Work(record: record, stream: stream))
+    {
+    case .dispatch: break
+    case .refuse(let status):
+      observe(record, status)
+      return answer(request.callID, failure: status, metadata: record.replyMetadata)
+    case .close(let reason): return channel.close(reason)
+    case .ignore: return
+    }
     let call = Call(
-      message: request.message, arena: arena,
-      deadline: server.loop.now + UInt64(timeoutMs) * 1_000_000, id: request.callID,
-      connection: self)
-    do {
-      try handler(call)
+      message: request.message, arena: arena, deadline: deadline, metadata: metadata,
+      id: request.callID, connection: self)
+    do throws(Status) {
+      // Identity.
+      if let refusal = server.chain.identity?(peer, method.name, metadata) { throw refusal }
+      // The handler; observers come on the way back, in `reply` and `fail`.
+      switch method.kind {
+      case .unary(let handler): try handler(call)
+      case .stream(let handler): try begin(call, stream!, handler)
+      }
     } catch {
-      call.fail(error)
+      if let stream { stream.fail(error) } else { call.fail(error) }
     }
   }
 
-  private func refusal() -> Status? {
-    if draining {
-      return Status(
-        .unavailable, reason: "SHUTTING_DOWN", message: "This server is shutting down.",
-        retryable: true)
+  private func deadline(
+    of request: RequestEnvelope, _ method: MethodTable.Entry, _ now: UInt64
+  ) -> UInt64 {
+    switch method.kind {
+    case .stream where request.timeoutMs == 0: return .max
+    case .stream: return now + UInt64(request.timeoutMs) * 1_000_000
+    case .unary:
+      let ms =
+        request.timeoutMs == 0
+        ? RPCLimits.timeoutMsDefault : min(request.timeoutMs, RPCLimits.timeoutMsMax)
+      return now + UInt64(ms) * 1_000_000
     }
-    if inFlight > RPCLimits.callsInFlightMax {
-      return Status(
-        .resourceExhausted, reason: "TOO_MANY_CALLS",
-        message: "A connection may have \(RPCLimits.callsInFlightMax) calls in flight.",
-        retryable: true, retryAfterMs: 10)
+  }
+
+  private func begin(
+    _ call: Call, _ stream: ResponseStream, _ handler: MethodTable.StreamHandler
+  ) throws(Status) {
+    try handler(call, stream)
+    guard call.deadline < .max else { return }
+    server.loop.after(ms: (call.deadline - server.loop.now) / 1_000_000) { [weak stream] in
+      stream?.cancel(.deadlinePassed)
     }
-    return nil
+  }
+
+  /// The calls about the connection itself.
+  /// - Returns: false for a method that is none of them.
+  private func control(_ request: RequestEnvelope) throws(FrameError) -> Bool {
+    let (id, arena) = (request.callID, server.requestArena)
+    do throws(Status) {
+      switch ControlMethod(request.method) {
+      case .hello:
+        let hello = try HelloRequest(request.message, arena: arena)
+        answer(id, try greeting(hello))
+      case .ping: answer(id, EmptyReply())
+      case .cancel:
+        let cancel = try CancelCallRequest(request.message, arena: arena)
+        answer(id, CancelCallReply(found: self.cancel(cancel.callID)))
+      case .credit:
+        let credit = try CreditRequest(request.message, arena: arena)
+        answer(id, EmptyReply())
+        if machine.granted(credit.bytes, to: credit.callID) {
+          machine.work(of: credit.callID)?.stream?.roomAgain()
+        }
+      case nil: return false
+      }
+    } catch {
+      answer(id, failure: error)
+    }
+    return true
+  }
+
+  private func greeting(_ hello: HelloRequest) throws(Status) -> HelloReply {
+    let version = min(hello.versions.upperBound, ProtocolVersion.current)
+    guard version >= max(hello.versions.lowerBound, ProtocolVersion.first) else {
+      throw Status(
+        .failedPrecondition, reason: "PROTOCOL_UNSUPPORTED",
+        message: "This server speaks versions \(ProtocolVersion.first) to "
+          + "\(ProtocolVersion.current) of the protocol.", field: "protocol_min")
+    }
+    client = hello.client
+    return HelloReply(version: version, server: server.terms.name, limits: server.terms.limits)
+  }
+
+  private func cancel(_ id: UInt64) -> Bool {
+    guard let work = machine.work(of: id) else { return false }
+    stop(work, id, .cancelled)
+    return true
+  }
+
+  private func stop(_ work: Work, _ id: UInt64, _ status: Status) {
+    if let stream = work.stream { return stream.cancel(status) }
+    machine.update(id) { $0.stop = nil }
+    work.stop?()
   }
 
   // MARK: out
 
-  func reply(to callID: UInt64, _ message: some ReplyMessage) {
-    guard answered() else { return }
+  func whenCancelled(_ id: UInt64, _ stop: @escaping () -> Void) {
+    machine.update(id) { $0.stop = stop }
+  }
+
+  func reply(to id: UInt64, _ message: some ReplyMessage) {
+    let work = machine.answered(id)
+    observe(work.record, nil)
+    answer(id, message, metadata: work.record.replyMetadata)
+  }
+
+  func fail(_ id: UInt64, _ status: Status) {
+    let work = machine.answered(id)
+    observe(work.record, status)
+    answer(id, failure: status, metadata: work.record.replyMetadata)
+  }
+
+  private func observe(_ record: CallRecord, _ status: Status?) {
+    guard !server.chain.observers.isEmpty else { return }
+    let now = monotonicNow()
+    for observer in server.chain.observers { observer.ended(record, status, now: now) }
+  }
+
+  func hasRoom(_ id: UInt64) -> Bool {
+    machine.hasCredit(id) && channel.output.count < RPCLimits.streamBacklogBytesMax
+  }
+
+  func sendItem(_ item: some ReplyMessage, on id: UInt64) {
+    guard !channel.isClosed else { return }
+    let bytes = write(id, item, isItem: true, metadata: Metadata())
+    machine.sentItem(of: RPCLimits.windowBytes(of: bytes), on: id)
+    sent()
+  }
+
+  private func answer(
+    _ id: UInt64, _ message: some ReplyMessage, metadata: Metadata = Metadata()
+  ) {
+    guard !channel.isClosed else { return }
+    write(id, message, isItem: false, metadata: metadata)
+    sent()
+  }
+
+  /// - Returns: bytes of the message.
+  @discardableResult
+  private func write(
+    _ id: UInt64, _ message: some ReplyMessage, isItem: Bool, metadata: Metadata
+  ) -> Int {
     let arena = server.replyArena
     message.encode(into: &server.replyMessage, arena: arena)
-    ResponseEnvelope.append(callID: callID, message: server.replyMessage, to: &channel.output)
-    server.replyMessage.consume(server.replyMessage.count)
+    ResponseEnvelope.append(
+      callID: id, message: server.replyMessage, isItem: isItem, metadata: metadata,
+      to: &channel.output, arena: arena)
     arena.reset()
-    sent()
+    let bytes = server.replyMessage.count
+    server.replyMessage.consume(bytes)
+    return bytes
   }
 
-  func fail(_ callID: UInt64, _ status: Status) {
-    guard answered() else { return }
+  private func answer(_ id: UInt64, failure: Status, metadata: Metadata = Metadata()) {
+    guard !channel.isClosed else { return }
     ResponseEnvelope.append(
-      callID: callID, status: status, to: &channel.output, arena: server.replyArena)
+      callID: id, status: failure, metadata: metadata, to: &channel.output,
+      arena: server.replyArena)
     server.replyArena.reset()
     sent()
-  }
-
-  /// - Returns: whether anybody is there to read the answer.
-  private func answered() -> Bool {
-    precondition(inFlight > 0, "a call was answered twice")
-    inFlight -= 1
-    return !channel.isClosed
   }
 
   private func sent() {
@@ -92,18 +229,91 @@ final class Connection: ByteChannel.Owner {
         "the peer does not read: \(channel.output.count) bytes of replies are waiting")
     }
     channel.flush()
-    if draining && inFlight == 0 { channel.finish() }
+  }
+
+  func drained() {
+    guard machine.streamCount > 0 else { return }
+    for work in machine.allWork { work.stream?.roomAgain() }
   }
 
   // MARK: the end
 
-  /// Answers what is in flight, refuses what comes, then closes.
-  func drain() {
-    draining = true
-    if inFlight == 0 { channel.finish() }
+  /// Tells the peer, answers what is in flight, refuses what comes; the ticks do the rest.
+  func goAway(_ reason: String) {
+    guard machine.goAway(server.loop.now), !channel.isClosed else { return }
+    let notice = GoingAway(
+      reason: reason, closeAfterMs: UInt32(RPCLimits.goingAwayMsMax))
+    notice.encode(into: &server.replyMessage, arena: server.replyArena)
+    ResponseEnvelope.append(
+      callID: 0, message: server.replyMessage, to: &channel.output, arena: server.replyArena)
+    server.replyMessage.consume(server.replyMessage.count)
+    server.replyArena.reset()
+    for work in machine.allWork { work.stream?.cancel(.shuttingDown) }
+    channel.flush()
+  }
+
+  func tick(_ now: UInt64) {
+    switch machine.tick(
+      now, partial: channel.hasPartialFrame, unread: channel.isBlocked, sent: channel.sentBytes)
+    {
+    case .nothing: break
+    case .goAway(let reason): goAway(reason)
+    case .finish: channel.finish()
+    case .close(let reason): channel.close(reason)
+    }
   }
 
   func close() { channel.close(nil) }
 
-  func closed(_ reason: String?) { server.closed(self, reason) }
+  func closed(_ reason: String?) {
+    machine.closed()
+    // Nobody waits any more: what has not been sent to Redis need not be.
+    for work in machine.allWork {
+      if let stream = work.stream { stream.cancel(.cancelled) } else { work.stop?() }
+    }
+    server.closed(self, reason)
+  }
+}
+
+/// The methods of `stock.v1.Connection`.
+private enum ControlMethod: CaseIterable {
+  case hello
+  case ping
+  case cancel
+  case credit
+
+  private var name: String {
+    switch self {
+    case .hello: HelloRequest.method
+    case .ping: PingRequest.method
+    case .cancel: CancelCallRequest.method
+    case .credit: CreditRequest.method
+    }
+  }
+
+  init?(_ bytes: UnsafeRawBufferPointer) {
+    guard let found = Self.allCases.first(where: { $0.name.utf8.elementsEqual(bytes) }) else {
+      return nil
+    }
+    self = found
+  }
+}
+
+extension CallRecord {
+  /// What the caller finds again in the answer.
+  fileprivate var replyMetadata: Metadata {
+    guard !metadata.entries.isEmpty, let id = metadata[Metadata.requestIDKey] else {
+      return Metadata()
+    }
+    return [Metadata.requestIDKey: id]
+  }
+}
+
+extension Status {
+  fileprivate static let tooMuchMetadata = Status.invalid(
+    "metadata", "at most \(Metadata.entriesMax) headers")
+
+  fileprivate static let unknownMethod = Status(
+    .unimplemented, reason: "UNKNOWN_METHOD",
+    message: "This server has no such method; WIRE.md lists those that exist.")
 }

@@ -13,30 +13,67 @@ public final class Server {
     let descriptors: [Address: Int32]
   }
 
+  /// What the user may set, and what the server says of itself.
+  public struct Terms: Sendable {
+    /// Connections at once; one more is closed.
+    public var connectionsMax = RPCLimits.connectionsMax
+    /// Connections of one peer at once: of an address, or of a user on a Unix socket.
+    public var connectionsPerPeerMax = RPCLimits.connectionsMax
+    /// A connection without calls is closed after so many milliseconds; 0: never.
+    public var idleMs = RPCLimits.idleMsDefault
+    /// A connection is closed after so many milliseconds; 0: never.
+    public var ageMs: UInt64 = 0
+    /// "stockd/0.1.0"
+    public var name = ""
+
+    /// Terms with their defaults.
+    public init() {}
+
+    var limits: ConnectionLimits {
+      var limits = ConnectionLimits()
+      limits.frameBytesMax = UInt32(Frame.payloadBytesMax)
+      limits.callsInFlightMax = UInt32(RPCLimits.callsInFlightMax)
+      limits.requestBytesInFlightMax = UInt32(RPCLimits.requestBytesInFlightMax)
+      limits.streamsMax = UInt32(RPCLimits.streamsMax)
+      limits.windowBytesMax = UInt32(RPCLimits.windowBytesMax)
+      limits.idleMs = idleMs
+      limits.ageMs = ageMs
+      return limits
+    }
+  }
+
   let loop: EventLoop
   let methods: MethodTable
+  let chain: CallChain
+  let terms: Terms
   /// Requests are decoded into this one, replies encoded through the other: an answer may be given
   /// while the request is still being read.
   let requestArena = Arena()
   let replyArena = Arena()
   var replyMessage = ByteBuffer()
 
-  private let connectionsMax: Int
   private let logger: Logger
   private let scratch = ReadScratch()
   private var listeners: [Listener] = []
-  private var connections: [ObjectIdentifier: Connection] = [:]
+  private var connections: [UInt64: Connection] = [:]
+  private var connectionsOfPeer: [Peer: Int] = [:]
+  private var connectionsMade: UInt64 = 0
+  private var refusals = 0
   private var drained: (() -> Void)?
+  private var closing = false
+  private var ticking: UInt64 = 0
 
   /// A server that listens on nothing yet.
   public init(
-    methods: MethodTable, connectionsMax: Int = RPCLimits.connectionsMax, loop: EventLoop,
-    logger: Logger
+    methods: MethodTable, chain: CallChain = CallChain(), terms: Terms = Terms(),
+    loop: EventLoop, logger: Logger
   ) {
     self.loop = loop
     self.methods = methods
-    self.connectionsMax = connectionsMax
+    self.chain = chain
+    self.terms = terms
     self.logger = logger
+    tick()
   }
 
   /// Listens on addresses; a Unix socket gets this mode.
@@ -85,18 +122,47 @@ public final class Server {
   public var connectionCount: Int { connections.count }
 
   private func accepted(_ fd: Int32) {
-    guard connections.count < connectionsMax else {
+    guard let peer = Socket.peer(of: fd) else {
       close(fd)
-      return logger.warning(
-        "connection refused", metadata: ["limit": "\(connectionsMax)"])
+      return
+    }
+    guard connections.count < terms.connectionsMax,
+      connectionsOfPeer[peer, default: 0] < terms.connectionsPerPeerMax
+    else {
+      close(fd)
+      refusals += 1
+      return
     }
     do {
       let channel = try ByteChannel(fd: fd, connecting: false, on: loop, scratch: scratch)
-      let connection = Connection(channel, server: self)
-      connections[ObjectIdentifier(connection)] = connection
+      connectionsMade += 1
+      connectionsOfPeer[peer, default: 0] += 1
+      connections[connectionsMade] = Connection(
+        channel, from: peer, number: connectionsMade, server: self)
     } catch {
       close(fd)
       logger.error("cannot watch a connection", metadata: ["error": "\(error)"])
+    }
+  }
+
+  /// Looks at every connection: whoever keeps the server waiting too long is cut off.
+  private func tick() {
+    let ms = drained == nil ? RPCLimits.tickMs : RPCLimits.tickMs / 10
+    loop.cancel(timer: ticking)
+    ticking = loop.after(ms: ms) { [weak self] in
+      guard let self, !closing else { return }
+      if refusals > 0 {
+        logger.warning(
+          "connections refused",
+          metadata: [
+            "count": "\(refusals)", "limit": "\(terms.connectionsMax)",
+            "limit_per_peer": "\(terms.connectionsPerPeerMax)",
+          ])
+        refusals = 0
+      }
+      let now = loop.now
+      for connection in Array(connections.values) { connection.tick(now) }
+      tick()
     }
   }
 
@@ -110,25 +176,33 @@ public final class Server {
   }
 
   func closed(_ connection: Connection, _ reason: String?) {
-    if let reason { logger.info("connection closed", metadata: ["reason": "\(reason)"]) }
-    connections[ObjectIdentifier(connection)] = nil
+    if let reason {
+      logger.info(
+        "connection closed", metadata: ["reason": "\(reason)", "peer": "\(connection.peer)"])
+    }
+    connections[connection.number] = nil
+    let others = connectionsOfPeer[connection.peer, default: 1] - 1
+    connectionsOfPeer[connection.peer] = others == 0 ? nil : others
     if connections.isEmpty, let drained {
       self.drained = nil
       drained()
     }
   }
 
-  /// Accepts nothing more, lets every call in flight be answered, and closes.
+  /// Accepts nothing more, tells every peer, lets every call in flight be answered, and closes.
   /// - Parameter completion: called once, when the last connection has closed.
   public func drain(_ completion: @escaping () -> Void) {
     closeListeners()
     guard !connections.isEmpty else { return completion() }
     drained = completion
-    for connection in Array(connections.values) { connection.drain() }
+    for connection in Array(connections.values) { connection.goAway("the server is shutting down") }
+    tick()
   }
 
-  /// Closes every connection at once.
+  /// Listens no more, and closes every connection at once.
   public func closeAll() {
+    closing = true
+    closeListeners()
     for connection in Array(connections.values) { connection.close() }
   }
 }

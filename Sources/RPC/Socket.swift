@@ -25,6 +25,9 @@ enum Socket {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, size)
         // Each shard listens for itself, and the kernel deals connections out among them.
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, size)
+        // What is accepted inherits these.
+        noDelay(fd)
+        watchPeer(fd)
         guard bind(fd, info.ai_addr, info.ai_addrlen) == 0 else { throw SystemError("bind", errno) }
         guard Glibc.listen(fd, backlog) == 0 else { throw SystemError("listen", errno) }
         return fd
@@ -47,6 +50,7 @@ enum Socket {
     try resolve(host, port, passive: false) { info throws(SystemError) in
       let fd = try open(info)
       noDelay(fd)
+      watchPeer(fd)
       guard Glibc.connect(fd, info.ai_addr, info.ai_addrlen) == 0 || errno == EINPROGRESS else {
         let code = errno
         close(fd)
@@ -62,9 +66,25 @@ enum Socket {
     switch -fd {
     case EAGAIN, EINTR, ECONNABORTED: return nil
     case 1...: throw SystemError("accept", -fd)
-    default:
-      noDelay(fd)
-      return fd
+    default: return fd
+    }
+  }
+
+  /// Who is at the other end of an accepted connection; nil when it has gone again.
+  static func peer(of fd: Int32) -> Peer? {
+    var storage = sockaddr_storage()
+    var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    return withUnsafeMutablePointer(to: &storage) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address -> Peer? in
+        guard getpeername(fd, address, &size) == 0 else { return nil }
+        if address.pointee.sa_family == sa_family_t(AF_UNIX) { return UnixSocket.peer(of: fd) }
+        var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        guard
+          getnameinfo(
+            address, size, &host, socklen_t(host.count), nil, 0, NI_NUMERICHOST) == 0
+        else { return nil }
+        return .ip(String(decoding: host.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self))
+      }
     }
   }
 
@@ -89,6 +109,20 @@ enum Socket {
   private static func noDelay(_ fd: Int32) {
     var one: Int32 = 1
     setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+  }
+
+  /// The kernel asks a silent peer whether it is still there, and gives up on one that does not
+  /// acknowledge: after a minute and a half at most.
+  private static func watchPeer(_ fd: Int32) {
+    func set(_ level: Int, _ option: Int32, _ value: Int32) {
+      var value = value
+      setsockopt(fd, Int32(level), option, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+    set(Int(SOL_SOCKET), SO_KEEPALIVE, 1)
+    set(Int(IPPROTO_TCP), TCP_KEEPIDLE, 60)
+    set(Int(IPPROTO_TCP), TCP_KEEPINTVL, 10)
+    set(Int(IPPROTO_TCP), TCP_KEEPCNT, 3)
+    set(Int(IPPROTO_TCP), TCP_USER_TIMEOUT, 30_000)
   }
 
   private static func open(_ info: addrinfo) throws(SystemError) -> Int32 {

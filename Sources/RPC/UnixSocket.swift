@@ -1,3 +1,4 @@
+import CEpoll
 import Glibc
 import Loop
 
@@ -34,6 +35,11 @@ public enum UnixSocket {
       throw SystemError("connect \(path)", code)
     }
     return fd
+  }
+
+  /// Who connected; nil when that cannot be told.
+  static func peer(of fd: Int32) -> Peer? {
+    UInt32(exactly: stock_peer_user(fd)).map { .user($0) }
   }
 
   private static func clear(_ path: String) throws(SystemError) {

@@ -2,8 +2,15 @@ import RPC
 import Wire
 
 extension Sale {
-  /// Says whether this shard sells, and what is weaker than promised.
-  func checkHealth(_ call: Call) {
+  /// Says whether this shard is ready to sell, and what is weaker than promised.  Whether the process
+  /// lives is another question: `Connection/Ping` answers it, whatever Redis does.
+  func checkHealth(_ call: Call) throws(Status) {
+    let request = try HealthCheckRequest(call.message, arena: call.arena)
+    guard request.service.isEmpty || services.contains(request.service) else {
+      throw Status(
+        .notFound, reason: "UNKNOWN_SERVICE", message: "No such service is served here.",
+        field: "service")
+    }
     if let reason = store.downReason {
       return call.reply(
         HealthCheckReply(status: .notServing, warnings: [reason], version: version))

@@ -14,6 +14,8 @@ final class Sale {
   let batch: Batch
   let decoder: OperationDecoder
   let logger: Logger
+  /// The services that are served here, for the health check.
+  private(set) var services: Set<String> = []
 
   init(store: Store, batch: Batch, decoder: OperationDecoder, logger: Logger) {
     self.store = store
@@ -23,7 +25,7 @@ final class Sale {
   }
 
   /// Every method of the sale.
-  var methods: MethodTable {
+  func makeMethods() -> MethodTable {
     var table = MethodTable()
     table.on(ReserveRequest.method) { (call) throws(Status) in try self.reserve(call) }
     table.on(ConfirmRequest.method) { (call) throws(Status) in try self.confirm(call) }
@@ -32,7 +34,8 @@ final class Sale {
     table.on(SetStockRequest.method) { (call) throws(Status) in try self.setStock(call) }
     table.on(GetStockRequest.method) { (call) throws(Status) in try self.getStock(call) }
     table.on(AdoptStockRequest.method) { (call) throws(Status) in try self.adoptStock(call) }
-    table.on(HealthCheckRequest.method) { (call) throws(Status) in self.checkHealth(call) }
+    table.on(HealthCheckRequest.method) { (call) throws(Status) in try self.checkHealth(call) }
+    services = table.services
     return table
   }
 

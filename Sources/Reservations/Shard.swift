@@ -18,8 +18,8 @@ public actor Shard {
     public var store: Store.Settings
     /// The life of a hold whose caller names none, in milliseconds.
     public var holdMsDefault = Limits.holdMsDefault
-    /// Connections at once; one more is closed.
-    public var connectionsMax = RPCLimits.connectionsMax
+    /// How connections are treated.
+    public var server = Server.Terms()
 
     /// Settings with their defaults.
     public init(addresses: [Address], store: Store.Settings) {
@@ -69,7 +69,7 @@ public actor Shard {
       store: store, batch: batch,
       decoder: OperationDecoder(holdMsDefault: settings.holdMsDefault), logger: logger)
     let server = Server(
-      methods: sale.methods, connectionsMax: settings.connectionsMax, loop: loop, logger: logger)
+      methods: sale.makeMethods(), terms: settings.server, loop: loop, logger: logger)
     if let other {
       try server.listen(with: other)
     } else {

@@ -2,29 +2,37 @@ import CStockProto
 
 /// One call as it arrived.  Its views are valid until the arena is reset.
 public struct RequestEnvelope {
+  private let request: UnsafeMutablePointer<Stock__V1__Request>
+
   /// Chosen by the client, at least 1.
-  public let callID: UInt64
+  public var callID: UInt64 { request.pointee.call_id }
   /// "stock.v1.Reservations/Reserve"
-  public let method: UnsafeRawBufferPointer
+  public var method: UnsafeRawBufferPointer { request.pointee.method.view }
   /// 0: the server's default.
-  public let timeoutMs: UInt32
+  public var timeoutMs: UInt32 { request.pointee.timeout_ms }
+  /// Streams: bytes of items that may be sent at first.  0: the server's default.
+  public var windowBytes: UInt32 { request.pointee.window_bytes }
   /// The method's request message, encoded.
-  public let message: UnsafeRawBufferPointer
+  public var message: UnsafeRawBufferPointer { request.pointee.message.view }
+  /// How many headers there are: none, nearly always.
+  public var metadataCount: Int { request.pointee.n_metadata }
+  /// The headers, copied out.
+  public var metadata: Metadata {
+    Metadata(request.pointee.n_metadata, request.pointee.metadata)
+  }
 
   /// Decodes the payload of a frame.
   public init(_ payload: UnsafeRawBufferPointer, arena: Arena) throws(FrameError) {
     guard let request = arena.unpack(payload, stock__v1__request__unpack),
       request.pointee.call_id > 0
     else { throw .notAnEnvelope }
-    callID = request.pointee.call_id
-    method = request.pointee.method.view
-    timeoutMs = request.pointee.timeout_ms
-    message = request.pointee.message.view
+    self.request = request
   }
 
   /// Appends one call as a frame.
   public static func append(
-    callID: UInt64, method: String, timeoutMs: UInt32, message: borrowing ByteBuffer,
+    callID: UInt64, method: String, timeoutMs: UInt32, windowBytes: UInt32 = 0,
+    metadata: Metadata = Metadata(), message: borrowing ByteBuffer,
     to buffer: inout ByteBuffer, arena: Arena
   ) {
     precondition(callID > 0)
@@ -33,6 +41,9 @@ public struct RequestEnvelope {
     request.call_id = callID
     request.method = arena.bytes(method)
     request.timeout_ms = timeoutMs
+    request.window_bytes = windowBytes
+    request.n_metadata = metadata.entries.count
+    request.metadata = metadata.list(arena)
     request.message = message.binary
     buffer.appendFrame(&request)
   }
@@ -40,10 +51,14 @@ public struct RequestEnvelope {
 
 /// One reply as it arrived.  Its views are valid until the arena is reset.
 public struct ResponseEnvelope {
-  /// The call that this answers.
+  /// The call that this answers; 0: the message is a `Notice`.
   public let callID: UInt64
-  /// The reply message, encoded, or why there is none.
+  /// The message, encoded, or why there is none.
   public let result: Result<UnsafeRawBufferPointer, Status>
+  /// An item of a stream: the call goes on.
+  public let isItem: Bool
+  /// What the server says beside its answer.
+  public let metadata: Metadata
 
   /// Decodes the payload of a frame.
   public init(_ payload: UnsafeRawBufferPointer, arena: Arena) throws(FrameError) {
@@ -54,22 +69,29 @@ public struct ResponseEnvelope {
     let code = Code(rawValue: UInt32(response.pointee.status.rawValue)) ?? .unknown
     result =
       code == .ok ? .success(response.pointee.message.view) : .failure(Status(code, response))
+    isItem = response.pointee.more != 0
+    metadata = Metadata(response.pointee.n_metadata, response.pointee.metadata)
   }
 
   /// Appends an answer whose message is in `message`.
   public static func append(
-    callID: UInt64, message: borrowing ByteBuffer, to buffer: inout ByteBuffer
+    callID: UInt64, message: borrowing ByteBuffer, isItem: Bool = false,
+    metadata: Metadata = Metadata(), to buffer: inout ByteBuffer, arena: Arena
   ) {
     var response = Stock__V1__Response()
     stock__v1__response__init(&response)
     response.call_id = callID
     response.message = message.binary
+    response.more = isItem ? 1 : 0
+    response.n_metadata = metadata.entries.count
+    response.metadata = metadata.list(arena)
     buffer.appendFrame(&response)
   }
 
   /// Appends a failure.
   public static func append(
-    callID: UInt64, status: Status, to buffer: inout ByteBuffer, arena: Arena
+    callID: UInt64, status: Status, metadata: Metadata = Metadata(), to buffer: inout ByteBuffer,
+    arena: Arena
   ) {
     var detail = Stock__V1__ErrorDetail()
     stock__v1__error_detail__init(&detail)
@@ -84,6 +106,8 @@ public struct ResponseEnvelope {
     response.call_id = callID
     response.status = Stock__V1__Code(rawValue: numericCast(status.code.rawValue))
     response.detail = arena.place(detail)
+    response.n_metadata = metadata.entries.count
+    response.metadata = metadata.list(arena)
     buffer.appendFrame(&response)
   }
 }

@@ -7,13 +7,25 @@ public struct HealthCheckRequest: RequestMessage, Sendable {
   /// See `RequestMessage`.
   public static let method = "stock.v1.Health/Check"
 
-  /// A request without fields.
-  public init() {}
+  /// "stock.v1.Reservations"; empty: the server as a whole.
+  public var service: String
+
+  /// Asks about one service, or about the whole.
+  public init(service: String = "") { self.service = service }
+
+  /// Decodes a message.
+  public init(_ bytes: UnsafeRawBufferPointer, arena: Arena) throws(Status) {
+    guard let message = arena.unpack(bytes, stock__v1__health_check_request__unpack) else {
+      throw .malformedMessage
+    }
+    service = message.pointee.service.text
+  }
 
   /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__HealthCheckRequest()
     stock__v1__health_check_request__init(&message)
+    message.service = arena.bytes(service)
     buffer.append(message: &message)
   }
 }

@@ -20,6 +20,9 @@ public protocol RequestMessage {
   func encode(into buffer: inout ByteBuffer, arena: Arena)
 }
 
+/// A request whose answer is a stream: `Reply` is one item.
+public protocol StreamRequest: RequestMessage {}
+
 /// Bytes that are not the message which they should be.
 public struct MessageError: Error {
   /// An error without detail: the bytes have none.

@@ -40,7 +40,11 @@ struct ServerOptions: ParsableArguments {
   func call<Request: RequestMessage & Sendable>(
     _ request: Request
   ) async throws -> Request.Reply {
-    let client = StockClient(to: try serverAddress())
+    var options = StockClient.Options()
+    options.name = "stockctl/\(Stockctl.configuration.version)"
+    // A person would rather know.
+    options.waitsForServer = false
+    let client = StockClient(to: try serverAddress(), options: options)
     do throws(Status) {
       let reply = try await client.call(request, timeoutMs: timeoutMs)
       await client.close()

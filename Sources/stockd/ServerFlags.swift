@@ -48,6 +48,30 @@ struct ServerFlags: ParsableArguments {
       """)
   var retentionMs: String?
 
+  @Option(help: "Connections of a shard at once. [STOCK_CONNECTIONS_MAX, default 10000]")
+  var connectionsMax: String?
+
+  @Option(
+    help: """
+      Connections of one address, or of one user on a Unix socket, with a shard at once. \
+      [STOCK_CONNECTIONS_PER_PEER_MAX, default 10000]
+      """)
+  var connectionsPerPeerMax: String?
+
+  @Option(
+    help: """
+      A connection without calls is closed after so many milliseconds; 0: never. \
+      [STOCK_CONNECTION_IDLE_MS, default 1800000]
+      """)
+  var connectionIdleMs: String?
+
+  @Option(
+    help: """
+      A connection is closed after so many milliseconds, in order; 0: never. \
+      [STOCK_CONNECTION_AGE_MS, default 0]
+      """)
+  var connectionAgeMs: String?
+
   @Option(
     help: "trace, debug, info, notice, warning, error. [STOCK_LOG_LEVEL, default info]")
   var logLevel: String?
@@ -70,11 +94,19 @@ struct ServerFlags: ParsableArguments {
       let holdMs = try found.value(of: Self.holdMs, flag: holdMs)
       store.retentionMs = try found.value(of: Self.retentionMs, flag: retentionMs)
       store.retentionCancelledMs = min(store.retentionMs, Limits.retentionCancelledMsDefault)
+      var server = Server.Terms()
+      server.connectionsMax = try found.value(of: Self.connectionsMax, flag: connectionsMax)
+      server.connectionsPerPeerMax = try found.value(
+        of: Self.connectionsPerPeerMax, flag: connectionsPerPeerMax)
+      server.idleMs = try found.value(of: Self.connectionIdleMs, flag: connectionIdleMs)
+      server.ageMs = try found.value(of: Self.connectionAgeMs, flag: connectionAgeMs)
+      server.name = "stockd/\(version)"
       let level = try found.value(of: Self.logLevel, flag: logLevel)
       try found.finish()
       var shard = Shard.Settings(addresses: addresses, store: store)
       shard.holdMsDefault = holdMs
       shard.socketMode = mode
+      shard.server = server
       return (Effective(shard: shard, shards: shards, logLevel: level), found.report)
     } catch {
       throw ValidationError(error.description)
@@ -122,6 +154,30 @@ struct ServerFlags: ParsableArguments {
     .number(
       "retention-ms", variable: "STOCK_RETENTION_MS", standard: Limits.retentionMsDefault,
       in: 60_000...(90 * 86_400_000), unit: "milliseconds (one minute to ninety days)")
+  }
+
+  private static var connectionsMax: Setting<Int> {
+    .number(
+      "connections-max", variable: "STOCK_CONNECTIONS_MAX", standard: RPCLimits.connectionsMax,
+      in: 1...1_000_000, unit: "connections")
+  }
+
+  private static var connectionsPerPeerMax: Setting<Int> {
+    .number(
+      "connections-per-peer-max", variable: "STOCK_CONNECTIONS_PER_PEER_MAX",
+      standard: RPCLimits.connectionsMax, in: 1...1_000_000, unit: "connections")
+  }
+
+  private static var connectionIdleMs: Setting<UInt64> {
+    .number(
+      "connection-idle-ms", variable: "STOCK_CONNECTION_IDLE_MS",
+      standard: RPCLimits.idleMsDefault, in: 0...(7 * 86_400_000), unit: "milliseconds")
+  }
+
+  private static var connectionAgeMs: Setting<UInt64> {
+    .number(
+      "connection-age-ms", variable: "STOCK_CONNECTION_AGE_MS", standard: 0,
+      in: 0...(365 * 86_400_000), unit: "milliseconds")
   }
 
   private static var logLevel: Setting<Logger.Level> {

@@ -55,13 +55,13 @@ struct Stockd: AsyncParsableCommand {
       ? settings.shards : max(1, ProcessInfo.processInfo.activeProcessorCount / 2)
     let incarnation = String(UInt64.random(in: .min ... .max), radix: 36)
     var shardSettings = settings.shard
-    shardSettings.connectionsMax = min(
-      RPCLimits.connectionsMax, max(1, (descriptors - Self.descriptorsKept) / count))
-    if shardSettings.connectionsMax < RPCLimits.connectionsMax {
+    let room = max(1, (descriptors - Self.descriptorsKept) / count)
+    if room < shardSettings.server.connectionsMax {
+      shardSettings.server.connectionsMax = room
       logger.warning(
         "the limit of open files leaves room for few connections",
         metadata: [
-          "files": "\(descriptors)", "connections": "\(shardSettings.connectionsMax)",
+          "files": "\(descriptors)", "connections": "\(shardSettings.server.connectionsMax)",
         ])
     }
     let first = Shard(shardSettings, writer: "\(incarnation).0", logger: logger)

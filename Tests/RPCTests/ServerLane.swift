@@ -13,10 +13,34 @@ actor ServerLane {
   private let loop: EventLoop
   private var server: Server?
   private let waiting = Waiting()
+  private let counters = Counters()
+  private let seen = Seen()
 
   /// Calls that the test will answer.
   private final class Waiting {
     var calls: [Call] = []
+    var cancelled = 0
+
+    func cancel(_ call: Call) {
+      guard let place = calls.firstIndex(where: { $0 === call }) else { return }
+      calls.remove(at: place)
+      cancelled += 1
+      call.fail(.cancelled)
+    }
+  }
+
+  /// What an observer was told.
+  private final class Seen: CallObserver {
+    var calls: [String] = []
+
+    func ended(_ call: CallRecord, _ status: Status?, now: UInt64) {
+      calls.append(
+        "\(call.metadata[Metadata.requestIDKey] ?? "-") \(status?.code.name ?? "OK")")
+    }
+  }
+
+  private final class Counters {
+    var open: [Counter] = []
   }
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -24,17 +48,29 @@ actor ServerLane {
   init() throws { loop = try EventLoop(on: executor.queue) }
 
   func start(
-    connectionsMax: Int = RPCLimits.connectionsMax,
+    terms: Server.Terms = Server.Terms(),
     on addresses: [Address] = [Address(host: "127.0.0.1", port: 0)]
   ) throws -> UInt16 {
     var methods = MethodTable()
     methods.on(HealthCheckRequest.method) { call in
       call.reply(HealthCheckReply(status: .serving, warnings: [], version: "test"))
     }
-    methods.on(GetStockRequest.method) { [waiting] call in waiting.calls.append(call) }
+    methods.on(GetStockRequest.method) { [waiting] call in
+      waiting.calls.append(call)
+      call.whenCancelled { [waiting] in waiting.cancel(call) }
+    }
+    methods.onStream(CountRequest.method) { [counters] (call, stream) throws(Status) in
+      counters.open.append(Counter(on: stream, from: try CountRequest(call.message)))
+    }
+    var chain = CallChain()
+    chain.observers = [seen]
+    chain.identity = { _, _, metadata in
+      metadata["token"] == "no"
+        ? Status(.permissionDenied, reason: "NOT_ALLOWED", message: "Not you.") : nil
+    }
     let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     let server = Server(
-      methods: methods, connectionsMax: connectionsMax, loop: loop, logger: logger)
+      methods: methods, chain: chain, terms: terms, loop: loop, logger: logger)
     try server.listen(on: addresses, socketMode: 0o600)
     self.server = server
     guard case .tcp(_, let port) = server.listening.addresses[0] else { return 0 }
@@ -43,6 +79,15 @@ actor ServerLane {
 
   /// Calls that wait to be answered.
   var waitingCount: Int { waiting.calls.count }
+
+  /// What an observer was told: request id and code of each call.
+  var observed: [String] { seen.calls }
+
+  /// Calls that their callers have stopped.
+  var cancelledCount: Int { waiting.cancelled }
+
+  /// Items that the streams have sent, and whether each has ended.
+  var streams: [(sent: UInt64, ended: Bool)] { counters.open.map { ($0.sent, $0.ended) } }
 
   /// Answers those that wait, last one first.
   func answerBackwards() {
@@ -96,14 +141,25 @@ final class RawPeer {
 
   /// The next reply: its call id, and its status if it failed.
   func reply() throws -> (callID: UInt64, status: Status?)? {
-    guard let header = read(4) else { return nil }
-    let length = header.reduce(0) { $0 << 8 | Int($1) }
-    guard let payload = read(length) else { return nil }
+    guard let payload = frame() else { return nil }
     var buffer = ByteBuffer()
     payload.withUnsafeBytes { buffer.append($0) }
     let response = try ResponseEnvelope(buffer.readable, arena: Arena())
     if case .failure(let status) = response.result { return (response.callID, status) }
     return (response.callID, nil)
+  }
+
+  /// The message of the next reply; nil when it failed, or when the server has closed.
+  func message() throws -> [UInt8]? {
+    guard let payload = frame() else { return nil }
+    return try payload.withUnsafeBytes {
+      Array(try ResponseEnvelope($0, arena: Arena()).result.get())
+    }
+  }
+
+  private func frame() -> [UInt8]? {
+    guard let header = read(4) else { return nil }
+    return read(header.reduce(0) { $0 << 8 | Int($1) })
   }
 
   /// Whether the server has closed the connection; waits for something to happen.

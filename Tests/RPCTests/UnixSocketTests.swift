@@ -47,7 +47,6 @@ struct UnixSocketTests {
     }
     // Closed without being taken away, as after a kill -9.
     await first.stop()
-    try FileManager.default.removeItem(atPath: path)
     let fd = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)

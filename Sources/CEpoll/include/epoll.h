@@ -23,6 +23,8 @@ void stock_timer_drain(int timer);
 
 /* A connection, non-blocking and closed on exec. */
 int stock_accept(int listener);
+/* The user at the other end of a Unix socket, when it connected. */
+int64_t stock_peer_user(int fd);
 
 static inline uint64_t stock_event_token(const struct epoll_event *event) {
   return event->data.u64;

@@ -64,7 +64,8 @@ struct  Stock__V1__Request
    */
   ProtobufCBinaryData method;
   /*
-   * How long the caller waits, from the moment the server reads the frame.  0: the server's default.
+   * How long the caller waits, from the moment the server reads the frame.  0: the server's default;
+   * for a stream, until it is cancelled.
    */
   uint32_t timeout_ms;
   /*
@@ -76,17 +77,23 @@ struct  Stock__V1__Request
    * The method's request message, encoded.
    */
   ProtobufCBinaryData message;
+  /*
+   * Streams only: bytes of items that the server may send before Connection/Credit grants more.
+   * 0: 65,536.
+   */
+  uint32_t window_bytes;
 };
 #define STOCK__V1__REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__request__descriptor) \
-    , 0, {0,NULL}, 0, 0,NULL, {0,NULL} }
+    , 0, {0,NULL}, 0, 0,NULL, {0,NULL}, 0 }
 
 
 struct  Stock__V1__Response
 {
   ProtobufCMessage base;
   /*
-   * The call that this answers.  0 is kept for notices about the connection: ignore one you do not know.
+   * The call that this answers.  0: `message` is a Notice about the connection (connection.proto);
+   * ignore one you do not know.
    */
   uint64_t call_id;
   Stock__V1__Code status;
@@ -100,10 +107,14 @@ struct  Stock__V1__Response
   ProtobufCBinaryData message;
   size_t n_metadata;
   Stock__V1__Metadata **metadata;
+  /*
+   * Streams only: this is an item, and the call goes on.
+   */
+  protobuf_c_boolean more;
 };
 #define STOCK__V1__RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__response__descriptor) \
-    , 0, STOCK__V1__CODE__CODE_OK, NULL, {0,NULL}, 0,NULL }
+    , 0, STOCK__V1__CODE__CODE_OK, NULL, {0,NULL}, 0,NULL, 0 }
 
 
 struct  Stock__V1__Metadata

@@ -40,10 +40,14 @@ typedef enum _Stock__V1__ServingStatus {
 struct  Stock__V1__HealthCheckRequest
 {
   ProtobufCMessage base;
+  /*
+   * "stock.v1.Reservations"; empty: the server as a whole.  NOT_FOUND for one that is not served here.
+   */
+  ProtobufCBinaryData service;
 };
 #define STOCK__V1__HEALTH_CHECK_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__health_check_request__descriptor) \
-     }
+    , {0,NULL} }
 
 
 struct  Stock__V1__HealthCheckReply

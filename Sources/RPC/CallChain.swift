@@ -1,0 +1,64 @@
+public import Wire
+
+/// What stands between a call's envelope and its handler, in this order; `Connection.received` walks
+/// it, and this file is where a link is added.
+///
+/// 1. *Routing*: the method's name becomes a handler, or UNIMPLEMENTED.
+/// 2. *Deadline*: the timeout becomes a point in time, which goes with the call.
+/// 3. *Limits*: calls, bytes and streams in flight; whether the connection is going away.
+/// 4. *Identity*: who calls, and whether they may.  Here certificates and permissions have their
+///    place.
+/// 5. *Observers*, on the way back: log, counts, traces; told how the call ended.
+public struct CallChain {
+  /// Refuses calls, by what is known of the caller; nil lets the call pass.
+  public typealias IdentityCheck = (Peer, _ method: String, Metadata) -> Status?
+
+  /// nil: everybody may call everything.
+  public var identity: IdentityCheck?
+  /// Told in this order when a call has ended, one that was refused included.
+  public var observers: [any CallObserver] = []
+
+  /// A chain without identity and observers.
+  public init() {}
+}
+
+/// Watches calls; changes nothing.  Called on the loop's queue, for every call: be quick.
+public protocol CallObserver: AnyObject {
+  /// A call has been answered; of a stream, this was the last word.
+  /// - Parameters:
+  ///   - status: nil when it succeeded.
+  ///   - now: nanoseconds of CLOCK_MONOTONIC.
+  func ended(_ call: CallRecord, _ status: Status?, now: UInt64)
+}
+
+/// What observers learn of a call.
+public struct CallRecord {
+  /// "stock.v1.Reservations/Reserve"
+  public var method: String { entry.name }
+  /// Where the method stands in its table: a dense number, for arrays of counters.
+  public var methodNumber: Int { entry.number }
+  /// Nanoseconds of CLOCK_MONOTONIC.
+  public let beganAt: UInt64
+  /// The caller's headers.
+  public let metadata: Metadata
+  /// Who calls.
+  public let peer: Peer
+
+  let entry: MethodTable.Entry
+}
+
+/// The other end of a connection.
+public enum Peer: Hashable, Sendable, CustomStringConvertible {
+  /// A numeric address, without the port.
+  case ip(String)
+  /// A user of this machine.
+  case user(UInt32)
+
+  /// "203.0.113.9" or "uid 1000"
+  public var description: String {
+    switch self {
+    case .ip(let address): address
+    case .user(let number): "uid \(number)"
+    }
+  }
+}
