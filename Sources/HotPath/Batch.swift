@@ -3,26 +3,13 @@ public import Logging
 public import Loop
 import Wire
 
-/// Why an operation has no answer.
-public enum StoreFault: Error, Equatable {
-  /// The deadline passed.  `sent`: the operation may have reached Redis.
-  case deadline(sent: Bool)
-  /// The service is ending.  `sent`: the operation may have reached Redis.
-  case closing(sent: Bool)
-  /// Too many operations are waiting.
-  case overloaded
-  /// Redis refused the script before its first write.  Its text is in the log.  `sent`: an earlier
-  /// attempt may have reached Redis.
-  case refused(sent: Bool)
-  /// The script failed where it must not.  Its text is in the log.
-  case failed
-}
-
 /// A shard's group commit: what arrives while a batch is at Redis travels together with the next.
 ///
 /// How it works.  An operation that is alone goes at the end of the pass it came in.  While a batch is
 /// out, others wait; when it is back they go as one script call, so that one counter update, one
-/// stream entry and one fdatasync serve all of them.
+/// stream entry and one fdatasync serve all of them.  When more wait than fit into one call, their
+/// sources take turns (`BatchQueue`); when they would wait for long, they are refused at once
+/// (`BatchAdmission`).
 ///
 /// When the link dies with a batch out, nobody knows whether the script ran.  Its operations go back
 /// to the front of the queue and are sent again, unchanged: each carries its own identity, so that
@@ -45,19 +32,6 @@ public final class Batch: EndOfPass {
   /// Called exactly once for each operation.
   public typealias Completion = (Result<Answer, StoreFault>) -> Void
 
-  private struct Pending {
-    let operation: Operation
-    var call: ScriptCall
-    /// Nanoseconds of CLOCK_MONOTONIC.
-    let deadline: UInt64
-    /// nil once it has been called.
-    var completion: Completion?
-    /// It may have happened: a batch that it was in has ended without a word, or is out.
-    var sent = false
-    /// It may have happened: a batch that it was in has ended without a word.
-    var uncertain = false
-  }
-
   /// Members of the expiry index, as the sweep hands them in.
   struct Sweep {
     let members: [(bytes: [UInt8], holds: [HoldID])]
@@ -67,8 +41,10 @@ public final class Batch: EndOfPass {
 
   /// What is at Redis.
   private struct Flight {
-    var pending: [Pending]
+    let pending: [Pending]
     var sweep: Sweep?
+    /// Set when it left others waiting: since when Redis was busy with it, in nanoseconds.
+    var measuredFrom: UInt64?
   }
 
   private let store: Store
@@ -76,11 +52,17 @@ public final class Batch: EndOfPass {
   private let logger: Logger
   private let arena = Arena()
   private var scratch = ByteBuffer()
-  private var waiting: [Pending] = []
-  private var first = 0
+  private var queue = BatchQueue<Pending>(fitting: operationsMax)
+  private var admission = BatchAdmission()
+  /// Operations in the queue that were taken back, and leave it when their turn comes.
+  private var withdrawn = 0
+  /// No operation in the queue has an earlier deadline.
+  private var earliestDeadline = UInt64.max
   private var sweeps: [(sweep: Sweep, pending: [Pending])] = []
   private var flight: Flight?
   private var sweptLast = false
+  /// When Redis had done the last batch, if others waited then.
+  private var busySince: UInt64?
   private var watching = false
   private var closing = false
 
@@ -96,23 +78,67 @@ public final class Batch: EndOfPass {
   }
 
   /// Operations that wait or are at Redis.
-  public var outstanding: Int { waiting.count - first + (flight?.pending.count ?? 0) }
+  public var outstanding: Int { waiting + (flight?.pending.count ?? 0) }
+
+  /// Operations that wait for their turn.
+  public var waiting: Int { queue.count - withdrawn }
+
+  // MARK: in
 
   /// Hands an operation in.
-  /// - Parameter deadline: nanoseconds of CLOCK_MONOTONIC.
+  /// - Parameters:
+  ///   - deadline: nanoseconds of CLOCK_MONOTONIC.
+  ///   - source: the connection that it comes from: connections take turns.
+  /// - Returns: what `withdraw` needs.
+  @discardableResult
   public func submit(
-    _ operation: Operation, deadline: UInt64, _ completion: @escaping Completion
-  ) {
-    guard !closing else { return completion(.failure(.closing(sent: false))) }
-    guard waiting.count - first < Self.waitingMax else {
-      return completion(.failure(.overloaded))
+    _ operation: Operation, deadline: UInt64, source: UInt64 = 0,
+    _ completion: @escaping Completion
+  ) -> Ticket {
+    if let fault = refusal(of: 1, deadline: deadline, source: source) {
+      completion(.failure(fault))
+      return Ticket(nil)
     }
-    waiting.append(
-      Pending(
-        operation: operation, call: encode(operation), deadline: deadline,
-        completion: completion))
-    if flight == nil { loop.putOff(self) }
-    watchDeadlines()
+    let pending = enqueue(operation, deadline: deadline, source: source, completion)
+    wake()
+    return Ticket(pending)
+  }
+
+  /// Hands in operations that are admitted or refused together.  They need not go together.
+  /// - Parameters:
+  ///   - deadline: nanoseconds of CLOCK_MONOTONIC.
+  ///   - source: the connection that they come from: connections take turns.
+  ///   - completion: called once for each operation, with its place.
+  /// - Returns: what `withdraw` needs.
+  /// - Throws: the reason why none of them was taken; `completion` is not called then.
+  @discardableResult
+  public func submit(
+    all operations: [Operation], deadline: UInt64, source: UInt64 = 0,
+    _ completion: @escaping (Int, Result<Answer, StoreFault>) -> Void
+  ) throws(StoreFault) -> Ticket {
+    if let fault = refusal(of: operations.count, deadline: deadline, source: source) { throw fault }
+    let pending = operations.enumerated().map { place, operation in
+      enqueue(operation, deadline: deadline, source: source) { completion(place, $0) }
+    }
+    wake()
+    return Ticket(pending)
+  }
+
+  /// Takes back what has not been sent: it is completed with `.cancelled` before this returns.
+  /// - Returns: whether anything was taken back; false is harmless, and the operation is answered as
+  ///   if nobody had asked.
+  @discardableResult
+  public func withdraw(_ ticket: Ticket) -> Bool {
+    let before = withdrawn
+    if let first = ticket.first { withdraw(first) }
+    for pending in ticket.others { withdraw(pending) }
+    return withdrawn > before
+  }
+
+  private func withdraw(_ pending: Pending) {
+    guard !pending.sent, !pending.isAnswered else { return }
+    withdrawn += 1
+    pending.complete(.failure(.cancelled))
   }
 
   /// Judges every hold of some members of the expiry index, between two batches.
@@ -122,7 +148,7 @@ public final class Batch: EndOfPass {
       for hold in member.holds {
         let call = encode(.expire(hold), member: UInt16(place + 1))
         pending.append(
-          Pending(operation: .expire(hold), call: call, deadline: .max, completion: nil))
+          Pending(.expire(hold), call: call, deadline: .max, source: 0, completion: nil))
       }
     }
     sweeps.append((sweep, pending))
@@ -133,14 +159,38 @@ public final class Batch: EndOfPass {
   /// were accepted have been given their time.
   public func close() {
     closing = true
-    for place in waiting.indices.dropFirst(first) {
-      waiting[place].completion?(.failure(.closing(sent: waiting[place].sent)))
+    while let pending = queue.next()?.element {
+      pending.complete(.failure(.closing(sent: pending.sent)))
     }
-    waiting.removeAll()
-    first = 0
+    withdrawn = 0
     guard let out = flight else { return }
     flight = nil
-    for pending in out.pending { pending.completion?(.failure(.closing(sent: true))) }
+    for pending in out.pending { pending.complete(.failure(.closing(sent: true))) }
+  }
+
+  private func refusal(of count: Int, deadline: UInt64, source: UInt64) -> StoreFault? {
+    guard !closing else { return .closing(sent: false) }
+    let verdict = admission.arrived(
+      count, ahead: waiting < BatchAdmission.operationsFree ? 0 : queue.ahead(of: source),
+      waiting: waiting, within: deadline > loop.now ? deadline - loop.now : 0)
+    guard case .refused(let retryAfterMs) = verdict else { return nil }
+    return .overloaded(retryAfterMs: retryAfterMs)
+  }
+
+  private func enqueue(
+    _ operation: Operation, deadline: UInt64, source: UInt64, _ completion: @escaping Completion
+  ) -> Pending {
+    let pending = Pending(
+      operation, call: encode(operation), deadline: deadline, source: source,
+      completion: completion)
+    queue.append(pending, source: source)
+    earliestDeadline = min(earliestDeadline, deadline)
+    return pending
+  }
+
+  private func wake() {
+    if flight == nil { loop.putOff(self) }
+    watchDeadlines()
   }
 
   private func encode(_ operation: Operation, member: UInt16 = 0) -> ScriptCall {
@@ -153,47 +203,45 @@ public final class Batch: EndOfPass {
   /// Sends the next batch, if Redis is free for it.
   public func endOfPass() {
     guard flight == nil, store.isOpen else { return }
-    if !sweeps.isEmpty, !sweptLast || first == waiting.count {
+    if !sweeps.isEmpty, !sweptLast || queue.count == 0 {
       sweptLast = true
       let (sweep, pending) = sweeps.removeFirst()
       return send(Flight(pending: pending, sweep: sweep))
     }
     sweptLast = false
     let pending = takeBatch()
-    if !pending.isEmpty { send(Flight(pending: pending, sweep: nil)) }
+    guard !pending.isEmpty else { return }
+    admission.left(waiting: waiting)
+    send(Flight(pending: pending, measuredFrom: waiting > 0 ? busySince ?? loop.now : nil))
   }
 
   private func takeBatch() -> [Pending] {
     var batch: [Pending] = []
     var skus: Set<SKU> = []
     var bytes = 0
-    while first < waiting.count, batch.count < Self.operationsMax,
-      bytes < Self.operationBytesMax, skus.count < Self.skusMax
+    batch.reserveCapacity(min(queue.count, Self.operationsMax))
+    while batch.count < Self.operationsMax, bytes < Self.operationBytesMax,
+      skus.count < Self.skusMax, let pending = queue.next()?.element
     {
-      let pending = waiting[first]
-      first += 1
-      guard pending.completion != nil else { continue }
+      guard !pending.isAnswered else {
+        withdrawn -= 1
+        continue
+      }
       guard pending.deadline > loop.now else {
-        pending.completion?(.failure(.deadline(sent: pending.sent)))
+        pending.complete(.failure(.deadline(sent: pending.sent)))
         continue
       }
       bytes += pending.call.argument.count
       if let sku = pending.call.sku { skus.insert(sku) }
       batch.append(pending)
     }
-    if first == waiting.count {
-      waiting.removeAll(keepingCapacity: first <= Self.operationsMax * 4)
-      first = 0
-    } else if first > 4096 {
-      waiting.removeFirst(first)
-      first = 0
-    }
+    queue.callIsFull()
     return batch
   }
 
   private func send(_ out: Flight) {
     flight = out
-    for place in flight!.pending.indices { flight!.pending[place].sent = true }
+    for pending in out.pending { pending.goesOut() }
     store.run(out.pending.map(\.call), swept: out.sweep?.members.map(\.bytes) ?? []) {
       [weak self] outcome in
       self?.returned(outcome)
@@ -208,24 +256,15 @@ public final class Batch: EndOfPass {
     switch outcome {
     case .replied(let reply): answer(back, reply)
     case .unknown:
-      putBack(
-        back.pending.map { pending in
-          var pending = pending
-          pending.uncertain = true
-          return pending
-        }, back.sweep)
-    case .notRun: putBack(back.pending.map { unsent($0) }, back.sweep)
+      for pending in back.pending { pending.wasLost() }
+      putBack(back)
+    case .notRun:
+      for pending in back.pending { pending.cameBackUndone() }
+      putBack(back)
     case .refused: fail(back) { .refused(sent: $0.uncertain) }
     case .failed: fail(back) { _ in .failed }
     }
     loop.putOff(self)
-  }
-
-  /// As it was before the batch that has just come back without doing it.
-  private func unsent(_ pending: Pending) -> Pending {
-    var pending = pending
-    pending.sent = pending.uncertain
-    return pending
   }
 
   private func answer(_ back: Flight, _ reply: Store.Reply) {
@@ -235,54 +274,62 @@ public final class Batch: EndOfPass {
         let result = try ScriptResult(
           reply[place], for: pending.operation, now: reply.now, arena: arena)
         switch result {
-        case .answer(let answer): pending.completion?(.success(answer))
+        case .answer(let answer): pending.complete(.success(answer))
         case .skuNeeded(let sku):
-          var pending = unsent(pending)
+          pending.cameBackUndone()
           pending.call.sku = sku
           again.append(pending)
         }
       } catch {
         logger.error("the script's reply cannot be read", metadata: ["error": "\(error)"])
-        pending.completion?(.failure(.failed))
+        pending.complete(.failure(.failed))
       }
       arena.reset()
     }
     if let sweep = back.sweep {
       // All or nothing: the script wrote nothing if it did not know a SKU.
-      if again.isEmpty {
-        sweep.done(reply.swept)
-      } else {
-        sweeps.insert((sweep, merged(back, again)), at: 0)
-      }
-    } else {
-      putBack(again, nil)
+      guard !again.isEmpty else { return sweep.done(reply.swept) }
+      nameSKUs(of: back, as: again)
+      return sweeps.insert((sweep, back.pending), at: 0)
     }
+    if let from = back.measuredFrom {
+      admission.measured(back.pending.count - again.count, nanoseconds: loop.now - from)
+    }
+    putBack(again)
+    busySince = waiting > 0 ? loop.now : nil
   }
 
-  /// A sweep's holds, with the SKUs that the script has just named.
-  private func merged(_ back: Flight, _ named: [Pending]) -> [Pending] {
+  /// Tells every hold of a sweep the SKUs that the script has just named.
+  private func nameSKUs(of back: Flight, as named: [Pending]) {
     var skus: [HoldKey: SKU] = [:]
     for pending in named {
       if let hold = pending.call.hold { skus[hold] = pending.call.sku }
     }
-    return back.pending.map { pending in
-      var pending = unsent(pending)
+    for pending in back.pending {
+      pending.cameBackUndone()
       pending.call.sku = pending.call.sku ?? pending.call.hold.flatMap { skus[$0] }
-      return pending
     }
   }
 
-  private func putBack(_ pending: [Pending], _ sweep: Sweep?) {
-    if let sweep {
+  private func putBack(_ back: Flight) {
+    busySince = nil
+    if let sweep = back.sweep {
       sweep.done(0)  // the next sweep finds the members again
-    } else if !pending.isEmpty {
-      waiting.replaceSubrange(..<first, with: pending.filter { $0.completion != nil })
-      first = 0
+    } else {
+      putBack(back.pending)
     }
+  }
+
+  private func putBack(_ pending: [Pending]) {
+    guard !pending.isEmpty else { return }
+    let open = pending.filter { !$0.isAnswered }
+    for pending in open { earliestDeadline = min(earliestDeadline, pending.deadline) }
+    queue.putBack(open.map { ($0, $0.source) })
   }
 
   private func fail(_ back: Flight, _ fault: (Pending) -> StoreFault) {
-    for pending in back.pending { pending.completion?(.failure(fault(pending))) }
+    busySince = nil
+    for pending in back.pending { pending.complete(.failure(fault(pending))) }
     back.sweep?.done(0)
   }
 
@@ -295,23 +342,33 @@ public final class Batch: EndOfPass {
       guard let self else { return }
       watching = false
       checkDeadlines()
-      if outstanding > 0 { watchDeadlines() }
+      if queue.count > 0 || flight != nil { watchDeadlines() }
     }
   }
 
   private func checkDeadlines() {
     let now = loop.now
-    var expired: [Pending] = []
-    if waiting.dropFirst(first).contains(where: { $0.deadline <= now }) {
-      expired = waiting.dropFirst(first).filter { $0.deadline <= now }
-      waiting = waiting.dropFirst(first).filter { $0.deadline > now }
-      first = 0
-    }
-    for pending in expired { pending.completion?(.failure(.deadline(sent: pending.sent))) }
+    if earliestDeadline <= now || withdrawn > 0 { endWaiting(now) }
     guard let out = flight, out.sweep == nil else { return }
-    for place in out.pending.indices where out.pending[place].deadline <= now {
-      out.pending[place].completion?(.failure(.deadline(sent: true)))
-      flight?.pending[place].completion = nil
+    for pending in out.pending where pending.deadline <= now {
+      pending.complete(.failure(.deadline(sent: true)))
     }
+  }
+
+  /// Takes out of the queue what nobody waits for any more.
+  private func endWaiting(_ now: UInt64) {
+    var expired: [Pending] = []
+    var earliest = UInt64.max
+    queue.keep { pending in
+      if pending.isAnswered { return false }
+      if pending.deadline <= now {
+        expired.append(pending)
+        return false
+      }
+      earliest = min(earliest, pending.deadline)
+      return true
+    }
+    (earliestDeadline, withdrawn) = (earliest, 0)
+    for pending in expired { pending.complete(.failure(.deadline(sent: pending.sent))) }
   }
 }

@@ -21,11 +21,15 @@ extension Status {
       self.init(
         .unavailable, reason: "SHUTTING_DOWN", message: "This server is shutting down.",
         retryable: true, outcomeUnknown: sent)
-    case .overloaded:
+    case .overloaded(let retryAfterMs):
       self.init(
         .resourceExhausted, reason: "OVERLOADED",
         message: "More calls are waiting than this server can answer in time.", retryable: true,
-        retryAfterMs: 100)
+        retryAfterMs: retryAfterMs)
+    case .cancelled:
+      self.init(
+        .cancelled, reason: "CANCELLED",
+        message: "The caller took the call back before anything was done.")
     case .refused(let sent):
       self.init(
         .unavailable, reason: "STORE_REFUSED", message: "The stock store refuses to write.",

@@ -296,7 +296,7 @@ struct FaultTests {
       (0..<(Batch.waitingMax + 10)).map { Sample.reserve("key-\($0)") }, timeoutMs: 60_000)
     try await eventually("the queue is full") { await lane.outstanding >= Batch.waitingMax }
     redis.resume()
-    let refused = await results.filter { $0 == .failure(.overloaded) }.count
+    let refused = await results.filter { $0 == .failure(.overloaded(retryAfterMs: 100)) }.count
     let held = await results.filter { (try? $0.get().outcome) == .held }.count
     #expect(refused == 10 && held == Batch.waitingMax)
     await lane.close()

@@ -15,6 +15,8 @@ actor StoreLane {
   private let sweep: Sweep
   let keys: KeySpace
   private let arena = Arena()
+  /// One for each operation that was handed in, in order.
+  private var tickets: [Batch.Ticket] = []
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -56,6 +58,11 @@ actor StoreLane {
   var warnings: [String] { store.warnings }
   var placing: Bool { store.placing }
   var outstanding: Int { batch.outstanding }
+  var waiting: Int { batch.waiting }
+  var atRedis: Int { batch.outstanding - batch.waiting }
+
+  /// Takes back the operation that was handed in at this place, from 0.
+  func withdraw(place: Int) -> Bool { batch.withdraw(tickets[place]) }
 
   /// One script call with exactly these operations, in this order.  The SKUs of holds are named as
   /// the batch would name them the second time.
@@ -101,12 +108,13 @@ actor StoreLane {
       var open = operations.count
       let deadline = monotonicNow() + timeoutMs * 1_000_000
       for (place, operation) in operations.enumerated() {
-        batch.submit(operation, deadline: deadline) { result in
+        let ticket = batch.submit(operation, deadline: deadline) { result in
           precondition(results[place] == nil, "answered twice")
           results[place] = result
           open -= 1
           if open == 0 { continuation.resume(returning: results.map { $0! }) }
         }
+        tickets.append(ticket)
       }
     }
   }

@@ -1,0 +1,57 @@
+import Inventory
+
+extension Batch {
+  /// An operation from the moment when it was handed in.
+  final class Pending {
+    let operation: Operation
+    var call: ScriptCall
+    /// Nanoseconds of CLOCK_MONOTONIC.
+    let deadline: UInt64
+    /// The connection that it came from.
+    let source: UInt64
+    /// nil once it has been called.
+    private(set) var completion: Completion?
+    /// It may have happened: a batch that it was in has ended without a word, or is out.
+    private(set) var sent = false
+    /// It may have happened: a batch that it was in has ended without a word.
+    private(set) var uncertain = false
+
+    init(
+      _ operation: Operation, call: ScriptCall, deadline: UInt64, source: UInt64,
+      completion: Completion?
+    ) {
+      self.operation = operation
+      self.call = call
+      self.deadline = deadline
+      self.source = source
+      self.completion = completion
+    }
+
+    /// Nobody waits for it any more.
+    var isAnswered: Bool { completion == nil }
+
+    func complete(_ result: Result<Answer, StoreFault>) {
+      let completion = completion.take()
+      completion?(result)
+    }
+
+    func goesOut() { sent = true }
+
+    /// Its batch has come back without doing it.
+    func cameBackUndone() { sent = uncertain }
+
+    /// Its batch has ended without a word.
+    func wasLost() { uncertain = true }
+  }
+
+  /// What was handed in, for `withdraw`.  It keeps the operations alive: let go of it when they are
+  /// answered.
+  public struct Ticket {
+    let first: Pending?
+    let others: ArraySlice<Pending>
+
+    init(_ pending: Pending?) { (first, others) = (pending, []) }
+
+    init(_ pending: [Pending]) { (first, others) = (pending.first, pending.dropFirst()) }
+  }
+}

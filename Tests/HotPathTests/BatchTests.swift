@@ -1,0 +1,91 @@
+import Harness
+import Inventory
+import Loop
+import Testing
+
+@testable import HotPath
+
+/// Turns, withdrawals and refusals with a real Redis.
+@Suite("The batch")
+struct BatchTests {
+  private func selling(_ redis: RedisServer, units: UInt64) async throws -> StoreLane {
+    let lane = try StoreLane(redis)
+    try await lane.open()
+    _ = try await lane.script([(Sample.set(units), nil)])
+    return lane
+  }
+
+  @Test("a lone call beside 10,000 of another connection goes with the next batch")
+  func lone() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis, units: 20_000)
+    let before = await lane.doneBefore(lone: Sample.reserve("lone", user: "v"), crowd: 10_000)
+    // One batch was out when it came; it went with the next.
+    #expect(before < 2 * Batch.operationsMax, "\(before) calls of the crowd were answered first")
+    #expect(try redis.cli("GET", "stock:x") == "9999")
+    await lane.close()
+    redis.stop()
+  }
+
+  @Test("taken back before it was sent: nothing was done; after: answered as if nobody had asked")
+  func withdraw() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis, units: 10)
+    redis.pause()
+    async let sent = lane.submit([Sample.reserve("sent")])
+    try await eventually("it is out") { await lane.atRedis == 1 }
+    async let queued = lane.submit([Sample.reserve("queued"), Sample.reserve("stays")])
+    try await eventually("two wait behind it") { await lane.waiting == 2 }
+    #expect(await lane.withdraw(place: 0) == false, "it has been sent")
+    #expect(await lane.withdraw(place: 1))
+    #expect(await lane.withdraw(place: 1) == false, "twice is harmless")
+    #expect(await lane.waiting == 1)
+    redis.resume()
+    #expect(try await sent[0].get().outcome == .held)
+    #expect(await queued[0] == .failure(.cancelled))
+    #expect(try await queued[1].get().outcome == .held)
+    #expect(await lane.withdraw(place: 2) == false, "it has been answered")
+    #expect(try redis.cli("GET", "stock:x") == "8")
+    await lane.close()
+    redis.stop()
+  }
+
+  @Test("what may have happened cannot be taken back")
+  func withdrawUncertain() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis, units: 10)
+    redis.pause()
+    async let answer = lane.submit([Sample.reserve("a")])
+    try await eventually("it is out") { await lane.atRedis == 1 }
+    redis.kill()
+    try await eventually("it waits again") { await lane.waiting == 1 }
+    #expect(await lane.withdraw(place: 0) == false)
+    try redis.restart()
+    _ = await answer
+    await lane.close()
+    redis.stop()
+  }
+}
+
+extension StoreLane {
+  /// Hands in a crowd from one source, then one operation from another.
+  /// - Returns: how many of the crowd were answered before it.
+  func doneBefore(lone: Operation, crowd: Int) async -> Int {
+    await withCheckedContinuation { continuation in
+      var (done, before) = (0, 0)
+      func answered() {
+        done += 1
+        if done == crowd + 1 { continuation.resume(returning: before) }
+      }
+      let deadline = monotonicNow() + 20_000_000_000
+      for place in 0..<crowd {
+        batch.submit(Sample.reserve("k-\(place)"), deadline: deadline, source: 1) { _ in answered()
+        }
+      }
+      batch.submit(lone, deadline: deadline, source: 2) { _ in
+        before = done
+        answered()
+      }
+    }
+  }
+}
