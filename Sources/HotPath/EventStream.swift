@@ -8,10 +8,12 @@ import Wire
 ///
 /// After `StreamFault.lost` the connection is of no more use: make another.  One thread at a time.
 public final class EventStream {
-  private let session: RedisSession
-  private let keys: KeySpace
+  let session: RedisSession
+  let keys: KeySpace
   private let group: String
   private let consumer: String
+  /// How large an entry was of late, in bytes.
+  private var entryBytes = 16 * 1024
 
   /// Connects.  Blocks for two seconds at most.
   /// - Parameters:
@@ -34,31 +36,66 @@ public final class EventStream {
     } catch .refused(let text) where text.hasPrefix("BUSYGROUP") {}
   }
 
+  /// Leaves the group, unless something that was handed out is not acknowledged: then the name stays,
+  /// for whoever comes back under it.
+  /// - Returns: whether the name is gone.
+  public func leave() throws(StreamFault) -> Bool {
+    let text = String(decoding: PackageResources.leave_lua, as: UTF8.self)
+    return try session.call(["EVAL", text, "1", keys.events, group, consumer]) { $0.integer == 1 }
+  }
+
   // MARK: reading
 
-  /// What was handed out to this consumer and not acknowledged, oldest first.
+  /// Entries that one command may bring, before their size is known: each may hold 128 KiB.
+  private static let commandEntriesMax = 64
+  /// Entries of one read, however small they are.
+  public static let readEntriesMax = 8192
+
+  /// What was handed out to this consumer and not acknowledged, oldest first, about `bytesMax` of it.
   ///
   /// An entry that was deleted from the stream meanwhile comes back without events.
-  public func readPending(entriesMax: Int) throws(StreamFault) -> [StreamEntry] {
-    try read(entriesMax, ["STREAMS", keys.events, "0"])
-  }
-
-  /// New entries; none when there are none within `blockMs`.
-  public func readNew(entriesMax: Int, blockMs: Int) throws(StreamFault) -> [StreamEntry] {
-    precondition(blockMs > 0 && blockMs < RedisSession.replyMsMax, "0 would block for ever")
-    return try read(entriesMax, ["BLOCK", "\(blockMs)", "STREAMS", keys.events, ">"])
-  }
-
-  private func read(
-    _ entriesMax: Int, _ rest: [String]
+  public func readPending(
+    after start: StreamID? = nil, bytesMax: Int
   ) throws(StreamFault) -> [StreamEntry] {
-    let command = ["XREADGROUP", "GROUP", group, consumer, "COUNT", "\(entriesMax)"] + rest
-    let entries = try session.call(command) { reply -> [StreamEntry]? in
-      if reply.count == 0 { return [] }
-      guard reply[0].count == 2 else { return nil }
-      return decode(reply[0][1])
+    try read(bytesMax, Self.readEntriesMax) { last in
+      ["STREAMS", keys.events, (last ?? start)?.description ?? "0"]
     }
-    guard let entries else { throw .unreadable("XREADGROUP") }
+  }
+
+  /// New entries, about `bytesMax` of them; none when there are none within `blockMs`.
+  /// - Parameter entriesMax: at most so many, however small they are.
+  public func readNew(
+    bytesMax: Int = .max, entriesMax: Int = readEntriesMax, blockMs: Int
+  ) throws(StreamFault) -> [StreamEntry] {
+    precondition(blockMs > 0 && blockMs < RedisSession.replyMsMax, "0 would block for ever")
+    return try read(bytesMax, entriesMax) { last in
+      (last == nil ? ["BLOCK", "\(blockMs)"] : []) + ["STREAMS", keys.events, ">"]
+    }
+  }
+
+  /// Asks for as many entries as should fit, and again until `bytesMax` are there or no more are.
+  /// - Parameter rest: the end of the command, for what follows the last entry so far.
+  private func read(
+    _ bytesMax: Int, _ entriesMax: Int, _ rest: (StreamID?) -> [String]
+  ) throws(StreamFault) -> [StreamEntry] {
+    var entries: [StreamEntry] = []
+    var bytes = 0
+    while bytes < bytesMax, entries.count < entriesMax {
+      let fitting = max((bytesMax - bytes) / entryBytes, 1)
+      let count = min(fitting, Self.commandEntriesMax, entriesMax - entries.count)
+      let command = ["XREADGROUP", "GROUP", group, consumer, "COUNT", "\(count)"]
+      let more = try session.call(command + rest(entries.last?.id)) { reply -> [StreamEntry]? in
+        if reply.count == 0 { return [] }
+        guard reply[0].count == 2 else { return nil }
+        return decode(reply[0][1])
+      }
+      guard let more else { throw .unreadable("XREADGROUP") }
+      entries += more
+      let brought = more.reduce(0) { $0 + $1.byteCount }
+      bytes += brought
+      if !more.isEmpty { entryBytes = max(brought / more.count, 1) }
+      if more.count < count { break }
+    }
     return entries
   }
 
@@ -100,7 +137,7 @@ public final class EventStream {
   public func bury(_ letters: [DeadLetter], of entry: StreamID) throws(StreamFault) {
     let text: [UInt8] = PackageResources.bury_lua
     var command = ByteBuffer(capacity: 4096)
-    command.append("*\(8 + 5 * letters.count)\r\n")
+    command.append("*\(8 + 8 * letters.count)\r\n")
     command.append(argument: "EVAL")
     text.withUnsafeBytes { command.append(argument: $0) }
     for argument in ["3", keys.events, keys.deadEvents, keys.deadEventIDs, group] {
@@ -108,71 +145,15 @@ public final class EventStream {
     }
     command.append(argument: entry.description)
     for letter in letters {
-      for argument in [letter.id, "\(letter.index)", letter.type, letter.reason] {
+      for argument in [
+        letter.id, "\(letter.index)", letter.type, letter.reason, "\(letter.attempts)",
+        "\(letter.firstMs)", "\(letter.lastMs)",
+      ] {
         command.append(argument: argument)
       }
       letter.bytes.withUnsafeBytes { command.append(argument: $0) }
     }
     try session.call(command) { _ in }
-  }
-
-  // MARK: trimming
-
-  /// Every group of the stream.
-  public func groups() throws(StreamFault) -> [StreamGroup] {
-    let groups = try session.call(["XINFO", "GROUPS", keys.events]) { reply -> [StreamGroup]? in
-      var groups: [StreamGroup] = []
-      for fields in reply.elements {
-        var values: [String: RedisReply] = [:]
-        for place in stride(from: 0, to: fields.count - 1, by: 2) {
-          values[fields[place].text ?? ""] = fields[place + 1]
-        }
-        guard let name = values["name"]?.text, let pending = values["pending"]?.integer,
-          let last = values["last-delivered-id"]?.text.flatMap({ StreamID($0) })
-        else { return nil }
-        groups.append(StreamGroup(name: name, pending: Int(pending), lastDelivered: last))
-      }
-      return groups
-    }
-    guard let groups else { throw .unreadable("XINFO GROUPS") }
-    return groups
-  }
-
-  /// The oldest entry that was handed out to a group and not acknowledged; nil when there is none.
-  public func oldestPending(of group: String) throws(StreamFault) -> StreamID? {
-    try session.call(["XPENDING", keys.events, group]) { reply in
-      reply.count < 2 ? nil : reply[1].text.flatMap { StreamID($0) }
-    }
-  }
-
-  /// Redis's clock, in milliseconds since 1970.
-  public func time() throws(StreamFault) -> UInt64 {
-    let time = try session.call(["TIME"]) { reply -> UInt64? in
-      guard reply.count == 2, let seconds = reply[0].text.flatMap({ UInt64($0) }),
-        let microseconds = reply[1].text.flatMap({ UInt64($0) })
-      else { return nil }
-      return seconds * 1000 + microseconds / 1000
-    }
-    guard let time else { throw .unreadable("TIME") }
-    return time
-  }
-
-  /// How much of Redis's memory limit is in use, 0 to 1 and beyond; 0 when it has none.
-  public func memoryUse() throws(StreamFault) -> Double {
-    let use = try session.call(["INFO", "memory"]) { reply in
-      reply.text.flatMap { RedisMemory(info: $0)?.use }
-    }
-    guard let use else { throw .unreadable("INFO") }
-    return use
-  }
-
-  /// Removes entries before `id`, whole nodes of Redis's tree at a time, so that a few may stay.
-  /// - Parameter entriesMax: about how many in one call, since Redis does nothing else meanwhile.
-  /// - Returns: how many were removed.
-  public func trim(before id: StreamID, entriesMax: Int) throws(StreamFault) -> Int {
-    try session.call(
-      ["XTRIM", keys.events, "MINID", "~", "\(id)", "LIMIT", "\(entriesMax)"]
-    ) { Int($0.integer) }
   }
 
   // MARK: decoding

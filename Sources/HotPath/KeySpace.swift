@@ -13,8 +13,10 @@ public struct KeySpace: Sendable {
   public let events: String
   /// Stream: the events that could not be applied.
   public let deadEvents: String
-  /// Hash: the events in `deadEvents`, and the entry in which each was met first.
+  /// Hash: the events in `deadEvents`, and the letter of each.
   public let deadEventIDs: String
+  /// Hash: how far the worker is, as it says itself every second.
+  public let workerFigures: String
   /// What comes before a hold's id in the key of its record.
   let holdPrefix: String
   /// Sorted set: when which holds fall due.
@@ -27,6 +29,7 @@ public struct KeySpace: Sendable {
     events = prefix + "inventory.events"
     deadEvents = prefix + "inventory.dead"
     deadEventIDs = prefix + "inventory.dead.seen"
+    workerFigures = prefix + "inventory.worker"
     expiry = prefix + "holds.expiry"
     holdPrefix = prefix + "hold:"
   }

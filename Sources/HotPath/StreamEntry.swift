@@ -22,6 +22,12 @@ public struct StreamID: Hashable, Comparable, Sendable, CustomStringConvertible 
     sequence < .max ? StreamID(ms: ms, sequence: sequence + 1) : StreamID(ms: ms + 1, sequence: 0)
   }
 
+  /// The largest id before this one; 0-0 has none, and stays.
+  public var previous: StreamID {
+    if sequence > 0 { return StreamID(ms: ms, sequence: sequence - 1) }
+    return ms > 0 ? StreamID(ms: ms - 1, sequence: .max) : self
+  }
+
   /// The order of the stream.
   public static func < (one: StreamID, other: StreamID) -> Bool {
     (one.ms, one.sequence) < (other.ms, other.sequence)
@@ -66,6 +72,8 @@ public struct StreamGroup: Sendable {
   public let pending: Int
   /// The newest entry that was handed out.
   public let lastDelivered: StreamID
+  /// Entries that were not handed out yet; nil where Redis cannot tell, as after an XDEL.
+  public let lag: Int?
 }
 
 /// An event that cannot be applied, for `inventory.dead`.
@@ -74,19 +82,31 @@ public struct DeadLetter: Sendable {
   public let id: String
   /// Its place in its entry, from 0.
   public let index: Int
-  /// The type of the event, as it stood in the entry.
+  /// The type, as it stood in the entry.
   public let type: String
   /// The event, as it stood in the entry.
   public let bytes: [UInt8]
   /// Why, for a person.
   public let reason: String
+  /// How often it was tried.
+  public let attempts: Int
+  /// When it was tried first, in milliseconds since 1970.
+  public let firstMs: UInt64
+  /// When it was tried last, in milliseconds since 1970.
+  public let lastMs: UInt64
 
   /// A letter from its parts.
-  public init(id: String, index: Int, type: String, bytes: [UInt8], reason: String) {
+  public init(
+    id: String, index: Int, type: String, bytes: [UInt8], reason: String, attempts: Int,
+    firstMs: UInt64, lastMs: UInt64
+  ) {
     self.id = id
     self.index = index
     self.type = type
     self.bytes = bytes
     self.reason = reason
+    self.attempts = attempts
+    self.firstMs = firstMs
+    self.lastMs = lastMs
   }
 }

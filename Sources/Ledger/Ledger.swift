@@ -42,6 +42,11 @@ public final class Ledger {
     public let reason: String
     /// No attempt can ever succeed: no column holds such a value.
     public let isFinal: Bool
+
+    /// The same event, where it stands among others.
+    public func moved(to place: Int) -> Dead {
+      Dead(place: place, reason: reason, isFinal: isFinal)
+    }
   }
 
   /// What became of a batch.

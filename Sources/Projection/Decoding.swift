@@ -12,10 +12,10 @@ struct DecodedBatch {
   private let entries: [StreamEntry]
   private var letters: [Int: [DeadLetter]] = [:]
 
-  init(_ entries: [StreamEntry], arena: Arena) {
+  /// - Parameter nowMs: milliseconds since 1970, for the letters.
+  init(_ entries: [StreamEntry], arena: Arena, nowMs: UInt64) {
     self.entries = entries
     for (place, entry) in entries.enumerated() {
-      let streamID = entry.id.description
       for (index, pair) in entry.events.enumerated() {
         arena.reset()
         let decoded = pair.bytes.withUnsafeBytes { bytes in
@@ -27,16 +27,18 @@ struct DecodedBatch {
             Ledger.Entry(event: event, streamMs: entry.id.ms, streamSequence: entry.id.sequence))
           origins.append((place, index))
         case .failure(let error):
-          bury(place, index, id: "\(streamID)/\(index)", reason: error.description)
+          bury(
+            place, index, id: "\(entry.id)/\(index)", reason: error.description,
+            Attempts.Record(count: 1, firstMs: nowMs, lastMs: nowMs))
         }
       }
     }
   }
 
   /// Takes an event of `events` for dead.
-  mutating func bury(_ dead: Ledger.Dead) {
-    let origin = origins[dead.place]
-    bury(origin.entry, origin.index, id: events[dead.place].event.id, reason: dead.reason)
+  mutating func bury(_ place: Int, reason: String, _ attempts: Attempts.Record) {
+    let origin = origins[place]
+    bury(origin.entry, origin.index, id: events[place].event.id, reason: reason, attempts)
   }
 
   /// Entries whose every event can be applied.
@@ -49,9 +51,13 @@ struct DecodedBatch {
     letters.sorted { $0.key < $1.key }.map { (entries[$0.key].id, $0.value) }
   }
 
-  private mutating func bury(_ entry: Int, _ index: Int, id: String, reason: String) {
+  private mutating func bury(
+    _ entry: Int, _ index: Int, id: String, reason: String, _ attempts: Attempts.Record
+  ) {
     let pair = entries[entry].events[index]
     letters[entry, default: []].append(
-      DeadLetter(id: id, index: index, type: pair.type, bytes: pair.bytes, reason: reason))
+      DeadLetter(
+        id: id, index: index, type: pair.type, bytes: pair.bytes, reason: reason,
+        attempts: attempts.count, firstMs: attempts.firstMs, lastMs: attempts.lastMs))
   }
 }

@@ -4,14 +4,18 @@ public enum ProjectionLimits {
   public static let batchBytesDefault = 1024 * 1024
   /// The largest that a setting may ask for.
   public static let batchBytesMax = 64 * 1024 * 1024
-  /// Entries in one transaction, however small they are.
-  public static let batchEntriesMax = 1024
-  /// Entries in the first batch, before their size is known; each may hold 128 KiB.
-  static let batchEntriesFirst = 16
+  /// After a failure a transaction takes half of what it took before, down to this.
+  static let batchBytesMin = 16 * 1024
+  /// Lines from the stream to the books in one worker.
+  public static let lanesDefault = 2
+  /// The most that a setting may ask for.
+  public static let lanesMax = 64
   /// How long a read waits for news, and so the longest that a stop signal waits for one.
   static let blockMs = 500
   /// Entries that their consumer has not acknowledged for this long are taken over.
   public static let reclaimAfterMsDefault: UInt64 = 60_000
+  /// Others' entries that one command takes over; each may hold 128 KiB.
+  static let reclaimEntriesMax = 64
   /// How often others' entries are looked at; sooner when `reclaimAfterMs` is short.
   static let reclaimEveryMs: UInt64 = 10_000
   /// Applied entries stay in the stream for this long, for a person to look at.
@@ -24,6 +28,18 @@ public enum ProjectionLimits {
   static let trimEveryMs: UInt64 = 5_000
   /// Entries that one XTRIM removes: it holds Redis for about a millisecond.
   static let trimEntriesMax = 10_000
+  /// How often the worker says how far it is.
+  static let figuresEveryMs: UInt64 = 1_000
+  /// The books are behind when an event has waited for this long.
+  static let behindMs: UInt64 = 10_000
+  /// How often that is said again.
+  static let alarmEveryMs: UInt64 = 60_000
+  /// How often days of `processed_events` that nobody needs are looked for.
+  static let retentionEveryMs: UInt64 = 600_000
+  /// An event that the tables refuse is tried this often before it is dead.
+  static let attemptsMax = 3
+  /// How long PostgreSQL may take for a reply.
+  public static let postgresTimeoutMsDefault = 20_000
   /// The wait after the first failure; doubles up to `retryMsMax`.
   static let retryMsMin: UInt64 = 50
   /// The longest wait between two attempts.

@@ -15,6 +15,30 @@ struct Backoff {
   }
 }
 
+/// How often which event has been refused.  An event that is applied after all is forgotten.
+struct Attempts {
+  /// What is known about one event.
+  struct Record {
+    var count = 0
+    let firstMs: UInt64
+    var lastMs: UInt64
+  }
+
+  private var records: [String: Record] = [:]
+
+  /// Counts one more refusal of an event.
+  mutating func count(_ event: String, nowMs: UInt64) -> Record {
+    var record = records[event] ?? Record(firstMs: nowMs, lastMs: nowMs)
+    record.count += 1
+    record.lastMs = nowMs
+    records[event] = record
+    return record
+  }
+
+  /// Its fate is decided.
+  mutating func forget(_ event: String) { records[event] = nil }
+}
+
 /// Tells the log when something stops working and when it works again, not every attempt between.
 struct Outage {
   private var reason: String?

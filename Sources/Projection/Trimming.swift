@@ -16,6 +16,10 @@ struct Trimming {
   struct Verdict {
     /// Entries below can go; nil: none can.
     var floor: StreamID?
+    /// The group that writes the books, and the last id up to which all is applied.
+    var books: (group: StreamGroup, applied: StreamID)?
+    /// Redis's clock when the look began, in milliseconds since 1970.
+    var nowMs: UInt64 = 0
     /// Groups that nobody waits for.
     var strangers: [String] = []
     /// Groups that are waited for and do not exist.
@@ -36,6 +40,7 @@ struct Trimming {
     let windowMs = window(at: try stream.memoryUse())
     let present = try stream.groups()
     var verdict = Verdict(floor: StreamID(ms: now - min(windowMs, now), sequence: 0))
+    verdict.nowMs = now
     for name in groups {
       guard let group = present.first(where: { $0.name == name }) else {
         verdict.missing.append(name)
@@ -45,6 +50,7 @@ struct Trimming {
       if group.pending > 0, let oldest = try stream.oldestPending(of: name) {
         floor = min(floor, oldest)
       }
+      if name == KeySpace.group { verdict.books = (group, floor.previous) }
       verdict.floor = verdict.floor.map { min($0, floor) }
     }
     if !verdict.missing.isEmpty { verdict.floor = nil }

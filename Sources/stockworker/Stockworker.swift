@@ -24,6 +24,13 @@ struct Stockworker: ParsableCommand {
 
   @OptionGroup var options: WorkerFlags
 
+  @Option(
+    help: """
+      Bring the tables to this version of them, 'latest' or a number, up or down, and exit. \
+      Down loses what the older tables cannot hold; 0 takes all of them away.
+      """)
+  var migrateTo: String?
+
   func run() throws {
     let (settings, level, report) = try options.settings()
     if options.checkConfig { return print(report) }
@@ -31,6 +38,7 @@ struct Stockworker: ParsableCommand {
     var logger = Logger(label: "stockworker")
     logger.logLevel = level
 
+    if let migrateTo { return try migrate(settings, to: migrateTo) }
     let stop = StopFlag()
     let signals = [SIGTERM, SIGINT].map { raise(stop, on: $0) }
     defer { for signal in signals { signal.cancel() } }
@@ -44,6 +52,15 @@ struct Stockworker: ParsableCommand {
       throw ExitCode.failure
     }
     logger.notice("stopped")
+  }
+
+  private func migrate(_ settings: Projection.Settings, to wish: String) throws {
+    let version = Int32(wish)
+    guard version != nil || wish == "latest" else {
+      throw ValidationError("--migrate-to must be 'latest' or a number")
+    }
+    let database = try Postgres(settings.database, name: "stockworker --migrate-to")
+    print("the tables have version \(try database.migrate(to: version))")
   }
 }
 

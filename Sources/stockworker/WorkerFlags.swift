@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import HotPath
+import Inventory
 import Ledger
 import Logging
 import Projection
@@ -61,6 +62,27 @@ struct WorkerFlags: ParsableArguments {
   var batchBytes: String?
 
   @Option(
+    help: """
+      Lines from the stream to the books, each with a connection to both stores. \
+      [STOCK_LANES, default 2]
+      """)
+  var lanes: String?
+
+  @Option(
+    help: """
+      Milliseconds for which it is remembered which events were applied, at least; \
+      the same setting as stockd's. [STOCK_RETENTION_MS, default 86400000]
+      """)
+  var retentionMs: String?
+
+  @Option(
+    help: """
+      Milliseconds within which PostgreSQL must answer; for locks a quarter of it. \
+      [STOCK_POSTGRES_TIMEOUT_MS, default 20000]
+      """)
+  var postgresTimeout: String?
+
+  @Option(
     help: "trace, debug, info, notice, warning, error. [STOCK_LOG_LEVEL, default info]")
   var logLevel: String?
 
@@ -76,6 +98,10 @@ struct WorkerFlags: ParsableArguments {
       settings.trimWindowMs = try found.value(of: Self.trimWindow, flag: trimWindow)
       settings.groups += try found.value(of: Self.waitForGroup, flag: waitForGroup)
       settings.batchBytes = try found.value(of: Self.batchBytes, flag: batchBytes)
+      settings.lanes = try found.value(of: Self.lanes, flag: lanes)
+      settings.retentionMs = try found.value(of: Self.retentionMs, flag: retentionMs)
+      settings.limits = Postgres.Limits(
+        replyMs: try found.value(of: Self.postgresTimeout, flag: postgresTimeout))
       let level = try found.value(of: Self.logLevel, flag: logLevel)
       try found.finish()
       return (settings, level, found.report)
@@ -131,6 +157,25 @@ struct WorkerFlags: ParsableArguments {
       "batch-bytes", variable: "STOCK_BATCH_BYTES",
       standard: ProjectionLimits.batchBytesDefault, in: 1...ProjectionLimits.batchBytesMax,
       unit: "bytes")
+  }
+
+  private static var lanes: Setting<Int> {
+    .number(
+      "lanes", variable: "STOCK_LANES", standard: ProjectionLimits.lanesDefault,
+      in: 1...ProjectionLimits.lanesMax, unit: "lanes")
+  }
+
+  private static var retentionMs: Setting<UInt64> {
+    .number(
+      "retention-ms", variable: "STOCK_RETENTION_MS", standard: Limits.retentionMsDefault,
+      in: 60_000...(90 * 86_400_000), unit: "milliseconds (one minute to ninety days)")
+  }
+
+  private static var postgresTimeout: Setting<Int> {
+    .number(
+      "postgres-timeout", variable: "STOCK_POSTGRES_TIMEOUT_MS",
+      standard: ProjectionLimits.postgresTimeoutMsDefault, in: 100...600_000,
+      unit: "milliseconds")
   }
 
   private static var logLevel: Setting<Logger.Level> {

@@ -1,3 +1,4 @@
+import Glibc
 import Inventory
 import Wire
 
@@ -17,8 +18,12 @@ struct Seeded: RandomNumberGenerator {
 
 /// What might have happened: the events of random operations on the model of the sale.
 struct History {
-  /// Milliseconds since 1970 of the first event; shortly before midnight, so that a history spans days.
-  static let start: UInt64 = 1_764_028_790_000
+  /// Milliseconds since 1970 of the first event: ten seconds before the last midnight, so that a
+  /// history spans days, and is young enough to be remembered.
+  static let start: UInt64 = {
+    let now = UInt64(time(nil)) * 1000
+    return now / 86_400_000 * 86_400_000 - 10_000
+  }()
 
   let events: [Event]
   /// The figures of every SKU after so many events, now and then.

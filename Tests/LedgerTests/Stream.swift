@@ -67,5 +67,8 @@ func startWorker(
 ) throws -> Program {
   try Program.start(
     "stockworker",
-    ["--redis", redis.url, "--database", books.url, "--name", name, "--log-level", "debug"] + more)
+    [
+      "--redis", redis.url, "--database", books.url, "--name", name, "--log-level", "debug",
+      "--retention-ms", "7776000000",
+    ] + more)
 }

@@ -1,0 +1,90 @@
+/// The dead letters of a partition: to look at, to replay once their cause is gone, or to discard.
+/// Every call waits for Redis's reply.
+///
+/// After `StreamFault.lost` the connection is of no more use: make another.  One thread at a time.
+public final class DeadLetters {
+  /// A letter as it lies there.
+  public struct Record: Sendable {
+    /// Where in `inventory.dead` it lies; its time is when it was written down.
+    public let place: StreamID
+    /// The event, and why it is there.
+    public let letter: DeadLetter
+    /// The entry that held the event first.
+    public let entry: String
+  }
+
+  private let session: RedisSession
+  private let keys: KeySpace
+
+  /// Connects.  Blocks for two seconds at most.
+  public init(at address: RedisAddress, keys: KeySpace = KeySpace()) throws(StreamFault) {
+    session = try RedisSession(to: address)
+    self.keys = keys
+  }
+
+  /// How many there are.
+  public func count() throws(StreamFault) -> Int {
+    try session.call(["XLEN", keys.deadEvents]) { Int($0.integer) }
+  }
+
+  /// Some of them, oldest first.
+  /// - Parameters:
+  ///   - place: goes on after this one; nil: from the first.
+  ///   - limit: at most so many.
+  public func list(after place: StreamID? = nil, limit: Int) throws(StreamFault) -> [Record] {
+    try range(place.map { "(\($0)" } ?? "-", "+", limit)
+  }
+
+  /// The letter of one event; nil when there is none.
+  public func show(_ event: String) throws(StreamFault) -> Record? {
+    let place = try session.call(["HGET", keys.deadEventIDs, event]) { $0.text }
+    guard let place else { return nil }
+    return try range(place, place, 1).first
+  }
+
+  /// Writes an event back into the stream, and takes its letter away.  Should it fail again, it comes
+  /// back as a new letter.
+  /// - Returns: the new entry's id; nil when there is no such letter.
+  public func replay(_ event: String) throws(StreamFault) -> StreamID? {
+    try settle(event, "replay")
+  }
+
+  /// Takes a letter away, for good: its event will never be applied.
+  /// - Returns: whether there was one.
+  public func discard(_ event: String) throws(StreamFault) -> Bool {
+    try settle(event, "discard") != nil
+  }
+
+  private func settle(_ event: String, _ wish: String) throws(StreamFault) -> StreamID? {
+    let text = String(decoding: PackageResources.settle_lua, as: UTF8.self)
+    return try session.call(
+      ["EVAL", text, "3", keys.events, keys.deadEvents, keys.deadEventIDs, event, wish]
+    ) { $0.text.flatMap { StreamID($0) } }
+  }
+
+  private func range(
+    _ start: String, _ end: String, _ limit: Int
+  ) throws(StreamFault) -> [Record] {
+    let command = ["XRANGE", keys.deadEvents, start, end, "COUNT", "\(limit)"]
+    return try session.call(command) { $0.elements.compactMap { Record($0) } }
+  }
+}
+
+extension DeadLetters.Record {
+  /// nil: somebody else wrote it.
+  fileprivate init?(_ reply: RedisReply) {
+    guard reply.count == 2, let place = reply[0].text.flatMap({ StreamID($0) }) else { return nil }
+    var fields: [String: RedisReply] = [:]
+    for index in stride(from: 0, to: reply[1].count - 1, by: 2) {
+      fields[reply[1][index].text ?? ""] = reply[1][index + 1]
+    }
+    func text(_ name: String) -> String { fields[name]?.text ?? "" }
+    guard let bytes = fields["bytes"], fields["event"] != nil else { return nil }
+    self.place = place
+    entry = text("entry")
+    letter = DeadLetter(
+      id: text("event"), index: Int(text("index")) ?? 0, type: text("type"),
+      bytes: Array(bytes.bytes), reason: text("reason"), attempts: Int(text("attempts")) ?? 1,
+      firstMs: UInt64(text("first")) ?? place.ms, lastMs: UInt64(text("last")) ?? place.ms)
+  }
+}

@@ -1,0 +1,88 @@
+// Looking at the stream as a whole: who has read how far, how much there is, and what can go.
+extension EventStream {
+  /// Every group of the stream.
+  public func groups() throws(StreamFault) -> [StreamGroup] {
+    let groups = try session.call(["XINFO", "GROUPS", keys.events]) { reply -> [StreamGroup]? in
+      var groups: [StreamGroup] = []
+      for fields in reply.elements {
+        var values: [String: RedisReply] = [:]
+        for place in stride(from: 0, to: fields.count - 1, by: 2) {
+          values[fields[place].text ?? ""] = fields[place + 1]
+        }
+        guard let name = values["name"]?.text, let pending = values["pending"]?.integer,
+          let last = values["last-delivered-id"]?.text.flatMap({ StreamID($0) })
+        else { return nil }
+        groups.append(
+          StreamGroup(
+            name: name, pending: Int(pending), lastDelivered: last,
+            lag: values["lag"].flatMap { $0.text == nil ? nil : Int($0.integer) }))
+      }
+      return groups
+    }
+    guard let groups else { throw .unreadable("XINFO GROUPS") }
+    return groups
+  }
+
+  /// The oldest entry that was handed out to a group and not acknowledged; nil when there is none.
+  public func oldestPending(of group: String) throws(StreamFault) -> StreamID? {
+    try session.call(["XPENDING", keys.events, group]) { reply in
+      reply.count < 2 ? nil : reply[1].text.flatMap { StreamID($0) }
+    }
+  }
+
+  /// Redis's clock, in milliseconds since 1970.
+  public func time() throws(StreamFault) -> UInt64 {
+    let time = try session.call(["TIME"]) { reply -> UInt64? in
+      guard reply.count == 2, let seconds = reply[0].text.flatMap({ UInt64($0) }),
+        let microseconds = reply[1].text.flatMap({ UInt64($0) })
+      else { return nil }
+      return seconds * 1000 + microseconds / 1000
+    }
+    guard let time else { throw .unreadable("TIME") }
+    return time
+  }
+
+  /// How much of Redis's memory limit is in use, 0 to 1 and beyond; 0 when it has none.
+  public func memoryUse() throws(StreamFault) -> Double {
+    let use = try session.call(["INFO", "memory"]) { reply in
+      reply.text.flatMap { RedisMemory(info: $0)?.use }
+    }
+    guard let use else { throw .unreadable("INFO") }
+    return use
+  }
+
+  /// Removes entries before `id`, whole nodes of Redis's tree at a time, so that a few may stay.
+  /// - Parameter entriesMax: about how many in one call, since Redis does nothing else meanwhile.
+  /// - Returns: how many were removed.
+  public func trim(before id: StreamID, entriesMax: Int) throws(StreamFault) -> Int {
+    try session.call(
+      ["XTRIM", keys.events, "MINID", "~", "\(id)", "LIMIT", "\(entriesMax)"]
+    ) { Int($0.integer) }
+  }
+
+  /// The oldest entry after an id, or the oldest of all; nil when there is none.
+  public func oldest(after id: StreamID? = nil) throws(StreamFault) -> StreamID? {
+    let start = id.map { "(\($0)" } ?? "-"
+    return try session.call(["XRANGE", keys.events, start, "+", "COUNT", "1"]) { reply in
+      reply.count == 0 ? nil : reply[0][0].text.flatMap { StreamID($0) }
+    }
+  }
+
+  /// How many entries the stream has, and how many dead letters there are; nil when somebody has put
+  /// something else in their place.
+  public func lengths() throws(StreamFault) -> (events: Int, dead: Int?) {
+    let events = try session.call(["XLEN", keys.events]) { Int($0.integer) }
+    do {
+      return (events, try session.call(["XLEN", keys.deadEvents]) { Int($0.integer) })
+    } catch .refused {
+      return (events, nil)
+    }
+  }
+
+  /// Writes the figures of the worker where everybody can read them.
+  public func publish(_ figures: [(name: String, value: String)]) throws(StreamFault) {
+    try session.call(
+      ["HSET", keys.workerFigures] + figures.flatMap { [$0.name, $0.value] }
+    ) { _ in }
+  }
+}

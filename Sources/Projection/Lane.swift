@@ -1,0 +1,233 @@
+import Glibc
+import HotPath
+import Ledger
+import Logging
+import Wire
+
+/// One straight line from the stream to the books: read → decode → apply and commit → acknowledge.
+///
+/// Commit comes before acknowledge: a crash between them repeats a batch, which changes nothing, and
+/// never loses one.  After any failure the line starts again from the entries that this consumer has
+/// not acknowledged, so that nothing needs to be remembered here.
+///
+/// One thread at a time; `run` keeps the thread until the flag is raised.
+final class Lane {
+  private let settings: Projection.Settings
+  private let consumer: String
+  private let isFirst: Bool
+  private let logger: Logger
+  private let stop: StopFlag
+  private let ready: () -> Void
+  private let arena = Arena()
+
+  private var database: Postgres?
+  private var backoff = Backoff()
+  private var outage = Outage()
+  private var attempts = Attempts()
+  private var batchBytes: Int
+  private var reclaim: Cadence
+  private var retention = Cadence(everyMs: ProjectionLimits.retentionEveryMs)
+
+  init(
+    _ settings: Projection.Settings, number: Int, stop: StopFlag, logger: Logger,
+    ready: @escaping () -> Void
+  ) {
+    self.settings = settings
+    self.stop = stop
+    self.ready = ready
+    isFirst = number == 0
+    consumer = settings.consumer(of: number)
+    var logger = logger
+    logger[metadataKey: "lane"] = "\(number + 1)"
+    self.logger = logger
+    batchBytes = settings.batchBytes
+    reclaim = Cadence(
+      everyMs: min(ProjectionLimits.reclaimEveryMs, max(50, settings.reclaimAfterMs / 4)))
+  }
+
+  func run() throws(MigrationError) {
+    while !stop.isRaised {
+      do {
+        try follow()
+      } catch let error as MigrationError {
+        throw error
+      } catch {
+        failed(error)
+        stop.sleep(ms: backoff.next())
+      }
+    }
+  }
+
+  /// From connecting to the first failure, or to the stop.
+  private func follow() throws {
+    let books = Ledger(in: try connectedDatabase())
+    let stream = try EventStream(at: settings.redis, keys: settings.keys, consumer: consumer)
+    try stream.makeGroup()
+    ready()
+    try takeOwn(from: stream, into: books)
+    while !stop.isRaised {
+      if reclaim.isDue() { try takeOver(from: stream, into: books) }
+      if isFirst, retention.isDue() { try dropDays(of: books, stream) }
+      let news = try stream.readNew(
+        bytesMax: batchBytes, blockMs: ProjectionLimits.blockMs)
+      try take(news, from: stream, into: books)
+      works()
+    }
+    if try !stream.leave() {
+      logger.notice("entries stay with this name until it comes back, or another takes them over")
+    }
+  }
+
+  // MARK: the line
+
+  /// What was handed out before, and not acknowledged.
+  private func takeOwn(from stream: EventStream, into books: Ledger) throws {
+    var last: StreamID?
+    while !stop.isRaised {
+      let own = try stream.readPending(after: last, bytesMax: batchBytes)
+      guard let end = own.last else { return }
+      try take(own, from: stream, into: books)
+      last = end.id
+    }
+  }
+
+  /// Another consumer's entries that have not been acknowledged for too long.
+  private func takeOver(from stream: EventStream, into books: Ledger) throws {
+    var next: StreamID? = StreamID(ms: 0, sequence: 0)
+    while let start = next, !stop.isRaised {
+      let claimed = try stream.claim(
+        idleMs: settings.reclaimAfterMs, from: start,
+        entriesMax: ProjectionLimits.reclaimEntriesMax)
+      if !claimed.entries.isEmpty {
+        logger.notice(
+          "taking over entries that were not acknowledged",
+          metadata: ["entries": "\(claimed.entries.count)"])
+      }
+      try take(claimed.entries, from: stream, into: books)
+      next = claimed.next
+    }
+  }
+
+  /// Applies entries and acknowledges them, about `batchBytes` at a time.
+  private func take(
+    _ entries: [StreamEntry], from stream: EventStream, into books: Ledger
+  ) throws {
+    var rest = entries[...]
+    while !rest.isEmpty {
+      var bytes = 0
+      let part = rest.prefix { entry in
+        defer { bytes += entry.byteCount }
+        return bytes < batchBytes
+      }
+      rest.removeFirst(part.count)
+      try takeBatch(Array(part), from: stream, into: books)
+      works()
+    }
+  }
+
+  private func takeBatch(
+    _ entries: [StreamEntry], from stream: EventStream, into books: Ledger
+  ) throws {
+    for entry in entries where entry.isDeleted {
+      logger.error(
+        "an entry was deleted from the stream before it was applied",
+        metadata: ["entry": "\(entry.id)"])
+    }
+    var batch = DecodedBatch(entries, arena: arena, nowMs: wallMs())
+    let outcome = try books.apply(batch.events)
+    try settle(outcome.dead, in: &batch, of: books)
+    // From here on the books hold every event of the batch that can be applied.
+    try stream.acknowledge(batch.whole)
+    for (entry, letters) in batch.torn {
+      try stream.bury(letters, of: entry)
+      for letter in letters {
+        logger.error(
+          "an event cannot be applied: written to \(settings.keys.deadEvents)",
+          metadata: [
+            "event": "\(letter.id)", "type": "\(letter.type)", "reason": "\(letter.reason)",
+            "attempts": "\(letter.attempts)",
+          ])
+      }
+    }
+    logger.debug(
+      "batch applied",
+      metadata: [
+        "entries": "\(entries.count)", "applied": "\(outcome.applied)",
+        "repeated": "\(outcome.repeated)", "last": "\(entries.last!.id)",
+      ])
+  }
+
+  /// Tries what the tables have refused again, with waits between, until it is applied or dead.
+  private func settle(
+    _ refused: [Ledger.Dead], in batch: inout DecodedBatch, of books: Ledger
+  ) throws {
+    var refused = refused
+    while !refused.isEmpty {
+      var places: [Int] = []
+      for dead in refused {
+        let event = batch.events[dead.place].event.id
+        let record = attempts.count(event, nowMs: wallMs())
+        if dead.isFinal || record.count >= ProjectionLimits.attemptsMax {
+          batch.bury(dead.place, reason: dead.reason, record)
+          attempts.forget(event)
+        } else {
+          places.append(dead.place)
+        }
+      }
+      guard !places.isEmpty else { return }
+      stop.sleep(ms: backoff.next())
+      let outcome = try books.apply(places.map { batch.events[$0] })
+      refused = outcome.dead.map { $0.moved(to: places[$0.place]) }
+      let left = Set(refused.map(\.place))
+      for place in places where !left.contains(place) {
+        attempts.forget(batch.events[place].event.id)
+      }
+    }
+  }
+
+  /// Days whose events no stream can deliver again: older than both the retention and the stream.
+  private func dropDays(of books: Ledger, _ stream: EventStream) throws {
+    let now = try stream.time()
+    let oldest = min(try stream.oldest()?.ms ?? now, now - min(settings.retentionMs, now))
+    let dropped = try books.dropDays(before: Int32(oldest / 86_400_000))
+    if dropped > 0 {
+      logger.notice(
+        "days of processed_events dropped", metadata: ["days": "\(dropped)"])
+    }
+  }
+
+  // MARK: the stores
+
+  private func connectedDatabase() throws -> Postgres {
+    if let database { return database }
+    let made = try Postgres(
+      settings.database, name: "stockworker \(consumer)", limits: settings.limits)
+    try made.migrate()
+    database = made
+    return made
+  }
+
+  private func works() {
+    backoff.reset()
+    batchBytes = min(batchBytes * 2, settings.batchBytes)
+    outage.ended("events are applied again", logger)
+  }
+
+  private func failed(_ error: any Error) {
+    if let error = error as? PostgresError {
+      if case .lost = error { database = nil }
+      // What was too much to do in time may be possible in halves.
+      batchBytes = max(batchBytes / 2, min(ProjectionLimits.batchBytesMin, settings.batchBytes))
+      outage.began("postgresql cannot take events", error.description, logger)
+    } else {
+      outage.began("redis cannot give events", "\(error)", logger)
+    }
+  }
+
+  /// Milliseconds since 1970 by this machine's clock, for people: nothing is decided by it.
+  private func wallMs() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
+  }
+}

@@ -1,0 +1,113 @@
+import HotPath
+import Logging
+
+/// Looks at the stream every second: says how far the books are, raises alarms, and trims.  It needs
+/// no PostgreSQL, since figures matter most while that is away.
+///
+/// One thread at a time; `run` keeps the thread until the flag is raised.
+final class Watch {
+  private let settings: Projection.Settings
+  private let logger: Logger
+  private let stop: StopFlag
+  private let trimming: Trimming
+  private let everyMs: UInt64
+  private var trim: Cadence
+  private var behind = Cadence(everyMs: ProjectionLimits.alarmEveryMs)
+  private var isBehind = false
+  private var outage = Outage()
+  private var strangers: Set<String> = []
+  private var missing: Set<String> = []
+
+  init(_ settings: Projection.Settings, stop: StopFlag, logger: Logger) {
+    self.settings = settings
+    self.stop = stop
+    self.logger = logger
+    trimming = Trimming(groups: settings.groups, windowMs: settings.trimWindowMs)
+    let trimEveryMs = min(ProjectionLimits.trimEveryMs, max(50, settings.trimWindowMs / 4))
+    trim = Cadence(everyMs: trimEveryMs)
+    everyMs = min(ProjectionLimits.figuresEveryMs, trimEveryMs)
+  }
+
+  func run() {
+    while !stop.isRaised {
+      do throws(StreamFault) {
+        try follow()
+      } catch {
+        outage.began("redis does not let the stream be watched", error.description, logger)
+        stop.sleep(ms: everyMs)
+      }
+    }
+  }
+
+  private func follow() throws(StreamFault) {
+    let stream = try EventStream(
+      at: settings.redis, keys: settings.keys, consumer: settings.name)
+    try stream.makeGroup()
+    while !stop.isRaised {
+      let verdict = try trimming.judge(stream)
+      report(verdict)
+      try publish(verdict, of: stream)
+      if trim.isDue(), let floor = verdict.floor { try removeEntries(of: stream, before: floor) }
+      outage.ended("the stream is watched again", logger)
+      stop.sleep(ms: everyMs)
+    }
+  }
+
+  /// Says what is wrong with the groups, once each time it begins.
+  private func report(_ verdict: Trimming.Verdict) {
+    for name in verdict.strangers where strangers.insert(name).inserted {
+      logger.error(
+        "ALARM: a consumer group that the worker does not know; trimming does not wait for it",
+        metadata: ["group": "\(name)"])
+    }
+    strangers.formIntersection(verdict.strangers)
+    for name in verdict.missing where missing.insert(name).inserted {
+      logger.error(
+        "ALARM: the stream is not trimmed: a group that trimming waits for does not exist",
+        metadata: ["group": "\(name)"])
+    }
+    missing.formIntersection(verdict.missing)
+  }
+
+  private func publish(_ verdict: Trimming.Verdict, of stream: EventStream) throws(StreamFault) {
+    guard let books = verdict.books else { return }
+    let lengths = try stream.lengths()
+    let oldest = try stream.oldest(after: books.applied)
+    let ageMs = oldest.map { verdict.nowMs - min($0.ms, verdict.nowMs) } ?? 0
+    let dead = lengths.dead.map { "\($0)" } ?? "unknown"
+    let lag = books.group.lag.map { "\($0)" } ?? "unknown"
+    try stream.publish([
+      ("lag_entries", lag),
+      ("pending_entries", "\(books.group.pending)"),
+      ("oldest_age_ms", "\(ageMs)"),
+      ("applied_to", "\(books.applied)"),
+      ("stream_entries", "\(lengths.events)"),
+      ("dead_letters", dead),
+      ("unknown_groups", verdict.strangers.joined(separator: ",")),
+      ("missing_groups", verdict.missing.joined(separator: ",")),
+      ("worker", settings.name),
+      ("at", "\(verdict.nowMs)"),
+    ])
+    let figures: Logger.Metadata = [
+      "lag_entries": "\(lag)", "pending_entries": "\(books.group.pending)",
+      "oldest_age_ms": "\(ageMs)", "dead_letters": "\(dead)",
+    ]
+    logger.debug("how far the books are", metadata: figures)
+    if ageMs >= ProjectionLimits.behindMs {
+      isBehind = true
+      if behind.isDue() { logger.warning("the books are behind", metadata: figures) }
+    } else if isBehind {
+      isBehind = false
+      logger.notice("the books are up to date again", metadata: figures)
+    }
+  }
+
+  private func removeEntries(
+    of stream: EventStream, before floor: StreamID
+  ) throws(StreamFault) {
+    var removed = 0
+    repeat {
+      removed = try stream.trim(before: floor, entriesMax: ProjectionLimits.trimEntriesMax)
+    } while removed > 0 && !stop.isRaised
+  }
+}
