@@ -19,13 +19,13 @@ final class Listener: Descriptor {
   /// Binds an address.
   /// - Parameter accepted: takes over each connection's descriptor.
   init(
-    on address: Address, socketMode: UInt32, loop: EventLoop,
+    on address: Address, access: SocketAccess, loop: EventLoop,
     accepted: @escaping (Int32) -> Void, failed: @escaping (SystemError) -> Void
   ) throws(SystemError) {
     self.loop = loop
     self.accepted = accepted
     self.failed = failed
-    fd = try Socket.listen(on: address, socketMode: socketMode)
+    fd = try Socket.listen(on: address, access: access)
     switch address {
     case .tcp(let host, _):
       (self.address, path) = (.tcp(host: host, port: Socket.port(of: fd)), nil)

@@ -76,14 +76,16 @@ public final class Server {
     tick()
   }
 
-  /// Listens on addresses; a Unix socket gets this mode.
+  /// Listens on addresses; a Unix socket gets this mode and owner.
   /// - Throws: `SystemError` when one cannot be bound; then none is listened on.
-  public func listen(on addresses: [Address], socketMode: UInt32 = 0o660) throws(SystemError) {
+  public func listen(
+    on addresses: [Address], access: SocketAccess = SocketAccess()
+  ) throws(SystemError) {
     do throws(SystemError) {
       for address in addresses {
         listeners.append(
           try Listener(
-            on: address, socketMode: socketMode, loop: loop,
+            on: address, access: access, loop: loop,
             accepted: { [weak self] in self?.accepted($0) },
             failed: { [weak self] in self?.cannotAccept($0) }))
       }

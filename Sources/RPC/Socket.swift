@@ -8,11 +8,11 @@ enum Socket {
   private static let backlog: Int32 = 4096
 
   static func listen(
-    on address: Address, socketMode: UInt32
+    on address: Address, access: SocketAccess
   ) throws(SystemError) -> Int32 {
     switch address {
     case .tcp(let host, let port): try listen(host, port)
-    case .unix(let path): try UnixSocket.listen(at: path, mode: socketMode, backlog: backlog)
+    case .unix(let path): try UnixSocket.listen(at: path, access: access, backlog: backlog)
     }
   }
 

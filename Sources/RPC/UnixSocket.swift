@@ -9,22 +9,35 @@ public enum UnixSocket {
 
   /// Listens.  A socket that a dead server left behind is replaced; one that is answered, and any
   /// other file, is not touched.
-  static func listen(at path: String, mode: UInt32, backlog: Int32) throws(SystemError) -> Int32 {
+  static func listen(
+    at path: String, access: SocketAccess, backlog: Int32
+  ) throws(SystemError) -> Int32 {
     try clear(path)
     let fd = try make()
     do throws(SystemError) {
-      // The mode must be right before the first stranger could connect.
-      let before = umask(0o777 & ~mode)
+      // Mode and owner must be right before the first stranger could connect.
+      let before = umask(0o777 & ~access.mode)
       let bound = withAddress(of: path) { bind(fd, $0, $1) }
       let code = errno
       umask(before)
       guard bound == 0 else { throw SystemError("bind \(path)", code) }
-      guard Glibc.listen(fd, backlog) == 0 else { throw SystemError("listen", errno) }
+      do throws(SystemError) {
+        try give(path, to: access.owner)
+        guard Glibc.listen(fd, backlog) == 0 else { throw SystemError("listen", errno) }
+      } catch {
+        unlink(path)
+        throw error
+      }
       return fd
     } catch {
       close(fd)
       throw error
     }
+  }
+
+  private static func give(_ path: String, to owner: SocketOwner?) throws(SystemError) {
+    guard let owner, lchown(path, owner.user, owner.group) != 0 else { return }
+    throw SystemError("give \(path) to socket-owner \(owner)", errno)
   }
 
   static func connect(to path: String) throws(SystemError) -> Int32 {

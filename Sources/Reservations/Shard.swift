@@ -12,8 +12,8 @@ public actor Shard {
   public struct Settings: Sendable {
     /// Where to listen.
     public var addresses: [Address]
-    /// Mode of Unix sockets.
-    public var socketMode: UInt32 = 0o660
+    /// Mode and owner of Unix sockets.
+    public var socketAccess = SocketAccess()
     /// Which Redis, and how long it remembers.
     public var store: Store.Settings
     /// The life of a hold whose caller names none, in milliseconds.
@@ -73,7 +73,7 @@ public actor Shard {
     if let other {
       try server.listen(with: other)
     } else {
-      try server.listen(on: settings.addresses, socketMode: settings.socketMode)
+      try server.listen(on: settings.addresses, access: settings.socketAccess)
     }
     store.start()
     sweep.start()

@@ -26,6 +26,13 @@ struct ServerFlags: ParsableArguments {
 
   @Option(
     help: """
+      Owner of a Unix socket: user, user:group or :group. \
+      [STOCK_SOCKET_OWNER, default as the server]
+      """)
+  var socketOwner: String?
+
+  @Option(
+    help: """
       redis://[user:password@]host:port[/db] or unix:/path. \
       [REDIS_URL, default redis://127.0.0.1:6379]
       """)
@@ -88,7 +95,9 @@ struct ServerFlags: ParsableArguments {
     do throws(SettingError) {
       var found = try Configuration(file: config, usualFile: "/etc/stockstream/stockd.conf")
       let addresses = try found.value(of: Self.listen, flag: listen)
-      let mode = try found.value(of: Self.socketMode, flag: socketMode)
+      let access = SocketAccess(
+        mode: try found.value(of: Self.socketMode, flag: socketMode),
+        owner: try found.value(of: Self.socketOwner, flag: socketOwner))
       var store = Store.Settings(address: try found.value(of: Self.redis, flag: redis))
       let shards = try found.value(of: Self.shards, flag: shards)
       let holdMs = try found.value(of: Self.holdMs, flag: holdMs)
@@ -105,7 +114,7 @@ struct ServerFlags: ParsableArguments {
       try found.finish()
       var shard = Shard.Settings(addresses: addresses, store: store)
       shard.holdMsDefault = holdMs
-      shard.socketMode = mode
+      shard.socketAccess = access
       shard.server = server
       return (Effective(shard: shard, shards: shards, logLevel: level), found.report)
     } catch {
@@ -131,6 +140,14 @@ struct ServerFlags: ParsableArguments {
       "socket-mode", variable: "STOCK_SOCKET_MODE", standard: "660", rule: "octal, 000 to 777",
       parse: { text in UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil } },
       show: { String($0, radix: 8) })
+  }
+
+  private static var socketOwner: Setting<SocketOwner?> {
+    Setting(
+      "socket-owner", variable: "STOCK_SOCKET_OWNER", standard: "",
+      rule: "user, user:group or :group, each a number or a name that this machine knows",
+      parse: { text in text.isEmpty ? .some(nil) : SocketOwner(text).map { .some($0) } },
+      show: { $0?.description ?? "''" })
   }
 
   private static var redis: Setting<RedisAddress> {

@@ -131,9 +131,11 @@ public final class Program: Sendable {
     return own.merging(added) { _, new in new }
   }
 
+  /// Where one of this package's programs is; another name is returned as it is.
+  ///
   /// SwiftPM puts the test bundle, which on Linux is itself the running executable, beside the
   /// package's programs. Other names are looked up on the PATH.
-  private static func executable(named name: String) throws -> String {
+  public static func executable(named name: String) throws -> String {
     guard !name.contains("/"), ["stockd", "stockworker", "stockctl"].contains(name) else {
       return name
     }

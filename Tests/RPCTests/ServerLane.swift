@@ -49,7 +49,7 @@ actor ServerLane {
 
   func start(
     terms: Server.Terms = Server.Terms(),
-    on addresses: [Address] = [Address(host: "127.0.0.1", port: 0)]
+    on addresses: [Address] = [Address(host: "127.0.0.1", port: 0)], owner: SocketOwner? = nil
   ) throws -> UInt16 {
     var methods = MethodTable()
     methods.on(HealthCheckRequest.method) { call in
@@ -71,7 +71,7 @@ actor ServerLane {
     let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     let server = Server(
       methods: methods, chain: chain, terms: terms, loop: loop, logger: logger)
-    try server.listen(on: addresses, socketMode: 0o600)
+    try server.listen(on: addresses, access: SocketAccess(mode: 0o600, owner: owner))
     self.server = server
     guard case .tcp(_, let port) = server.listening.addresses[0] else { return 0 }
     return port

@@ -71,6 +71,44 @@ struct UnixSocketTests {
     for lane in [second, third] { await lane.stop() }
   }
 
+  private func owner(of path: String) throws -> [Int] {
+    let found = try FileManager.default.attributesOfItem(atPath: path)
+    return try [FileAttributeKey.ownerAccountID, .groupOwnerAccountID].map {
+      try #require(found[$0] as? Int)
+    }
+  }
+
+  @Test(
+    "the owner that was asked for: a number, a name, a group alone", .enabled(if: geteuid() == 0))
+  func owner() async throws {
+    let nobody = try #require(getpwnam("nobody")).pointee
+    let path = path()
+    for (text, expected) in [
+      ("4711:4712", [4711, 4712]), (":4712", [0, 4712]),
+      ("nobody", [Int(nobody.pw_uid), Int(getegid())]),
+    ] {
+      let lane = try ServerLane()
+      _ = try await lane.start(
+        on: [.unix(path: path)], owner: SocketOwner(text))
+      #expect(try owner(of: path) == expected, "\(text)")
+      #expect(try mode(of: path) == 0o600)
+      await lane.drain()
+      await lane.stop()
+    }
+  }
+
+  @Test(
+    "who can be an owner",
+    arguments: [
+      ("root", true), ("root:root", true), (":root", true), ("0", true), ("0:0", true),
+      (":0", true), ("nobody-has-this-name", false), ("root:nobody-has-this-name", false),
+      ("", false), (":", false), ("root:", false), ("-1", false), ("4294967295", false),
+      ("root:root:root", false), ("root ", false),
+    ])
+  func owners(text: String, valid: Bool) {
+    #expect((SocketOwner(text) != nil) == valid)
+  }
+
   @Test(
     "what is an address",
     arguments: [
