@@ -142,7 +142,7 @@ void   stock__v1__stock_event__free_unpacked
   assert(message->base.descriptor == &stock__v1__stock_event__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor stock__v1__hold_event__field_descriptors[10] =
+static const ProtobufCFieldDescriptor stock__v1__hold_event__field_descriptors[12] =
 {
   {
     "hold",
@@ -175,6 +175,18 @@ static const ProtobufCFieldDescriptor stock__v1__hold_event__field_descriptors[1
     PROTOBUF_C_TYPE_BYTES,
     0,   /* quantifier_offset */
     offsetof(Stock__V1__HoldEvent, idempotency_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "trace",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__HoldEvent, trace),
     NULL,
     NULL,
     0,             /* flags */
@@ -264,24 +276,38 @@ static const ProtobufCFieldDescriptor stock__v1__hold_event__field_descriptors[1
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "change_trace",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__HoldEvent, change_trace),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__hold_event__field_indices_by_name[] = {
-  7,   /* field[7] = changed_at */
-  4,   /* field[4] = created_at */
-  8,   /* field[8] = expires_at */
+  11,   /* field[11] = change_trace */
+  8,   /* field[8] = changed_at */
+  5,   /* field[5] = created_at */
+  9,   /* field[9] = expires_at */
   0,   /* field[0] = hold */
   2,   /* field[2] = idempotency_key */
-  3,   /* field[3] = lines */
-  9,   /* field[9] = payment_ref */
-  5,   /* field[5] = status */
+  4,   /* field[4] = lines */
+  10,   /* field[10] = payment_ref */
+  6,   /* field[6] = status */
+  3,   /* field[3] = trace */
   1,   /* field[1] = user_id */
-  6,   /* field[6] = version */
+  7,   /* field[7] = version */
 };
 static const ProtobufCIntRange stock__v1__hold_event__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 7, 3 },
-  { 0, 10 }
+  { 7, 4 },
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor stock__v1__hold_event__descriptor =
 {
@@ -291,7 +317,7 @@ const ProtobufCMessageDescriptor stock__v1__hold_event__descriptor =
   "Stock__V1__HoldEvent",
   "stock.v1",
   sizeof(Stock__V1__HoldEvent),
-  10,
+  12,
   stock__v1__hold_event__field_descriptors,
   stock__v1__hold_event__field_indices_by_name,
   2,  stock__v1__hold_event__number_ranges,
@@ -350,7 +376,7 @@ const ProtobufCMessageDescriptor stock__v1__hold_line__descriptor =
   (ProtobufCMessageInit) stock__v1__hold_line__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__stock_event__field_descriptors[9] =
+static const ProtobufCFieldDescriptor stock__v1__stock_event__field_descriptors[10] =
 {
   {
     "sku",
@@ -371,6 +397,18 @@ static const ProtobufCFieldDescriptor stock__v1__stock_event__field_descriptors[
     PROTOBUF_C_TYPE_BYTES,
     0,   /* quantifier_offset */
     offsetof(Stock__V1__StockEvent, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "trace",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__StockEvent, trace),
     NULL,
     NULL,
     0,             /* flags */
@@ -462,21 +500,22 @@ static const ProtobufCFieldDescriptor stock__v1__stock_event__field_descriptors[
   },
 };
 static const unsigned stock__v1__stock_event__field_indices_by_name[] = {
-  4,   /* field[4] = available */
-  3,   /* field[3] = changed_at */
-  8,   /* field[8] = delta */
-  5,   /* field[5] = held */
+  5,   /* field[5] = available */
+  4,   /* field[4] = changed_at */
+  9,   /* field[9] = delta */
+  6,   /* field[6] = held */
   1,   /* field[1] = request_id */
   0,   /* field[0] = sku */
-  6,   /* field[6] = sold */
-  7,   /* field[7] = supplied */
-  2,   /* field[2] = version */
+  7,   /* field[7] = sold */
+  8,   /* field[8] = supplied */
+  2,   /* field[2] = trace */
+  3,   /* field[3] = version */
 };
 static const ProtobufCIntRange stock__v1__stock_event__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 8, 2 },
-  { 0, 9 }
+  { 8, 3 },
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor stock__v1__stock_event__descriptor =
 {
@@ -486,7 +525,7 @@ const ProtobufCMessageDescriptor stock__v1__stock_event__descriptor =
   "Stock__V1__StockEvent",
   "stock.v1",
   sizeof(Stock__V1__StockEvent),
-  9,
+  10,
   stock__v1__stock_event__field_descriptors,
   stock__v1__stock_event__field_indices_by_name,
   2,  stock__v1__stock_event__number_ranges,

@@ -97,6 +97,141 @@ void   stock__v1__reserve_reply__free_unpacked
   assert(message->base.descriptor == &stock__v1__reserve_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stock__v1__batch_reserve_request__init
+                     (Stock__V1__BatchReserveRequest         *message)
+{
+  static const Stock__V1__BatchReserveRequest init_value = STOCK__V1__BATCH_RESERVE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stock__v1__batch_reserve_request__get_packed_size
+                     (const Stock__V1__BatchReserveRequest *message)
+{
+  assert(message->base.descriptor == &stock__v1__batch_reserve_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__batch_reserve_request__pack
+                     (const Stock__V1__BatchReserveRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__batch_reserve_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__batch_reserve_request__pack_to_buffer
+                     (const Stock__V1__BatchReserveRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__batch_reserve_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__BatchReserveRequest *
+       stock__v1__batch_reserve_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__BatchReserveRequest *)
+     protobuf_c_message_unpack (&stock__v1__batch_reserve_request__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__batch_reserve_request__free_unpacked
+                     (Stock__V1__BatchReserveRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__batch_reserve_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stock__v1__batch_reserve_reply__init
+                     (Stock__V1__BatchReserveReply         *message)
+{
+  static const Stock__V1__BatchReserveReply init_value = STOCK__V1__BATCH_RESERVE_REPLY__INIT;
+  *message = init_value;
+}
+size_t stock__v1__batch_reserve_reply__get_packed_size
+                     (const Stock__V1__BatchReserveReply *message)
+{
+  assert(message->base.descriptor == &stock__v1__batch_reserve_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__batch_reserve_reply__pack
+                     (const Stock__V1__BatchReserveReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__batch_reserve_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__batch_reserve_reply__pack_to_buffer
+                     (const Stock__V1__BatchReserveReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__batch_reserve_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__BatchReserveReply *
+       stock__v1__batch_reserve_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__BatchReserveReply *)
+     protobuf_c_message_unpack (&stock__v1__batch_reserve_reply__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__batch_reserve_reply__free_unpacked
+                     (Stock__V1__BatchReserveReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__batch_reserve_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stock__v1__reserve_result__init
+                     (Stock__V1__ReserveResult         *message)
+{
+  static const Stock__V1__ReserveResult init_value = STOCK__V1__RESERVE_RESULT__INIT;
+  *message = init_value;
+}
+size_t stock__v1__reserve_result__get_packed_size
+                     (const Stock__V1__ReserveResult *message)
+{
+  assert(message->base.descriptor == &stock__v1__reserve_result__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__reserve_result__pack
+                     (const Stock__V1__ReserveResult *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__reserve_result__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__reserve_result__pack_to_buffer
+                     (const Stock__V1__ReserveResult *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__reserve_result__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__ReserveResult *
+       stock__v1__reserve_result__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__ReserveResult *)
+     protobuf_c_message_unpack (&stock__v1__reserve_result__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__reserve_result__free_unpacked
+                     (Stock__V1__ReserveResult *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__reserve_result__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stock__v1__confirm_request__init
                      (Stock__V1__ConfirmRequest         *message)
 {
@@ -590,6 +725,146 @@ const ProtobufCMessageDescriptor stock__v1__reserve_reply__descriptor =
   stock__v1__reserve_reply__field_indices_by_name,
   1,  stock__v1__reserve_reply__number_ranges,
   (ProtobufCMessageInit) stock__v1__reserve_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__batch_reserve_request__field_descriptors[1] =
+{
+  {
+    "items",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stock__V1__BatchReserveRequest, n_items),
+    offsetof(Stock__V1__BatchReserveRequest, items),
+    &stock__v1__reserve_request__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__batch_reserve_request__field_indices_by_name[] = {
+  0,   /* field[0] = items */
+};
+static const ProtobufCIntRange stock__v1__batch_reserve_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor stock__v1__batch_reserve_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.BatchReserveRequest",
+  "BatchReserveRequest",
+  "Stock__V1__BatchReserveRequest",
+  "stock.v1",
+  sizeof(Stock__V1__BatchReserveRequest),
+  1,
+  stock__v1__batch_reserve_request__field_descriptors,
+  stock__v1__batch_reserve_request__field_indices_by_name,
+  1,  stock__v1__batch_reserve_request__number_ranges,
+  (ProtobufCMessageInit) stock__v1__batch_reserve_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__batch_reserve_reply__field_descriptors[1] =
+{
+  {
+    "results",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stock__V1__BatchReserveReply, n_results),
+    offsetof(Stock__V1__BatchReserveReply, results),
+    &stock__v1__reserve_result__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__batch_reserve_reply__field_indices_by_name[] = {
+  0,   /* field[0] = results */
+};
+static const ProtobufCIntRange stock__v1__batch_reserve_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor stock__v1__batch_reserve_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.BatchReserveReply",
+  "BatchReserveReply",
+  "Stock__V1__BatchReserveReply",
+  "stock.v1",
+  sizeof(Stock__V1__BatchReserveReply),
+  1,
+  stock__v1__batch_reserve_reply__field_descriptors,
+  stock__v1__batch_reserve_reply__field_indices_by_name,
+  1,  stock__v1__batch_reserve_reply__number_ranges,
+  (ProtobufCMessageInit) stock__v1__batch_reserve_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__reserve_result__field_descriptors[3] =
+{
+  {
+    "status",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ReserveResult, status),
+    &stock__v1__code__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "detail",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ReserveResult, detail),
+    &stock__v1__error_detail__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reply",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ReserveResult, reply),
+    &stock__v1__reserve_reply__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__reserve_result__field_indices_by_name[] = {
+  1,   /* field[1] = detail */
+  2,   /* field[2] = reply */
+  0,   /* field[0] = status */
+};
+static const ProtobufCIntRange stock__v1__reserve_result__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor stock__v1__reserve_result__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.ReserveResult",
+  "ReserveResult",
+  "Stock__V1__ReserveResult",
+  "stock.v1",
+  sizeof(Stock__V1__ReserveResult),
+  3,
+  stock__v1__reserve_result__field_descriptors,
+  stock__v1__reserve_result__field_indices_by_name,
+  1,  stock__v1__reserve_result__number_ranges,
+  (ProtobufCMessageInit) stock__v1__reserve_result__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor stock__v1__confirm_request__field_descriptors[2] =
@@ -1165,17 +1440,19 @@ const ProtobufCEnumDescriptor stock__v1__outcome__descriptor =
   stock__v1__outcome__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor stock__v1__reservations__method_descriptors[4] =
+static const ProtobufCMethodDescriptor stock__v1__reservations__method_descriptors[5] =
 {
   { "Reserve", &stock__v1__reserve_request__descriptor, &stock__v1__reserve_reply__descriptor },
+  { "BatchReserve", &stock__v1__batch_reserve_request__descriptor, &stock__v1__batch_reserve_reply__descriptor },
   { "Confirm", &stock__v1__confirm_request__descriptor, &stock__v1__confirm_reply__descriptor },
   { "Cancel", &stock__v1__cancel_request__descriptor, &stock__v1__cancel_reply__descriptor },
   { "GetHold", &stock__v1__get_hold_request__descriptor, &stock__v1__get_hold_reply__descriptor },
 };
 const unsigned stock__v1__reservations__method_indices_by_name[] = {
-  2,        /* Cancel */
-  1,        /* Confirm */
-  3,        /* GetHold */
+  1,        /* BatchReserve */
+  3,        /* Cancel */
+  2,        /* Confirm */
+  4,        /* GetHold */
   0         /* Reserve */
 };
 const ProtobufCServiceDescriptor stock__v1__reservations__descriptor =
@@ -1185,7 +1462,7 @@ const ProtobufCServiceDescriptor stock__v1__reservations__descriptor =
   "Reservations",
   "Stock__V1__Reservations",
   "stock.v1",
-  4,
+  5,
   stock__v1__reservations__method_descriptors,
   stock__v1__reservations__method_indices_by_name
 };
@@ -1197,13 +1474,21 @@ void stock__v1__reservations__reserve(ProtobufCService *service,
   assert(service->descriptor == &stock__v1__reservations__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void stock__v1__reservations__batch_reserve(ProtobufCService *service,
+                                            const Stock__V1__BatchReserveRequest *input,
+                                            Stock__V1__BatchReserveReply_Closure closure,
+                                            void *closure_data)
+{
+  assert(service->descriptor == &stock__v1__reservations__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void stock__v1__reservations__confirm(ProtobufCService *service,
                                       const Stock__V1__ConfirmRequest *input,
                                       Stock__V1__ConfirmReply_Closure closure,
                                       void *closure_data)
 {
   assert(service->descriptor == &stock__v1__reservations__descriptor);
-  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stock__v1__reservations__cancel(ProtobufCService *service,
                                      const Stock__V1__CancelRequest *input,
@@ -1211,7 +1496,7 @@ void stock__v1__reservations__cancel(ProtobufCService *service,
                                      void *closure_data)
 {
   assert(service->descriptor == &stock__v1__reservations__descriptor);
-  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stock__v1__reservations__get_hold(ProtobufCService *service,
                                        const Stock__V1__GetHoldRequest *input,
@@ -1219,7 +1504,7 @@ void stock__v1__reservations__get_hold(ProtobufCService *service,
                                        void *closure_data)
 {
   assert(service->descriptor == &stock__v1__reservations__descriptor);
-  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stock__v1__reservations__init (Stock__V1__Reservations_Service *service,
                                     Stock__V1__Reservations_ServiceDestroy destroy)

@@ -45,24 +45,27 @@ struct ScriptCall {
       let length = UInt16(bytes.count - lengthAt - 2)
       withUnsafeBytes(of: length.littleEndian) { bytes.overwrite(at: lengthAt, with: $0) }
       (kind, hold, request, sku) = (.reserve, reservation.hold, nil, reservation.sku)
-    case .confirm(let id, let paymentRef):
+    case .confirm(let id, let paymentRef, let trace):
       bytes.begin(.confirm)
       bytes.append(integer: id.generation)
+      bytes.append(trace)
       bytes.append(paymentRef.text)
       (kind, hold, request, sku) = (.confirm, id.key, nil, nil)
-    case .cancel(let id):
+    case .cancel(let id, let trace):
       bytes.begin(.cancel)
       bytes.append(integer: id.generation)
+      bytes.append(trace)
       (kind, hold, request, sku) = (.cancel, id.key, nil, nil)
     case .getHold(let key, let generation):
       bytes.begin(.getHold)
       bytes.append(integer: generation ?? 0)
       (kind, hold, request, sku) = (.getHold, key, nil, nil)
-    case .setStock(let setSKU, let available, let requestID):
+    case .setStock(let setSKU, let available, let requestID, let trace):
       bytes.begin(.set)
       bytes.append(integer: available)
       bytes.append(integer: Fingerprint.ofStockSet(setSKU, available))
-      appendStockEvent(sku: setSKU, requestID: requestID, to: &bytes, arena: arena)
+      appendStockEvent(
+        sku: setSKU, requestID: requestID, trace: trace, to: &bytes, arena: arena)
       (kind, hold, request, sku) = (.set, nil, requestID, setSKU)
     case .adoptStock(let adopted):
       bytes.begin(.adopt)
@@ -86,6 +89,13 @@ extension ByteBuffer {
   fileprivate mutating func begin(_ kind: ScriptCall.Kind) {
     append(integer: kind.rawValue)
     append(integer: UInt32(0))
+  }
+
+  /// `<Bc0` the length of a trace, and the trace.
+  fileprivate mutating func append(_ trace: TraceContext?) {
+    let binary = trace?.binary ?? []
+    append(integer: UInt8(binary.count))
+    binary.withUnsafeBytes { append($0) }
   }
 }
 
@@ -150,7 +160,7 @@ extension Hold {
     self.init(
       id: HoldID(key: reservation.hold, generation: now), status: .active, version: 1,
       sku: reservation.sku, qty: reservation.qty, user: reservation.user, key: reservation.key,
-      expiresAt: now + reservation.ttlMs, changedAt: now)
+      expiresAt: now + reservation.ttlMs, changedAt: now, trace: reservation.trace)
   }
 
   /// Decodes what lies at `hold:H-…`: `<BBI4I8I8I8` format, status, version, created, expires,

@@ -36,6 +36,15 @@ public enum Event: Hashable, Sendable {
     case .stock(_, let change): change.changedAt
     }
   }
+
+  /// The trace of the call behind it; where that sent none, or where the change was the sweep's, the
+  /// trace that the hold began with.
+  public var trace: TraceContext? {
+    switch self {
+    case .hold(_, let hold): hold.changeTrace ?? hold.trace
+    case .stock(_, let change): change.trace
+    }
+  }
 }
 
 /// A change of a SKU's figures from outside the sale.
@@ -50,13 +59,19 @@ public struct StockChange: Hashable, Sendable {
   public var figures: Figures
   /// How much supplied moved, in units.
   public var delta: Int64
+  /// The trace of the call that asked for it.
+  public var trace: TraceContext?
 
   /// A change from all its parts.
-  public init(sku: SKU, requestID: Label?, changedAt: UInt64, figures: Figures, delta: Int64) {
+  public init(
+    sku: SKU, requestID: Label?, changedAt: UInt64, figures: Figures, delta: Int64,
+    trace: TraceContext? = nil
+  ) {
     self.sku = sku
     self.requestID = requestID
     self.changedAt = changedAt
     self.figures = figures
     self.delta = delta
+    self.trace = trace
   }
 }

@@ -38,6 +38,10 @@ public struct Hold: Hashable, Sendable {
   public var changedAt: UInt64
   /// Set when confirmed.
   public var paymentRef: Label?
+  /// The trace of the call that made it.
+  public var trace: TraceContext?
+  /// The trace of the call behind the last change; known in the event of that change alone.
+  public var changeTrace: TraceContext?
 
   /// Milliseconds since 1970.
   public var createdAt: UInt64 { id.generation }
@@ -45,7 +49,8 @@ public struct Hold: Hashable, Sendable {
   /// A hold from all its parts.
   public init(
     id: HoldID, status: HoldStatus, version: UInt64, sku: SKU, qty: UInt64, user: Label,
-    key: Label, expiresAt: UInt64, changedAt: UInt64, paymentRef: Label? = nil
+    key: Label, expiresAt: UInt64, changedAt: UInt64, paymentRef: Label? = nil,
+    trace: TraceContext? = nil, changeTrace: TraceContext? = nil
   ) {
     self.id = id
     self.status = status
@@ -57,6 +62,8 @@ public struct Hold: Hashable, Sendable {
     self.expiresAt = expiresAt
     self.changedAt = changedAt
     self.paymentRef = paymentRef
+    self.trace = trace
+    self.changeTrace = changeTrace
   }
 
   /// The status that a caller is told: a hold past its deadline is expired though no sweep has run.

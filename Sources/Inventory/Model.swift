@@ -57,15 +57,15 @@ public struct Model {
     case .reserve(let reservation):
       adoptIfNew(reservation.sku, now)
       return reserve(reservation, now, placing)
-    case .confirm(let id, let paymentRef): return confirm(id, paymentRef, now)
-    case .cancel(let id): return cancel(id, now)
+    case .confirm(let id, let paymentRef, let trace): return confirm(id, paymentRef, trace, now)
+    case .cancel(let id, let trace): return cancel(id, trace, now)
     case .getHold(let key, let generation):
       guard let hold = holds[key]?.hold, generation == nil || hold.id.generation == generation
       else { return Answer(.noSuchHold) }
       return Answer(.found, hold: hold)
-    case .setStock(let sku, let available, let requestID):
+    case .setStock(let sku, let available, let requestID, let trace):
       adoptIfNew(sku, now)
-      return set(sku, available, requestID, now)
+      return set(sku, available, requestID, trace, now)
     case .adoptStock(let sku):
       let new = adoptIfNew(sku, now)
       return adopt(sku, justAdopted: new, now)
@@ -97,13 +97,15 @@ public struct Model {
     let hold = Hold(
       id: HoldID(key: request.hold, generation: now), status: .active, version: 1,
       sku: request.sku, qty: request.qty, user: request.user, key: request.key,
-      expiresAt: now + request.ttlMs, changedAt: now)
+      expiresAt: now + request.ttlMs, changedAt: now, trace: request.trace)
     holds[request.hold] = Entry(hold: hold, fingerprint: request.fingerprint)
     events.append(.hold(.holdCreated, hold))
     return Answer(.held, available: figures.available, hold: hold)
   }
 
-  private mutating func confirm(_ id: HoldID, _ paymentRef: Label, _ now: UInt64) -> Answer {
+  private mutating func confirm(
+    _ id: HoldID, _ paymentRef: Label, _ trace: TraceContext?, _ now: UInt64
+  ) -> Answer {
     guard var hold = find(id) else { return Answer(.noSuchHold) }
     switch hold.status(at: now) {
     case .confirmed:
@@ -119,11 +121,11 @@ public struct Model {
     figures.sold += hold.qty
     books[hold.sku] = figures
     hold.paymentRef = paymentRef
-    change(&hold, to: .confirmed, .holdConfirmed, now)
+    change(&hold, to: .confirmed, .holdConfirmed, now, trace)
     return Answer(.confirmed, available: figures.available, hold: hold)
   }
 
-  private mutating func cancel(_ id: HoldID, _ now: UInt64) -> Answer {
+  private mutating func cancel(_ id: HoldID, _ trace: TraceContext?, _ now: UInt64) -> Answer {
     guard var hold = find(id) else { return Answer(.noSuchHold) }
     switch hold.status(at: now) {
     case .confirmed: return Answer(.alreadyConfirmed, hold: hold)
@@ -132,7 +134,7 @@ public struct Model {
     case .active: break
     }
     guard release(hold) else { return report(.stockMismatch, hold.sku) }
-    change(&hold, to: .cancelled, .holdCancelled, now)
+    change(&hold, to: .cancelled, .holdCancelled, now, trace)
     return Answer(.cancelled, available: books[hold.sku]!.available, hold: hold)
   }
 
@@ -156,13 +158,16 @@ public struct Model {
   }
 
   private mutating func change(
-    _ hold: inout Hold, to status: HoldStatus, _ type: EventType, _ now: UInt64
+    _ hold: inout Hold, to status: HoldStatus, _ type: EventType, _ now: UInt64,
+    _ trace: TraceContext? = nil
   ) {
     hold.status = status
     hold.version += 1
     hold.changedAt = now
     holds[hold.id.key]?.hold = hold
-    events.append(.hold(type, hold))
+    var event = hold
+    event.changeTrace = trace
+    events.append(.hold(type, event))
   }
 
   /// Gives the units of a hold back; false when the books are too torn to take them.
@@ -178,7 +183,7 @@ public struct Model {
   // MARK: stock
 
   private mutating func set(
-    _ sku: SKU, _ available: UInt64, _ requestID: Label, _ now: UInt64
+    _ sku: SKU, _ available: UInt64, _ requestID: Label, _ trace: TraceContext?, _ now: UInt64
   ) -> Answer {
     let fingerprint = Fingerprint.ofStockSet(sku, available)
     if let known = requests[requestID] {
@@ -197,7 +202,7 @@ public struct Model {
     figures.version += 1
     write(figures, of: sku)
     requests[requestID] = fingerprint
-    record(.stockSet, sku, requestID, figures, delta, now)
+    record(.stockSet, sku, requestID, figures, delta, now, trace)
     return report(.stockSet, sku)
   }
 
@@ -240,13 +245,14 @@ public struct Model {
 
   private mutating func record(
     _ type: EventType, _ sku: SKU, _ requestID: Label?, _ figures: Figures, _ delta: Int64,
-    _ now: UInt64
+    _ now: UInt64, _ trace: TraceContext? = nil
   ) {
     events.append(
       .stock(
         type,
         StockChange(
-          sku: sku, requestID: requestID, changedAt: now, figures: figures, delta: delta)))
+          sku: sku, requestID: requestID, changedAt: now, figures: figures, delta: delta,
+          trace: trace)))
   }
 
   private func report(_ outcome: Outcome, _ sku: SKU) -> Answer {

@@ -1,10 +1,10 @@
 /// What a caller asks the store to do.  Everything inside has been validated.
 public enum Operation: Hashable, Sendable {
   case reserve(Reservation)
-  case confirm(HoldID, paymentRef: Label)
-  case cancel(HoldID)
+  case confirm(HoldID, paymentRef: Label, trace: TraceContext? = nil)
+  case cancel(HoldID, trace: TraceContext? = nil)
   case getHold(HoldKey, generation: UInt64?)
-  case setStock(SKU, available: UInt64, requestID: Label)
+  case setStock(SKU, available: UInt64, requestID: Label, trace: TraceContext? = nil)
   case adoptStock(SKU)
   case getStock(SKU)
   /// Only the sweep asks: end this hold if its deadline has passed, forget it if its retention has.
@@ -27,12 +27,14 @@ public struct Reservation: Hashable, Sendable {
   public let ttlMs: UInt64
   /// Tells another request under the same key.  See `fingerprint(sku:qty:requestedTTLMs:)`.
   public let fingerprint: UInt64
+  /// The trace of the call; no part of the request's identity.
+  public let trace: TraceContext?
 
   /// - Parameter requestedTTLMs: as the caller wrote it, 0 for the default, so that a changed
   ///   default does not make a repeated call another request.
   public init(
     hold: HoldKey, sku: SKU, qty: UInt64, user: Label, key: Label, ttlMs: UInt64,
-    requestedTTLMs: UInt64
+    requestedTTLMs: UInt64, trace: TraceContext? = nil
   ) {
     self.hold = hold
     self.sku = sku
@@ -40,6 +42,7 @@ public struct Reservation: Hashable, Sendable {
     self.user = user
     self.key = key
     self.ttlMs = ttlMs
+    self.trace = trace
     var print = Fingerprint()
     print.mix(sku.text)
     print.mix(qty)

@@ -28,6 +28,7 @@ final class Sale {
   func makeMethods() -> MethodTable {
     var table = MethodTable()
     table.on(ReserveRequest.method) { (call) throws(Status) in try self.reserve(call) }
+    table.on(BatchReserveRequest.method) { (call) throws(Status) in try self.batchReserve(call) }
     table.on(ConfirmRequest.method) { (call) throws(Status) in try self.confirm(call) }
     table.on(CancelRequest.method) { (call) throws(Status) in try self.cancel(call) }
     table.on(GetHoldRequest.method) { (call) throws(Status) in try self.getHold(call) }
@@ -43,7 +44,8 @@ final class Sale {
   func run<Reply: ReplyMessage>(
     _ operation: Operation, for call: Call, _ reply: @escaping (Answer) throws(Status) -> Reply
   ) {
-    batch.submit(operation, deadline: call.deadline) { [store] result in
+    let ticket = batch.submit(operation, deadline: call.deadline, source: call.source) {
+      [store] result in
       do throws(Status) {
         switch result {
         case .success(let answer): call.reply(try reply(answer))
@@ -53,6 +55,7 @@ final class Sale {
         call.fail(error)
       }
     }
+    call.whenCancelled { [batch] in batch.withdraw(ticket) }
   }
 
   /// The reply of the operations on one hold.
@@ -78,5 +81,13 @@ final class Sale {
     return StockReply(
       outcome: answer.outcome,
       stock: answer.figures.map { StockLevel(sku: sku.text, figures: $0) })
+  }
+}
+
+extension Call {
+  /// Where the call stands in its caller's trace; nil: it sent none, or not a valid one.
+  var trace: TraceContext? {
+    guard var text = metadata[Metadata.traceParentKey] else { return nil }
+    return text.withUTF8 { TraceContext(traceparent: UnsafeRawBufferPointer($0)) }
   }
 }

@@ -85,45 +85,19 @@ public final class Arena {
   /// Decodes one message; nil when the bytes are not one, or have more fields than `fieldsMax`: a
   /// megabyte of empty fields would become a hundred of memory.
   func unpack<Message>(
-    _ bytes: UnsafeRawBufferPointer,
+    _ bytes: UnsafeRawBufferPointer, fieldsMax: Int = fieldsMax,
     _ generated: (UnsafeMutablePointer<ProtobufCAllocator>?, Int, UnsafePointer<UInt8>?)
       -> UnsafeMutablePointer<Message>?
   ) -> UnsafeMutablePointer<Message>? {
-    guard fieldCount(of: bytes, atMost: Self.fieldsMax) else { return nil }
+    var fields = MessageFields(bytes)
+    var count = 0
+    while fields.next() != nil {
+      count += 1
+      guard count <= fieldsMax else { return nil }
+    }
+    guard !fields.isMalformed else { return nil }
     return generated(allocator, bytes.count, bytes.assumingMemoryBound(to: UInt8.self).baseAddress)
   }
-}
-
-/// Whether a message has at most so many fields.  Only looks at where each begins, as
-/// https://protobuf.dev/programming-guides/encoding/ says; whether they are right is for the decoder.
-private func fieldCount(of bytes: UnsafeRawBufferPointer, atMost limit: Int) -> Bool {
-  var place = 0
-  var count = 0
-  func varint() -> UInt64? {
-    var value: UInt64 = 0
-    for shift in stride(from: 0, to: 70, by: 7) {
-      guard place < bytes.count else { return nil }
-      let byte = bytes[place]
-      place += 1
-      if shift < 64 { value |= UInt64(byte & 0x7F) << UInt64(shift) }
-      if byte < 0x80 { return value }
-    }
-    return nil
-  }
-  while place < bytes.count {
-    count += 1
-    guard count <= limit, let tag = varint() else { return false }
-    switch tag & 7 {
-    case 0: if varint() == nil { return false }
-    case 1: place += 8
-    case 2:
-      guard let length = varint(), length <= UInt64(bytes.count - place) else { return false }
-      place += Int(length)
-    case 5: place += 4
-    default: return false
-    }
-  }
-  return true
 }
 
 /// Size of a message when encoded, in bytes.  `Message` must be a generated protobuf-c structure.

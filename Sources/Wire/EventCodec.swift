@@ -45,6 +45,7 @@ extension Reservation {
     event.hold = arena.bytes(hold.description)
     event.user_id = arena.bytes(user.text)
     event.idempotency_key = arena.bytes(key.text)
+    event.trace = arena.bytes(trace)
     event.n_lines = 1
     event.lines = arena.list([arena.place(line)])
     buffer.append(message: &event)
@@ -53,12 +54,13 @@ extension Reservation {
 
 /// The part of a STOCK_SET event that the server knows.
 public func appendStockEvent(
-  sku: SKU, requestID: Label, to buffer: inout ByteBuffer, arena: Arena
+  sku: SKU, requestID: Label, trace: TraceContext?, to buffer: inout ByteBuffer, arena: Arena
 ) {
   var event = Stock__V1__StockEvent()
   stock__v1__stock_event__init(&event)
   event.sku = arena.bytes(sku.text)
   event.request_id = arena.bytes(requestID.text)
+  event.trace = arena.bytes(trace)
   buffer.append(message: &event)
 }
 
@@ -82,7 +84,9 @@ extension Hold {
       key: try label(type, "idempotency_key", event.idempotency_key),
       expiresAt: event.expires_at, changedAt: event.changed_at,
       paymentRef: event.payment_ref.len == 0
-        ? nil : try label(type, "payment_ref", event.payment_ref))
+        ? nil : try label(type, "payment_ref", event.payment_ref),
+      trace: TraceContext(binary: event.trace.view),
+      changeTrace: TraceContext(binary: event.change_trace.view))
     guard (paymentRef != nil) == (status == .confirmed) else {
       throw .invalidField(type, "payment_ref")
     }
@@ -103,7 +107,20 @@ extension Hold {
       id: try HoldID(type, event), status: status, version: version, sku: try SKU(type, event),
       qty: try units(type, event), user: try label(type, "user_id", event.user_id),
       key: try label(type, "idempotency_key", event.idempotency_key), expiresAt: expiresAt,
-      changedAt: changedAt, paymentRef: paymentRef)
+      changedAt: changedAt, paymentRef: paymentRef, trace: TraceContext(binary: event.trace.view))
+  }
+}
+
+extension Arena {
+  /// The binary form of a trace, or nothing.
+  fileprivate func bytes(_ trace: TraceContext?) -> ProtobufCBinaryData {
+    guard let trace else { return ProtobufCBinaryData() }
+    let copy = allocate(TraceContext.bytesCount)
+    trace.binary.withUnsafeBytes {
+      copy.copyMemory(from: $0.baseAddress!, byteCount: TraceContext.bytesCount)
+    }
+    return ProtobufCBinaryData(
+      len: TraceContext.bytesCount, data: copy.assumingMemoryBound(to: UInt8.self))
   }
 }
 
@@ -141,7 +158,8 @@ extension StockChange {
     self.init(
       sku: sku,
       requestID: type == .stockSet ? try label(type, "request_id", event.request_id) : nil,
-      changedAt: event.changed_at, figures: figures, delta: event.delta)
+      changedAt: event.changed_at, figures: figures, delta: event.delta,
+      trace: TraceContext(binary: event.trace.view))
   }
 }
 

@@ -6,6 +6,8 @@ public import Inventory
 public struct OperationDecoder {
   private let identity = Identity()
   private let holdMsDefault: UInt64
+  /// For one item of a batch after the other.
+  let itemArena = Arena()
 
   /// - Parameter holdMsDefault: the life of a hold whose caller names none, in milliseconds.
   public init(holdMsDefault: UInt64 = Limits.holdMsDefault) { self.holdMsDefault = holdMsDefault }
@@ -15,12 +17,17 @@ public struct OperationDecoder {
 
   /// Decodes a `ReserveRequest`.
   public func reserve(
-    _ bytes: UnsafeRawBufferPointer, arena: Arena
+    _ bytes: UnsafeRawBufferPointer, arena: Arena, trace: TraceContext? = nil
   ) throws(Status) -> Reservation {
     guard let message = arena.unpack(bytes, stock__v1__reserve_request__unpack) else {
       throw .malformedMessage
     }
-    let request = message.pointee
+    return try reservation(message.pointee, trace)
+  }
+
+  private func reservation(
+    _ request: Stock__V1__ReserveRequest, _ trace: TraceContext?
+  ) throws(Status) -> Reservation {
     let sku = try Self.sku(request.sku)
     guard (1...Limits.holdUnitsMax).contains(request.qty) else {
       throw .invalid("qty", "1 to \(Limits.holdUnitsMax) units")
@@ -34,29 +41,30 @@ public struct OperationDecoder {
     }
     return Reservation(
       hold: identity.hold(user: user, key: key), sku: sku, qty: request.qty, user: user, key: key,
-      ttlMs: request.ttl_ms == 0 ? holdMsDefault : request.ttl_ms, requestedTTLMs: request.ttl_ms)
+      ttlMs: request.ttl_ms == 0 ? holdMsDefault : request.ttl_ms, requestedTTLMs: request.ttl_ms,
+      trace: trace)
   }
 
   /// Decodes a `ConfirmRequest`.
   public func confirm(
-    _ bytes: UnsafeRawBufferPointer, arena: Arena
+    _ bytes: UnsafeRawBufferPointer, arena: Arena, trace: TraceContext? = nil
   ) throws(Status) -> Operation {
     guard let message = arena.unpack(bytes, stock__v1__confirm_request__unpack) else {
       throw .malformedMessage
     }
     return .confirm(
       try Self.holdID(message.pointee.hold_id),
-      paymentRef: try Self.label("payment_ref", message.pointee.payment_ref))
+      paymentRef: try Self.label("payment_ref", message.pointee.payment_ref), trace: trace)
   }
 
   /// Decodes a `CancelRequest`.
   public func cancel(
-    _ bytes: UnsafeRawBufferPointer, arena: Arena
+    _ bytes: UnsafeRawBufferPointer, arena: Arena, trace: TraceContext? = nil
   ) throws(Status) -> Operation {
     guard let message = arena.unpack(bytes, stock__v1__cancel_request__unpack) else {
       throw .malformedMessage
     }
-    return .cancel(try Self.holdID(message.pointee.hold_id))
+    return .cancel(try Self.holdID(message.pointee.hold_id), trace: trace)
   }
 
   /// Decodes a `GetHoldRequest`.
@@ -81,7 +89,7 @@ public struct OperationDecoder {
 
   /// Decodes a `SetStockRequest`.
   public func setStock(
-    _ bytes: UnsafeRawBufferPointer, arena: Arena
+    _ bytes: UnsafeRawBufferPointer, arena: Arena, trace: TraceContext? = nil
   ) throws(Status) -> Operation {
     guard let message = arena.unpack(bytes, stock__v1__set_stock_request__unpack) else {
       throw .malformedMessage
@@ -92,7 +100,7 @@ public struct OperationDecoder {
     }
     return .setStock(
       sku, available: message.pointee.available,
-      requestID: try Self.label("request_id", message.pointee.request_id))
+      requestID: try Self.label("request_id", message.pointee.request_id), trace: trace)
   }
 
   /// Decodes a `GetStockRequest`.

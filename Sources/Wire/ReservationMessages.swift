@@ -32,6 +32,11 @@ public struct ReserveRequest: RequestMessage, Sendable {
 
   /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
+    var message = message(arena)
+    buffer.append(message: &message)
+  }
+
+  func message(_ arena: Arena) -> Stock__V1__ReserveRequest {
     var message = Stock__V1__ReserveRequest()
     stock__v1__reserve_request__init(&message)
     message.sku = arena.bytes(sku)
@@ -39,7 +44,7 @@ public struct ReserveRequest: RequestMessage, Sendable {
     message.user_id = arena.bytes(userID)
     message.idempotency_key = arena.bytes(idempotencyKey)
     message.ttl_ms = ttlMs
-    buffer.append(message: &message)
+    return message
   }
 }
 
@@ -70,6 +75,11 @@ public struct ReserveReply: ReplyMessage, Sendable, Hashable {
 
   /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
+    var message = message(arena)
+    buffer.append(message: &message)
+  }
+
+  func message(_ arena: Arena) -> Stock__V1__ReserveReply {
     var message = Stock__V1__ReserveReply()
     stock__v1__reserve_reply__init(&message)
     message.outcome = outcome.onTheWire
@@ -77,7 +87,7 @@ public struct ReserveReply: ReplyMessage, Sendable, Hashable {
     message.status = status.onTheWire
     message.expires_at = expiresAt
     message.available = available
-    buffer.append(message: &message)
+    return message
   }
 
   /// Decodes a message.
@@ -85,11 +95,15 @@ public struct ReserveReply: ReplyMessage, Sendable, Hashable {
     guard let message = arena.unpack(bytes, stock__v1__reserve_reply__unpack) else {
       throw MessageError()
     }
-    outcome = Outcome(message.pointee.outcome)
-    holdID = message.pointee.hold_id.text
-    status = HoldStatus(message.pointee.status)
-    expiresAt = message.pointee.expires_at
-    available = message.pointee.available
+    self.init(message.pointee)
+  }
+
+  init(_ message: Stock__V1__ReserveReply) {
+    outcome = Outcome(message.outcome)
+    holdID = message.hold_id.text
+    status = HoldStatus(message.status)
+    expiresAt = message.expires_at
+    available = message.available
   }
 }
 

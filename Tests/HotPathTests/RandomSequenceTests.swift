@@ -206,13 +206,17 @@ enum Replay {
     }
     switch action {
     case .reserve(let place, let sku, let qty, let ttlMs):
-      return Sample.reserve("key-\(place)", sku: skus[sku], qty: qty, ttlMs: ttlMs)
+      return Sample.reserve(
+        "key-\(place)", sku: skus[sku], qty: qty, ttlMs: ttlMs, trace: Sample.trace(place))
     case .confirm(let place, let ref, let off):
-      return .confirm(id(place, off), paymentRef: Sample.label("pay-\(ref)"))
-    case .cancel(let place, let off): return .cancel(id(place, off))
+      return .confirm(
+        id(place, off), paymentRef: Sample.label("pay-\(ref)"), trace: Sample.trace(place + 1))
+    case .cancel(let place, let off):
+      return .cancel(id(place, off), trace: Sample.trace(place + 2))
     case .getHold(let place): return .getHold(key(place), generation: nil)
     case .set(let sku, let units, let request):
-      return Sample.set(units, request: "request-\(request)", sku: skus[sku])
+      return Sample.set(
+        units, request: "request-\(request)", sku: skus[sku], trace: Sample.trace(request))
     case .adopt(let sku): return .adoptStock(skus[sku])
     case .getStock(let sku): return .getStock(skus[sku])
     }
@@ -221,7 +225,7 @@ enum Replay {
   /// The SKU that a hold's operation will need: the hold's own, now or after this batch.
   private static func sku(of operation: Inventory.Operation, _ model: Model) -> SKU? {
     switch operation {
-    case .confirm(let id, _), .cancel(let id), .expire(let id):
+    case .confirm(let id, _, _), .cancel(let id, _), .expire(let id):
       model.hold(id.key)?.sku ?? skus[0]
     default: nil
     }

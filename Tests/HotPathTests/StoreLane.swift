@@ -178,21 +178,29 @@ enum Sample {
 
   static func reservation(
     _ key: String = "k", sku: SKU = x, qty: UInt64 = 1, user: String = "u",
-    ttlMs: UInt64 = 60_000
+    ttlMs: UInt64 = 60_000, trace: TraceContext? = nil
   ) -> Reservation {
     Reservation(
       hold: Identity().hold(user: label(user), key: label(key)), sku: sku, qty: qty,
-      user: label(user), key: label(key), ttlMs: ttlMs, requestedTTLMs: ttlMs)
+      user: label(user), key: label(key), ttlMs: ttlMs, requestedTTLMs: ttlMs, trace: trace)
   }
 
   static func reserve(
     _ key: String = "k", sku: SKU = x, qty: UInt64 = 1, user: String = "u",
-    ttlMs: UInt64 = 60_000
+    ttlMs: UInt64 = 60_000, trace: TraceContext? = nil
   ) -> Operation {
-    .reserve(reservation(key, sku: sku, qty: qty, user: user, ttlMs: ttlMs))
+    .reserve(reservation(key, sku: sku, qty: qty, user: user, ttlMs: ttlMs, trace: trace))
   }
 
-  static func set(_ available: UInt64, request: String = "r", sku: SKU = x) -> Operation {
-    .setStock(sku, available: available, requestID: label(request))
+  static func set(
+    _ available: UInt64, request: String = "r", sku: SKU = x, trace: TraceContext? = nil
+  ) -> Operation {
+    .setStock(sku, available: available, requestID: label(request), trace: trace)
+  }
+
+  /// A trace for every second number, so that half of the callers send none.
+  static func trace(_ number: Int) -> TraceContext? {
+    number % 2 == 0
+      ? nil : TraceContext(traceHigh: 1, traceLow: UInt64(number), parent: 7, flags: 1)
   }
 }

@@ -19,8 +19,10 @@ local function change_part(created, status, version, changed, expires)
     0x61, expires)
 end
 
-local function emit_hold(type, hold)
+-- `trace`: of the call behind the change, or ''.
+local function emit_hold(type, hold, trace)
   local ref = hold.ref == '' and '' or '\106' .. varint(#hold.ref) .. hold.ref
+  if trace ~= '' then ref = ref .. '\114' .. varint(#trace) .. trace end
   emit(type, hold.part
     .. change_part(hold.created, hold.status, hold.version, hold.changed, hold.expires) .. ref)
 end

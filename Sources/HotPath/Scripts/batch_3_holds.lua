@@ -45,20 +45,20 @@ local function reserve(op)
   return pack('<BI8', HELD, available)
 end
 
-local function change(hold, status, type)
+local function change(hold, status, type, trace)
   hold.status, hold.version, hold.changed, hold.dirty = status, hold.version + 1, now, true
-  emit_hold(type, hold)
+  emit_hold(type, hold, trace)
 end
 
 -- Gives the units of an active hold back.
-local function release(hold, sku, status, type)
+local function release(hold, sku, status, type, trace)
   sku.available, sku.held, sku.changed = sku.available + hold.qty, sku.held - hold.qty, true
   if sku.shown then sku.shown = sku.shown + hold.qty end
-  change(hold, status, type)
+  change(hold, status, type, trace)
 end
 
 local function confirm(op)
-  local _, place, _, generation, at = unpack_struct('<BI2I2I8', op)
+  local _, place, _, generation, trace, at = unpack_struct('<BI2I2I8Bc0', op)
   local hold, ref = hold_at(place), sub(op, at)
   if hold and hold.unreadable then return pack('<BI8', HOLD_UNREADABLE, 0) end
   if not hold or hold.created ~= generation then return pack('<BI8', NO_SUCH_HOLD, 0) end
@@ -72,12 +72,12 @@ local function confirm(op)
   if not sku.known or sku.held < hold.qty then return with_figures(STOCK_MISMATCH, sku) end
   sku.held, sku.sold, sku.changed = sku.held - hold.qty, sku.sold + hold.qty, true
   hold.ref = ref
-  change(hold, CONFIRMED, 'HOLD_CONFIRMED')
+  change(hold, CONFIRMED, 'HOLD_CONFIRMED', trace)
   return with_hold(CONFIRMED_NOW, hold, sku)
 end
 
 local function cancel(op)
-  local _, place, _, generation = unpack_struct('<BI2I2I8', op)
+  local _, place, _, generation, trace = unpack_struct('<BI2I2I8Bc0', op)
   local hold = hold_at(place)
   if hold and hold.unreadable then return pack('<BI8', HOLD_UNREADABLE, 0) end
   if not hold or hold.created ~= generation then return pack('<BI8', NO_SUCH_HOLD, 0) end
@@ -87,7 +87,7 @@ local function cancel(op)
   local sku = skus[sku_of(hold)]
   if not sku then return char(SKU_NEEDED) .. sku_of(hold) end
   if not sku.known or sku.held < hold.qty then return with_figures(STOCK_MISMATCH, sku) end
-  release(hold, sku, CANCELLED, 'HOLD_CANCELLED')
+  release(hold, sku, CANCELLED, 'HOLD_CANCELLED', trace)
   return with_hold(CANCELLED_NOW, hold, sku)
 end
 
@@ -121,7 +121,7 @@ local function expire(op)
       due_at(hold.key, generation, now + RETRY_MS, SLOT_MS)
       return char(STOCK_MISMATCH)
     end
-    release(hold, sku, EXPIRED, 'HOLD_EXPIRED')
+    release(hold, sku, EXPIRED, 'HOLD_EXPIRED', '')
     due_at(hold.key, generation, now + retention, FORGET_SLOT_MS)
     return char(PAST_DEADLINE)
   end

@@ -39,7 +39,12 @@ struct  Stock__V1__HoldEvent
   ProtobufCBinaryData user_id;
   ProtobufCBinaryData idempotency_key;
   /*
-   * 4-6: free for what the caller may add (tags, trace).
+   * The trace of the call that made the hold, if it sent one: trace id, parent id and flags of
+   * https://www.w3.org/TR/trace-context/, 25 bytes.
+   */
+  ProtobufCBinaryData trace;
+  /*
+   * 5-6: free for what the caller may add (tags).
    * The line is the last field of what the server encodes, and the SKU the last of the line: the
    * script finds it by its length.
    */
@@ -60,10 +65,14 @@ struct  Stock__V1__HoldEvent
    * confirmed holds
    */
   ProtobufCBinaryData payment_ref;
+  /*
+   * as trace, of the call that changed the hold
+   */
+  ProtobufCBinaryData change_trace;
 };
 #define STOCK__V1__HOLD_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__hold_event__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0, STOCK__V1__HOLD__STATUS__UNSPECIFIED, 0, 0, 0, {0,NULL} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0, STOCK__V1__HOLD__STATUS__UNSPECIFIED, 0, 0, 0, {0,NULL}, {0,NULL} }
 
 
 struct  Stock__V1__HoldLine
@@ -92,7 +101,11 @@ struct  Stock__V1__StockEvent
    */
   ProtobufCBinaryData request_id;
   /*
-   * 3-7: free for reason and actor.
+   * of the call, as in HoldEvent
+   */
+  ProtobufCBinaryData trace;
+  /*
+   * 4-7: free for reason and actor.
    * --- the second part: the SKU's figures after the event
    */
   uint64_t version;
@@ -108,7 +121,7 @@ struct  Stock__V1__StockEvent
 };
 #define STOCK__V1__STOCK_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__stock_event__descriptor) \
-    , {0,NULL}, {0,NULL}, 0, 0, 0, 0, 0, 0, 0 }
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0, 0, 0, 0, 0, 0, 0 }
 
 
 /* Stock__V1__HoldEvent methods */

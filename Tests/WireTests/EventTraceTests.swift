@@ -1,0 +1,32 @@
+import Inventory
+import Testing
+
+@testable import Wire
+
+@Suite("Bytes of a traced event")
+struct EventTraceTests {
+  private func part(_ trace: TraceContext?) throws -> [UInt8] {
+    let user = try #require(Label("u"))
+    let key = try #require(Label("k"))
+    let reservation = Reservation(
+      hold: HoldKey(partition: 0, high: 1, low: 2), sku: try #require(SKU("x")), qty: 2,
+      user: user, key: key, ttlMs: 1_000, requestedTTLMs: 0, trace: trace)
+    var bytes = ByteBuffer()
+    reservation.appendEvent(to: &bytes, arena: Arena())
+    return Array(bytes.readable)
+  }
+
+  @Test("field 4, 25 bytes, before the line, which stays the last; nothing when there is none")
+  func golden() throws {
+    let trace = try #require(TraceContext(traceHigh: 1, traceLow: 2, parent: 3, flags: 1))
+    let hold = "H-" + HoldKey(partition: 0, high: 1, low: 2).description.dropFirst(2)
+    let before =
+      [0x0A, UInt8(hold.utf8.count)] + Array(hold.utf8) + [0x12, 1, 0x75, 0x1A, 1, 0x6B]
+    let field: [UInt8] =
+      [0x22, 25] + [0, 0, 0, 0, 0, 0, 0, 1] + [0, 0, 0, 0, 0, 0, 0, 2] + [0, 0, 0, 0, 0, 0, 0, 3]
+      + [1]
+    let line: [UInt8] = [0x3A, 5, 0x08, 2, 0x1A, 1, 0x78]
+    #expect(try part(trace) == before + field + line)
+    #expect(try part(nil) == before + line)
+  }
+}
