@@ -13,15 +13,13 @@ extension Sale {
     }
     if let reason = store.downReason {
       return call.reply(
-        HealthCheckReply(status: .notServing, warnings: [reason], version: version))
+        HealthCheckReply(status: .notServing, warnings: [reason], version: Release.version))
     }
     var warnings = store.warnings
     if !store.placing { warnings.append("redis is near its memory limit: no new holds") }
     call.reply(
       HealthCheckReply(
-        status: warnings.isEmpty ? .serving : .degraded, warnings: warnings, version: version))
+        status: warnings.isEmpty ? .serving : .degraded, warnings: warnings,
+        version: Release.version))
   }
 }
-
-/// The version of the programs, as `--version` and the health check say it.
-public let version = "0.1.0"

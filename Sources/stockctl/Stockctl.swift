@@ -9,7 +9,7 @@ struct Stockctl: AsyncParsableCommand {
     commandName: "stockctl",
     abstract: "Sets stock, reserves, confirms and cancels, and asks how the service is.",
     discussion: ExitReason.table,
-    version: "0.1.0",
+    version: Release.version,
     subcommands: [
       StockCommand.self, ReserveCommand.self, ConfirmCommand.self, CancelCommand.self,
       HoldCommand.self, HealthCommand.self, BenchCommand.self,

@@ -5,6 +5,7 @@ import Logging
 import RPC
 import Reservations
 import Settings
+import Wire
 
 /// The settings of the server, as flags and as what they come to.
 struct ServerFlags: ParsableArguments {
@@ -109,7 +110,7 @@ struct ServerFlags: ParsableArguments {
         of: Self.connectionsPerPeerMax, flag: connectionsPerPeerMax)
       server.idleMs = try found.value(of: Self.connectionIdleMs, flag: connectionIdleMs)
       server.ageMs = try found.value(of: Self.connectionAgeMs, flag: connectionAgeMs)
-      server.name = "stockd/\(version)"
+      server.name = "stockd/\(Release.version)"
       let level = try found.value(of: Self.logLevel, flag: logLevel)
       try found.finish()
       var shard = Shard.Settings(addresses: addresses, store: store)

@@ -7,6 +7,7 @@ import Loop
 import RPC
 import Reservations
 import Settings
+import Wire
 
 /// The server: settings and assembly only.
 @main
@@ -18,7 +19,7 @@ struct Stockd: AsyncParsableCommand {
       Each setting can stand in the file, in the environment or on the command line; the later of
       these wins.  SIGTERM or SIGINT: answers what was accepted, then exits 0.
       """,
-    version: version)
+    version: Release.version)
 
   /// What is in flight at SIGTERM is given this long.
   static let graceMs: UInt64 = 10_000
@@ -82,7 +83,8 @@ struct Stockd: AsyncParsableCommand {
     logger.notice(
       "listening on \(addresses)",
       metadata: [
-        "shards": "\(count)", "redis": "\(shardSettings.store.address)", "version": "\(version)",
+        "shards": "\(count)", "redis": "\(shardSettings.store.address)",
+        "version": "\(Release.version)",
       ])
     return running
   }

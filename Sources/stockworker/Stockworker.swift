@@ -6,6 +6,7 @@ import Ledger
 import Logging
 import Projection
 import Settings
+import Wire
 
 /// The worker: settings and assembly only.
 @main
@@ -20,7 +21,8 @@ struct Stockworker: ParsableCommand {
       these wins.
       SIGTERM or SIGINT: finishes the batch at hand, then exits 0.
       Exits 1 when the database belongs to a newer program.
-      """)
+      """,
+    version: Release.version)
 
   @OptionGroup var options: WorkerFlags
 

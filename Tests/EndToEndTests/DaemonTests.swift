@@ -6,6 +6,17 @@ import Testing
 /// The daemons' command lines and settings, as an administrator meets them.
 @Suite("The daemons' settings")
 struct DaemonTests {
+  @Test("each program says its version, and all the same")
+  func version() throws {
+    let said = try ["stockd", "stockworker", "stockctl"].map { name in
+      let outcome = try Program.run(name, ["--version"])
+      #expect(outcome.status == 0, "\(name): \(outcome.stderr)")
+      return outcome.stdout
+    }
+    #expect(try #require(said.first).contains(/^[0-9]+\.[0-9]+\.[0-9]+\n$/))
+    #expect(Set(said).count == 1)
+  }
+
   @Test("an owner whom nobody knows is refused, and the line is named")
   func unknownOwner() throws {
     let file = NSTemporaryDirectory() + "stockd-\(UUID().uuidString.prefix(8)).conf"
