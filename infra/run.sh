@@ -34,17 +34,41 @@ refuse_second_run() {
     "'infra/run.sh stop' ends it."
 }
 
+# --- The disk
+
+# Free space below which nothing is started: a cluster, its log and Redis's file need most of it.
+mebibytes_to_start=256
+# Free space below which a death is blamed on the disk.
+mebibytes_when_full=20
+
+free_mebibytes() { df --output=avail -BM "$data" | tail -n 1 | tr -dc '0-9'; }
+
+refuse_full_disk() {
+  local free
+  free=$(free_mebibytes)
+  [ "$free" -ge $mebibytes_to_start ] ||
+    fail "The disk of .data/ has $free MiB free, and StockStream starts with $mebibytes_to_start:" \
+      "make room, and start again."
+}
+
+blame_full_disk() {
+  local free
+  free=$(free_mebibytes)
+  [ "$free" -ge $mebibytes_when_full ] ||
+    echo "The disk of .data/ is full ($free MiB free): make room, and start again; what was" \
+      "acknowledged is kept." >&2
+}
+
 # --- Ports, passwords and URLs, chosen once and remembered in .data/settings
 
 listening() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
 
-# remembered_port NAME PREFERRED: sets NAME to the port of the last start, if it is still free.
+# remembered_port NAME PREFERRED WHO: sets NAME to the port of the last start, if it is still free.
 remembered_port() {
-  local name=$1 port=${!1:-$2}
-  while listening "$port"; do
-    [ -z "${!name:-}" ] || echo "port $port ($name) is taken; choosing another"
-    port=$((12000 + RANDOM % 20000))
-  done
+  local name=$1 first=${!1:-$2} who=$3 port
+  port=$first
+  while listening "$port"; do port=$((12000 + RANDOM % 20000)); done
+  [ "$port" = "$first" ] || echo "Port $first is taken by another program: $who gets port $port."
   printf -v "$name" '%s' "$port"
 }
 
@@ -61,9 +85,10 @@ load_settings() {
   [ -z "${REDIS_URL:-}" ] || grep -qsxF "$REDIS_URL" "$data/own-urls" || own_redis=no
   [ -z "${DATABASE_URL:-}" ] || grep -qsxF "$DATABASE_URL" "$data/own-urls" || own_postgres=no
 
-  remembered_port stock_port 7420
-  [ $own_redis = no ] || remembered_port redis_port $((12000 + RANDOM % 20000))
-  [ $own_postgres = no ] || remembered_port postgres_port $((12000 + RANDOM % 20000))
+  remembered_port stock_port 7420 "the server"
+  [ $own_redis = no ] || remembered_port redis_port $((12000 + RANDOM % 20000)) Redis
+  [ $own_postgres = no ] ||
+    remembered_port postgres_port $((12000 + RANDOM % 20000)) PostgreSQL
   password=${password:-$(secret)}
   STOCK_ADDRESS=127.0.0.1:$stock_port
   [ $own_redis = no ] || REDIS_URL=redis://127.0.0.1:$redis_port
@@ -73,7 +98,8 @@ load_settings() {
 
   umask 077
   printf '%s\n' "redis_port=$redis_port" "postgres_port=$postgres_port" \
-    "stock_port=$stock_port" "password=$password" > "$data/settings"
+    "stock_port=$stock_port" "password=$password" > "$data/settings.new"
+  mv "$data/settings.new" "$data/settings"  # never half: the password is nowhere else
   [ $own_redis = no ] || remember_url "$REDIS_URL"
   [ $own_postgres = no ] || remember_url "$DATABASE_URL"
   printf 'export %s=%q\n' STOCK_ADDRESS "$STOCK_ADDRESS" REDIS_URL "$REDIS_URL" \
@@ -110,6 +136,7 @@ wait_until() {
 died() {
   echo "$1 has died; the end of $log/$1.log:" >&2
   tail -n 15 "$log/$1.log" | sed 's/^/  /' >&2
+  blame_full_disk
   fail "Everything else is being stopped."
 }
 
@@ -168,11 +195,22 @@ prepare_postgres_user() {
 
 postgres_programs() { ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1; }
 
+# A cluster is read by the major version alone that made it.
+refuse_other_version() {
+  local made newest
+  made=$(cat "$1/PG_VERSION")
+  [ ! -x "/usr/lib/postgresql/$made/bin/postgres" ] || return 0
+  newest=$(basename "$(dirname "$(postgres_programs)")")
+  fail ".data/postgres was made by PostgreSQL $made and here is $newest: install" \
+    "postgresql-$made, or bring the data over with pg_upgrade, or move the folder away to begin anew."
+}
+
 start_postgres() {
   local bin folder=$data/postgres
   bin=$(postgres_programs)
   prepare_postgres_user
   if [ ! -e "$folder/PG_VERSION" ]; then create_cluster "$bin" "$folder"; fi
+  refuse_other_version "$folder"
   bin=/usr/lib/postgresql/$(cat "$folder/PG_VERSION")/bin
   # The options are setpriv's: another user's process would lose the signal of pdeathsig.
   start postgres INT "${as_postgres[@]}" "$bin/postgres" -D "$folder" -p "$postgres_port" \
@@ -194,6 +232,7 @@ create_cluster() {
     > "$log/initdb.log" 2>&1
   then mv "$folder.new" "$folder"; fi
   rm -f "$passwords"
+  [ -e "$folder/PG_VERSION" ] || blame_full_disk
   [ -e "$folder/PG_VERSION" ] || fail "PostgreSQL's files could not be made; see $log/initdb.log"
 }
 
@@ -225,11 +264,15 @@ has_tables() {
 
 supervise() {
   lock || refuse_second_run
+  refuse_full_disk
+  # A run that ends takes this file away, and the lock says that nobody is left.
+  [ ! -e "$data/pid" ] ||
+    echo "The last run (process $(cat "$data/pid")) was cut off: starting again with its data."
   trap stop_everything EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  echo $$ > "$data/pid"
   rm -f "$data/ready"
+  echo $$ > "$data/pid"
   local redis_port= postgres_port= stock_port= password= own_redis own_postgres
   load_settings
 

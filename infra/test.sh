@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Checks everything: formatting, generated code, warnings, every test.  Ends with a count and fails
 # if anything has failed.  It builds into .build-test, apart from a developer's own build.
+#
+#   infra/test.sh          what CI runs
+#   infra/test.sh --box    how it is shipped, alone: the Debian package and the container files
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -78,14 +81,38 @@ wire_tests() {
   return "$code"
 }
 
+# Builds the package and looks into it, installs it, upgrades it and purges it (root).
+package() { infra/deb/build.sh && infra/deb/check.sh; }
+
+run_check() { infra/run-check.sh "$(swift build "${swift_in[@]}" --show-bin-path)"; }
+
+verdict() {
+  echo "$passed passed, $failed failed"
+  [ "$failed" = 0 ]
+}
+
+case ${1:-} in
+  '') ;;
+  --box)
+    part 'Debian package' package
+    part 'container files' infra/docker/check.sh
+    verdict
+    exit
+    ;;
+  *)
+    sed -n '5,6s/^# \{0,1\}//p' "$0" >&2
+    exit 64
+    ;;
+esac
+
 part 'packages' infra/install.sh
 part 'generated code' proto/generate.sh --check
 part 'format' swift format lint --strict --parallel -r Sources Tests Package.swift
 part 'build without warnings' build
 part 'swift tests' swift_tests
 part 'wire tests' wire_tests
+part 'infra/run.sh' run_check
 part 'C client' make --no-print-directory -C clients/c check sanitize
 keep_warnings
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+verdict
