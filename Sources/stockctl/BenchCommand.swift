@@ -14,12 +14,15 @@ struct BenchCommand: AsyncParsableCommand {
     abstract: "Reserves as fast as the answers come (closed loop) and counts what succeeded.",
     discussion: """
       Prints successful reserves a second apart from sold-out answers and failures, and the times of
-      the calls.  With --cpu-of, also the CPU time of a process per successful reserve.
+      the calls.  A call that the server refuses as overloaded is counted apart and made again when
+      the server says.  With --cpu-of, also the CPU time of a process per successful reserve.
       """)
 
   @OptionGroup var server: ServerOptions
   @Option(help: "Connections.") var connections = 64
   @Option(help: "Calls in flight on each.") var outstanding = 1
+  @Option(help: "Reserves in one call, with BatchReserve; 0: each by itself, with Reserve.")
+  var batch = 0
   @Option(help: "How long, in seconds.") var seconds = 5.0
   @Option(help: "The SKU that is sold.") var sku = "bench-hot-sku-000001"
   @Option(help: "Units that are put on sale first; 0: sell what there is.")
@@ -29,10 +32,10 @@ struct BenchCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard (1...10_000).contains(connections), (1...4_096).contains(outstanding),
-      seconds > 0, seconds <= 3_600
+      (0...4_096).contains(batch), seconds > 0, seconds <= 3_600
     else {
       throw ValidationError(
-        "1-10,000 connections, 1-4,096 outstanding on each, up to 3,600 seconds")
+        "1-10,000 connections, 1-4,096 outstanding on each, batches up to 4,096, 3,600 seconds")
     }
     for watched in cpuOf where ProcessCPU(watched) == nil {
       throw ValidationError("--cpu-of: '\(watched)' is not NAME=PID of a running process")
@@ -47,7 +50,8 @@ struct BenchCommand: AsyncParsableCommand {
     let watched = cpuOf.compactMap { ProcessCPU($0) }
     let before = watched.map(\.microseconds)
     let lane = BenchLane(
-      sku: sku, connections: connections, outstanding: outstanding, seconds: seconds)
+      sku: sku, connections: connections, outstanding: outstanding, batch: batch,
+      seconds: seconds)
     let result = try await lane.run(against: try server.serverAddress())
     var fields = result.fields
     for (process, start) in zip(watched, before) where result.held > 0 {

@@ -8,6 +8,8 @@ import Wire
 struct BenchResult: Sendable {
   var held = 0
   var soldOut = 0
+  /// Told to come back later, and repeated then.
+  var overloaded = 0
   var failures = 0
   var elapsed = 0.0
   /// Microseconds, sorted.
@@ -24,7 +26,8 @@ struct BenchResult: Sendable {
     var fields: Output.Fields = [
       ("reserves_per_second", .number(Int64(Double(held) / elapsed))),
       ("held", .number(Int64(held))),
-      ("sold_out", .number(Int64(soldOut))), ("failures", .number(Int64(failures))),
+      ("sold_out", .number(Int64(soldOut))), ("overloaded", .number(Int64(overloaded))),
+      ("failures", .number(Int64(failures))),
       ("seconds", .real((elapsed * 100).rounded() / 100)), ("p50_ms", .real(at(0.5))),
       ("p99_ms", .real(at(0.99))), ("p999_ms", .real(at(0.999))),
     ]
@@ -39,9 +42,12 @@ actor BenchLane {
   private let sku: String
   private let connections: Int
   private let outstanding: Int
+  /// Reserves in one call; 0: each by itself, with Reserve.
+  private let batch: Int
   private let seconds: Double
   private let run = UInt64.random(in: .min ... .max)
 
+  private var loop: EventLoop!
   private var open: [ClientConnection] = []
   private var result = BenchResult()
   private var calls: UInt64 = 0
@@ -51,22 +57,23 @@ actor BenchLane {
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  init(sku: String, connections: Int, outstanding: Int, seconds: Double) {
+  init(sku: String, connections: Int, outstanding: Int, batch: Int, seconds: Double) {
     self.sku = sku
     self.connections = connections
     self.outstanding = outstanding
+    self.batch = batch
     self.seconds = seconds
   }
 
   func run(against address: Address) async throws -> BenchResult {
-    let loop = try EventLoop(on: executor.queue)
+    loop = try EventLoop(on: executor.queue)
     for _ in 0..<connections { open.append(try ClientConnection(to: address, on: loop)) }
     let start = monotonicNow()
     end = start + UInt64(seconds * 1_000_000_000)
     await withCheckedContinuation { continuation in
       finished = continuation
       for place in open.indices {
-        for _ in 0..<outstanding { reserve(on: place) }
+        for _ in 0..<outstanding { call(on: place) }
       }
     }
     result.elapsed = Double(monotonicNow() - start) / 1_000_000_000
@@ -76,35 +83,69 @@ actor BenchLane {
     return result
   }
 
-  private func reserve(on place: Int) {
+  private func call(on place: Int) {
+    if batch == 0 {
+      send(nextReserve(), on: place) { [$0] }
+    } else {
+      let request = BatchReserveRequest(items: (0..<batch).map { _ in nextReserve() })
+      send(request, on: place) { answer in
+        switch answer {
+        case .success(let reply): reply.results
+        case .failure(let status): [.failure(status)]
+        }
+      }
+    }
+  }
+
+  private func nextReserve() -> ReserveRequest {
     calls += 1
+    let user = "user-\(String(1_000_000_000 + calls))-bench"
+    let key = String(run, radix: 16) + "-bench-key-" + String(1_000_000_000 + calls)
+    return ReserveRequest(sku: sku, qty: 1, userID: user, idempotencyKey: key)
+  }
+
+  private func send<Request: RequestMessage & Sendable>(
+    _ request: Request, on place: Int,
+    _ results:
+      @escaping @Sendable (Result<Request.Reply, Status>) -> [Result<ReserveReply, Status>]
+  ) {
     inFlight += 1
-    let number = calls
-    let user = "user-\(String(1_000_000_000 + number))-bench"
-    let key = String(run, radix: 16) + "-bench-key-" + String(1_000_000_000 + number)
     let started = monotonicNow()
-    open[place].call(
-      ReserveRequest(sku: sku, qty: 1, userID: user, idempotencyKey: key), timeoutMs: 10_000
-    ) { answer in
+    open[place].call(request, timeoutMs: 10_000) { answer in
       // The loop calls back on its own queue, which is this actor's executor.
-      self.assumeIsolated { $0.answered(answer, on: place, started: started) }
+      self.assumeIsolated { $0.answered(results(answer), on: place, started: started) }
     }
   }
 
   private func answered(
-    _ answer: Result<ReserveReply, Status>, on place: Int, started: UInt64
+    _ answers: [Result<ReserveReply, Status>], on place: Int, started: UInt64
   ) {
-    let now = monotonicNow()
     inFlight -= 1
-    result.latencies.append(UInt32(clamping: (now - started) / 1_000))
-    switch answer {
-    case .success(let reply) where reply.outcome == .held: result.held += 1
-    case .success(let reply) where reply.outcome == .soldOut: result.soldOut += 1
-    case .success(let reply): fail("\(String(describing: reply.outcome))")
-    case .failure(let status): fail("\(status)")
+    var pauseMs: UInt64 = 0
+    for answer in answers {
+      switch answer {
+      case .success(let reply) where reply.outcome == .held: result.held += 1
+      case .success(let reply) where reply.outcome == .soldOut: result.soldOut += 1
+      case .success(let reply): fail("\(String(describing: reply.outcome))")
+      case .failure(let status) where status.reason == "OVERLOADED":
+        result.overloaded += 1
+        pauseMs = UInt64(status.retryAfterMs)
+      case .failure(let status): fail("\(status)")
+      }
     }
-    if now < end, open[place].closedReason == nil {
-      reserve(on: place)
+    guard pauseMs == 0 else {
+      inFlight += 1
+      loop.after(ms: pauseMs) { self.assumeIsolated { $0.next(on: place, afterPause: true) } }
+      return
+    }
+    result.latencies.append(UInt32(clamping: (monotonicNow() - started) / 1_000))
+    next(on: place)
+  }
+
+  private func next(on place: Int, afterPause: Bool = false) {
+    if afterPause { inFlight -= 1 }
+    if monotonicNow() < end, open[place].closedReason == nil {
+      call(on: place)
     } else if inFlight == 0 {
       finished?.resume()
       finished = nil

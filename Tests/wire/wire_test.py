@@ -17,6 +17,7 @@ import time
 import unittest
 import uuid
 
+from batch_cases import TestBatchReserve  # noqa: F401
 from cases import WireTest, fresh
 from client import FRAME_PAYLOAD_BYTES_MAX, WORK, Closed, envelope, frame
 from programs import Programs, wait_until
