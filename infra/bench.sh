@@ -1,7 +1,21 @@
 #!/usr/bin/env bash
-# Runs one benchmark: infra/bench.sh NAME [ARGUMENTS], where infra/bench/NAME.sh is one.
+# Measures.  infra/bench.sh NAME [arguments] runs infra/bench/NAME.sh; without a name it lists them.
+#
+# A benchmark prints what it measured with the commit, the machine and the settings, leaves the same
+# as JSON in .data/bench/NAME.json, and fails only when it could not measure: never over a figure.
 set -euo pipefail
-folder=$(dirname "$0")/bench
-names=$(find "$folder" -name '*.sh' -printf '%f\n' | sed 's/\.sh$//' | sort | xargs)
-[ -x "$folder/${1:-}.sh" ] || { echo "usage: infra/bench.sh NAME, one of: $names" >&2; exit 64; }
-exec "$folder/$1.sh" "${@:2}"
+cd "$(dirname "$0")/.."
+
+if [ $# = 0 ]; then
+  for script in infra/bench/*.sh; do
+    printf '%-10s %s\n' "$(basename "$script" .sh)" "$(sed -n '2s/^# //p' "$script")"
+  done
+  exit 0
+fi
+script=infra/bench/$1.sh
+if [[ $1 == */* ]] || [ ! -e "$script" ]; then
+  echo "there is no benchmark '$1'; infra/bench.sh lists those that exist" >&2
+  exit 64
+fi
+shift
+exec "$script" "$@"
