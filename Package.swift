@@ -4,6 +4,8 @@ import PackageDescription
 let strict: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
+  // Debug builds, which run the tests, check each access; in a release it is a tenth of a call.
+  .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
 /// Targets in the order of their imports: each may import only from those above it.

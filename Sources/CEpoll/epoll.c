@@ -27,8 +27,8 @@ int stock_epoll_modify(int set, int fd, uint32_t events, uint64_t token) {
 
 int stock_epoll_remove(int set, int fd) { return control(set, EPOLL_CTL_DEL, fd, 0, 0); }
 
-int stock_epoll_wait(int set, struct epoll_event *events, int count) {
-  return result(epoll_wait(set, events, count, 0));
+int stock_epoll_wait(int set, struct epoll_event *events, int count, int timeout_ms) {
+  return result(epoll_wait(set, events, count, timeout_ms));
 }
 
 int stock_timer_create(void) {

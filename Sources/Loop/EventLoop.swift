@@ -10,10 +10,18 @@ import Glibc
 /// Redis), and so on until nothing is ready.  A source for each connection would cost a wake-up of
 /// the queue for each of them: 21 against 8.4 µs of CPU a call at 64 connections.
 ///
+/// When nothing is ready, the handler waits in the set itself for a moment before it goes back to
+/// Dispatch, which would need two threads to wake it: 47 against 21 µs of CPU a call when one client
+/// makes one call after another.  Jobs of the actor wait meanwhile, so the whole stays short.
+///
 /// Everything here, and everything that registers here, lives on the loop's serial queue.  None of
 /// it is Sendable: it stays inside the actor whose executor is that queue.
 public final class EventLoop {
   private static let eventsPerWait = 256
+  /// How long a pass waits for more before it goes back to Dispatch.
+  private static let lingerMs: Int32 = 1
+  /// How long passes may follow each other while jobs of the actor wait.
+  private static let passesNs: UInt64 = 5_000_000
 
   private let queue: DispatchQueue
   private let set: Int32
@@ -138,12 +146,14 @@ public final class EventLoop {
     dispatchPrecondition(condition: .onQueue(queue))
     inPass = true
     defer { inPass = false }
+    let end = monotonicNow() + Self.passesNs
     while !stopped {
-      let count = Int(stock_epoll_wait(set, events, Int32(Self.eventsPerWait)))
+      let count = Int(stock_epoll_wait(set, events, Int32(Self.eventsPerWait), Self.lingerMs))
       now = monotonicNow()
-      for place in 0..<max(count, 0) { tell(events[place]) }
+      guard count > 0 else { break }
+      for place in 0..<count { tell(events[place]) }
       finish()
-      if count < Self.eventsPerWait { break }
+      if now > end { break }
     }
   }
 

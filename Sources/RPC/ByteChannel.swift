@@ -18,8 +18,12 @@ final class ByteChannel: Descriptor, EndOfPass {
 
   /// Memory that a quiet connection keeps for each direction.
   private static let quietBytes = 1024
+  /// More than this is given back at once, less when the connection has become quiet.
+  private static let busyBytes = 64 * 1024
 
-  weak var owner: (any Owner)?
+  /// Kept alive until the channel has closed.  Not weak: a weak reference makes every retain of its
+  /// object a slow one, a tenth of a call.
+  var owner: (any Owner)?
   /// Bytes on their way out.  Append, then call `flush`.
   var output = ByteBuffer(capacity: quietBytes)
 
@@ -67,6 +71,12 @@ final class ByteChannel: Descriptor, EndOfPass {
     loop.putOff(self)
   }
 
+  /// Gives back memory that a burst has left behind.
+  func becameQuiet() {
+    output.shrink(to: Self.quietBytes)
+    leftover.shrink(to: Self.quietBytes)
+  }
+
   /// Says nothing more once everything has been sent, and listens to nothing but the peer's end:
   /// closing at once could take back what the peer has not read yet.
   func finish() {
@@ -82,7 +92,9 @@ final class ByteChannel: Descriptor, EndOfPass {
     token = nil
     Glibc.close(fd)
     fd = -1
-    owner?.closed(reason)
+    let told = owner
+    owner = nil
+    told?.closed(reason)
   }
 
   // MARK: readiness
@@ -121,7 +133,7 @@ final class ByteChannel: Descriptor, EndOfPass {
       sentBytes += UInt64(sent)
       output.consume(sent)
     }
-    output.shrink(to: Self.quietBytes)
+    output.shrink(to: Self.busyBytes)
     if output.isEmpty && endWhenSent { shutdown(fd, Int32(SHUT_WR)) }
     let blocked = !output.isEmpty
     guard blocked != armedForWrite, let token else { return }
@@ -166,7 +178,7 @@ final class ByteChannel: Descriptor, EndOfPass {
       leftover.append(bytes)
       leftover.consume(try deliver(leftover.readable))
     }
-    leftover.shrink(to: Self.quietBytes)
+    leftover.shrink(to: Self.busyBytes)
   }
 
   private func deliver(_ bytes: UnsafeRawBufferPointer) throws(FrameError) -> Int {

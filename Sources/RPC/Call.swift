@@ -1,3 +1,4 @@
+import Glibc
 public import Wire
 
 /// One call on the server, from the moment it was read until it is answered.  It must be answered
@@ -71,11 +72,13 @@ public struct MethodTable {
 
   /// Adds a method, such as "stock.v1.Reservations/Reserve".
   public mutating func on(_ name: String, _ handler: @escaping Handler) {
+    precondition(!name.isEmpty)
     entries.append(Entry(name, entries.count, .unary(handler)))
   }
 
   /// Adds a method that answers with a stream.
   public mutating func onStream(_ name: String, _ handler: @escaping StreamHandler) {
+    precondition(!name.isEmpty)
     entries.append(Entry(name, entries.count, .stream(handler)))
   }
 
@@ -89,6 +92,13 @@ public struct MethodTable {
 
   /// A handful of methods: comparing a few lengths is cheaper than hashing a name.
   func entry(for name: UnsafeRawBufferPointer) -> Entry? {
-    entries.first { $0.bytes.count == name.count && $0.bytes.elementsEqual(name) }
+    for entry in entries where entry.bytes.count == name.count {
+      if entry.bytes.withUnsafeBytes({ memcmp($0.baseAddress!, name.baseAddress!, name.count) })
+        == 0
+      {
+        return entry
+      }
+    }
+    return nil
   }
 }

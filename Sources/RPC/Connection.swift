@@ -14,8 +14,10 @@ final class Connection: ByteChannel.Owner {
   let number: UInt64
   let peer: Peer
   private let channel: ByteChannel
-  private unowned let server: Server
+  /// Strong both ways: the server forgets a connection that has closed.
+  private let server: Server
   private var machine: ServerMachine<Work>
+  private var sentAtLastTick: UInt64 = 0
   /// What the peer calls itself; empty until it says.
   private(set) var client = ""
 
@@ -253,6 +255,8 @@ final class Connection: ByteChannel.Owner {
   }
 
   func tick(_ now: UInt64) {
+    if channel.sentBytes == sentAtLastTick { channel.becameQuiet() }
+    sentAtLastTick = channel.sentBytes
     switch machine.tick(
       now, partial: channel.hasPartialFrame, unread: channel.isBlocked, sent: channel.sentBytes)
     {

@@ -15,7 +15,7 @@ public final class ResponseStream {
   public private(set) var hasEnded = false
 
   private let id: UInt64
-  private unowned let connection: Connection
+  private let connection: Connection
   private var waiting = false
 
   init(_ id: UInt64, on connection: Connection) {

@@ -3,7 +3,8 @@ public import Logging
 public import Loop
 import Wire
 
-/// One shard's server: it listens, accepts, and owns its connections.  Lives on the loop's queue.
+/// One shard's server: it listens, accepts, and owns its connections.  Lives on the loop's queue, until
+/// the loop is stopped.
 public final class Server {
   /// What a server listens on, for the servers of other shards to listen on too.
   public struct Listening: Sendable {
@@ -86,8 +87,8 @@ public final class Server {
         listeners.append(
           try Listener(
             on: address, access: access, loop: loop,
-            accepted: { [weak self] in self?.accepted($0) },
-            failed: { [weak self] in self?.cannotAccept($0) }))
+            accepted: { [unowned self] in accepted($0) },
+            failed: { [unowned self] in cannotAccept($0) }))
       }
     } catch {
       closeListeners()
@@ -106,8 +107,8 @@ public final class Server {
       listeners.append(
         try Listener(
           sharing: descriptor, of: address, loop: loop,
-          accepted: { [weak self] in self?.accepted($0) },
-          failed: { [weak self] in self?.cannotAccept($0) }))
+          accepted: { [unowned self] in accepted($0) },
+          failed: { [unowned self] in cannotAccept($0) }))
     }
   }
 
@@ -151,8 +152,8 @@ public final class Server {
   private func tick() {
     let ms = drained == nil ? RPCLimits.tickMs : RPCLimits.tickMs / 10
     loop.cancel(timer: ticking)
-    ticking = loop.after(ms: ms) { [weak self] in
-      guard let self, !closing else { return }
+    ticking = loop.after(ms: ms) { [self] in
+      guard !closing else { return }
       if refusals > 0 {
         logger.warning(
           "connections refused",

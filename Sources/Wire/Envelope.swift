@@ -83,8 +83,10 @@ public struct ResponseEnvelope {
     response.call_id = callID
     response.message = message.binary
     response.more = isItem ? 1 : 0
-    response.n_metadata = metadata.entries.count
-    response.metadata = metadata.list(arena)
+    if !metadata.entries.isEmpty {
+      response.n_metadata = metadata.entries.count
+      response.metadata = metadata.list(arena)
+    }
     buffer.appendFrame(&response)
   }
 

@@ -69,8 +69,10 @@ public struct HealthCheckReply: ReplyMessage, Sendable, Hashable {
     var message = Stock__V1__HealthCheckReply()
     stock__v1__health_check_reply__init(&message)
     message.status = Stock__V1__ServingStatus(rawValue: numericCast(status?.rawValue ?? 0))
-    message.n_warnings = warnings.count
-    message.warnings = arena.list(warnings.map { arena.bytes($0) })
+    if !warnings.isEmpty {
+      message.n_warnings = warnings.count
+      message.warnings = arena.list(warnings.map { arena.bytes($0) })
+    }
     message.version = arena.bytes(version)
     buffer.append(message: &message)
   }

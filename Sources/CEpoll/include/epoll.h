@@ -14,7 +14,7 @@ int stock_epoll_create(void);
 int stock_epoll_add(int set, int fd, uint32_t events, uint64_t token);
 int stock_epoll_modify(int set, int fd, uint32_t events, uint64_t token);
 int stock_epoll_remove(int set, int fd);
-int stock_epoll_wait(int set, struct epoll_event *events, int count);
+int stock_epoll_wait(int set, struct epoll_event *events, int count, int timeout_ms);
 
 int stock_timer_create(void);
 /* Fires once, `after_ns` from now (at least 1); 0 disarms. */
