@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # What a call costs the server: Health.Check against a bare echo and gRPC, in one run.
 #
-#   infra/bench.sh rpc [--runs N] [--seconds S] [--only POINT] [--no-grpc] [--install] [--grpc-swift]
+#   infra/bench.sh rpc [--runs N] [--seconds S] [--only POINT] [--no-grpc] [--install]
 #
 # Closed loop at 1×1, 8×1, 64×1, 8×32 and 64×16 connections × calls outstanding (POINT is one of
 # them, such as 8x32).  The server has one core, its client another; the systems take turns, at least
 # five times.  gRPC C++ is Debian's: --install lets apt-get fetch it; without it and without
-# --install it is left out.  --grpc-swift builds grpc-swift-2 as well, which takes many minutes.
+# --install it is left out.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-runs=5 seconds=1.5 points=(1x1 8x1 64x1 8x32 64x16) install=no grpc=yes grpc_swift=no
+runs=5 seconds=1.5 points=(1x1 8x1 64x1 8x32 64x16) install=no grpc=yes
 while [ $# -gt 0 ]; do
   case $1 in
     --runs) runs=$2 && shift ;;
@@ -18,7 +18,6 @@ while [ $# -gt 0 ]; do
     --only) points=("$2") && shift ;;
     --no-grpc) grpc=no ;;
     --install) install=yes ;;
-    --grpc-swift) grpc_swift=yes ;;
     *) sed -n '4,9s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
   esac
   shift
@@ -51,12 +50,6 @@ build_grpc() {
   done
 }
 
-build_grpc_swift() {
-  echo "building grpc-swift-2 ..."
-  swift build -c release --package-path $here/grpc-swift --scratch-path "$built/grpc-swift" \
-    > "$work/grpc-swift.log" 2>&1 || { tail -n 20 "$work/grpc-swift.log" >&2; fail "it does not build"; }
-}
-
 two_cores
 on_server=(taskset -c "$server_core") on_client=(taskset -c "$client_core")
 declare -A port=() pid=() client=()
@@ -75,8 +68,7 @@ build_programs
 build_c load $here/load.c
 build_c echo_server $here/echo_server.c
 [ $grpc = no ] || install_grpc
-if [ $grpc = yes ]; then build_grpc; elif [ $grpc_swift = yes ]; then fail "its client is gRPC C++"; fi
-[ $grpc_swift = no ] || build_grpc_swift
+[ $grpc = no ] || build_grpc
 
 start_redis "${on_client[@]}"
 start_stockd "${on_server[@]}"
@@ -85,10 +77,6 @@ serve echo load "$built/echo_server"
 if [ $grpc = yes ]; then
   systems+=(grpc_cpp)
   serve grpc_cpp grpc_load "$built/grpc_server" cq
-fi
-if [ $grpc_swift = yes ]; then
-  systems+=(grpc_swift)
-  serve grpc_swift grpc_load "$built/grpc-swift/release/health-server"
 fi
 
 say_circumstances runs "$runs" seconds "$seconds"

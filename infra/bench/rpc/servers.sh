@@ -7,18 +7,25 @@
 work=$(mktemp -d /tmp/stockstream-bench.XXXXXX)
 results=$PWD/.data/bench
 built=$results/build
-started=()
+declare -A started=()
 mkdir -p "$built"
 
 fail() { echo "$*" >&2; exit 1; }
 
-end_started() {
-  local code=$? process
-  for process in "${started[@]}"; do kill -s TERM "$process" 2> /dev/null || true; done
-  for process in "${started[@]}"; do
+# end PROCESS...: waits five seconds, then kills.
+end() {
+  local process
+  for process; do kill -s TERM "$process" 2> /dev/null || true; done
+  for process; do
     for _ in {1..100}; do kill -0 "$process" 2> /dev/null || break; sleep 0.05; done
     kill -s KILL "$process" 2> /dev/null || true
+    unset "started[$process]"
   done
+}
+
+end_started() {
+  local code=$?
+  end "${!started[@]}"
   rm -rf "$work"
   exit "$code"
 }
@@ -52,7 +59,7 @@ start() {
   shift
   setpriv --pdeathsig TERM "$@" > "$work/$name.out" 2> "$work/$name.err" < /dev/null &
   process=$!
-  started+=("$process")
+  started[$process]=$name
 }
 
 # printed_port NAME: waits for the number that a server prints.
@@ -72,8 +79,10 @@ free_port() {
 # start_redis [COMMAND PREFIX...]: sets `redis_port` and `redis_process`.
 start_redis() {
   redis_port=$(free_port)
+  rm -rf "$work/redis"
   mkdir -p "$work/redis"
-  start redis "$@" redis-server infra/redis/redis.conf --port "$redis_port" --dir "$work/redis"
+  start redis "$@" redis-server infra/redis/redis.conf --port "$redis_port" --dir "$work/redis" \
+    --auto-aof-rewrite-percentage 0
   redis_process=$process
   for _ in {1..200}; do
     [ "$(redis-cli -p "$redis_port" PING 2> /dev/null)" != PONG ] || return 0

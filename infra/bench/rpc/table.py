@@ -6,11 +6,10 @@ import json
 import statistics
 import sys
 
-NAMES = {"stockd": "stockd", "echo": "C echo", "grpc_cpp": "gRPC C++", "grpc_swift": "grpc-swift-2"}
+NAMES = {"stockd": "stockd", "echo": "C echo", "grpc_cpp": "gRPC C++"}
 MANY = ("8x32", "64x16")
 FEWER = {
     "grpc_cpp": {"1x1": 1.5, "8x1": 2.5, "64x1": 2.5, "8x32": 15, "64x16": 15},
-    "grpc_swift": {"1x1": 5, "8x1": 15, "64x1": 15, "8x32": 100, "64x16": 100},
 }
 
 

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# What happens beyond the peak: offered load against goodput and time, and whether a flood starves others.
+#
+#   infra/bench.sh overload [--connections N] [--seconds S] [--timeout-ms T] [--seed N] [--factors "0.5 1 3"]
+#
+# Reserves of one hot SKU with enough stock, through a Redis that syncs always.  First the peak of
+# goodput, in a closed loop; then open loops at multiples of it, whose times count from when a call was
+# due; then a single caller, alone and beside a connection with 10,000 calls in flight.  Each point has
+# a new Redis and a new stockd.  Generator, stockd and Redis share the cores, none is pinned.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+connections=256 seconds=4 timeout_ms=1000 seed=1 factors='0.5 0.8 1 1.5 2 3'
+while [ $# -gt 0 ]; do
+  case $1 in
+    --connections) connections=$2 ;;
+    --seconds) seconds=$2 ;;
+    --timeout-ms) timeout_ms=$2 ;;
+    --seed) seed=$2 ;;
+    --factors) factors=$2 ;;
+    *) sed -n '4,10s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+  esac
+  shift 2
+done
+
+# shellcheck source=infra/bench/rpc/servers.sh
+source infra/bench/rpc/servers.sh
+
+# point KIND LABEL CONNECTIONS RATE OUTSTANDING FLOOD: one measurement, a line of JSON in `line`.
+point() {
+  start_redis env
+  start_stockd env
+  "$programs/stockctl" stock set bench-overload 1000000000 \
+    --address "127.0.0.1:$stock_port" > "$work/set" || fail "$(cat "$work/set")"
+  line=$(timeout 90 "$built/reserve_load" "$stock_port" "$3" "$seconds" "$timeout_ms" "$seed" "$4" "$5" \
+    "$6") || fail "$1 $2 could not be measured"
+  end "$stockd_process" "$redis_process"
+  line="{\"kind\": \"$1\", \"label\": \"$2\", ${line#\{}"
+  echo "$line" >> "$work/points"
+}
+
+goodput() { /usr/bin/python3 -c 'import json, sys; print(json.loads(sys.argv[1])["calls"]["goodput_per_s"])' "$line"; }
+
+build_programs
+build_c reserve_load infra/bench/overload/reserve_load.c
+say_circumstances connections "$connections" seconds "$seconds" timeout_ms "$timeout_ms" seed "$seed"
+
+peak=0
+for outstanding in 1 4 16; do
+  point peak "$connections×$outstanding" "$connections" 0 "$outstanding" 0
+  found=$(goodput)
+  [ "$found" -le "$peak" ] || peak=$found
+done
+for factor in $factors; do
+  point open "$factor" "$connections" "$(awk "BEGIN { print int($peak * $factor) }")" 0 0
+done
+point fair alone 1 0 1 0
+point fair 'beside a flood' 1 0 1 10000
+/usr/bin/python3 infra/bench/overload/table.py "$work/points" "$circumstances" "$results/overload.json"
