@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Synchronization
 
 /// A real PostgreSQL cluster with a folder, a loopback port and a unix socket of its own.
@@ -56,11 +57,25 @@ public final class PostgresServer: Sendable {
 
   /// Makes an empty database.
   ///
+  /// - Parameter folder: Where its files lie, such as the root of a small volume; nil: with the
+  ///   others.
   /// - Returns: Its `postgresql://` URL, over TCP.
-  public func createDatabase() throws -> String {
+  public func createDatabase(in folder: String? = nil) throws -> String {
     let name = "test_" + String(UInt64.random(in: 0...UInt64.max), radix: 36)
-    try psql(url(database: "postgres"), "CREATE DATABASE \(name) TEMPLATE template0")
+    let root = url(database: "postgres")
+    if let folder { try psql(root, "CREATE TABLESPACE \(name) LOCATION '\(folder)'") }
+    try psql(
+      root,
+      "CREATE DATABASE \(name) TEMPLATE template0 TABLESPACE \(folder == nil ? "pg_default" : name)"
+    )
     return url(database: name)
+  }
+
+  /// Removes a database that has a folder of its own, so that its volume can go.
+  public func dropDatabase(_ url: String) throws {
+    guard let name = url.split(separator: "/").last else { return }
+    try psql(self.url(database: "postgres"), "DROP DATABASE \(name) WITH (FORCE)")
+    try psql(self.url(database: "postgres"), "DROP TABLESPACE \(name)")
   }
 
   /// Runs SQL with `psql -At` and stops at the first error.
@@ -86,6 +101,21 @@ public final class PostgresServer: Sendable {
   /// Ends the server as a crash does (SIGKILL); its files stay.
   public func kill() {
     current.end(SIGKILL, timeout: .seconds(10))
+  }
+
+  /// Stops the server with all its processes where they are (SIGSTOP): connections stay open and
+  /// nobody answers.
+  public func pause() throws { try signalAll(SIGSTOP) }
+
+  /// Lets a paused server go on.
+  public func resume() throws { try signalAll(SIGCONT) }
+
+  private func signalAll(_ signal: Int32) throws {
+    let children = try Program.run("pgrep", ["-P", "\(current.pid)"]).stdout
+    for pid in children.split(separator: "\n").compactMap({ pid_t($0) }) {
+      Glibc.kill(pid, signal)
+    }
+    current.send(signal)
   }
 
   /// Starts the server again on the same files and port, ending it first if it runs (SIGINT:

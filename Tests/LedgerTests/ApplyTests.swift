@@ -50,12 +50,8 @@ struct ApplyTests {
     #expect(history.checkpoints.count == 20)
     for (count, figures) in history.checkpoints {
       for (sku, figures) in figures {
-        let sums = try books.psql(
-          """
-          SELECT coalesce(sum(available_delta), 0), coalesce(sum(held_delta), 0),
-            coalesce(sum(sold_delta), 0), coalesce(sum(supplied_delta), 0)
-          FROM stock_movements WHERE sku = '\(sku)' AND (stream_ms, stream_seq) <= (\(count), 0)
-          """)
+        let sums = try books.figures(
+          of: sku, where: "(stream_ms, stream_seq) <= (\(count), 0)")
         #expect(
           sums == "\(figures.available)|\(figures.held)|\(figures.sold)|\(figures.supplied)",
           "\(sku) after \(count) events, seed \(seed)")

@@ -14,6 +14,9 @@ struct Books {
     url = try self.server.createDatabase()
   }
 
+  /// A database that is there already.
+  init(at url: String, in server: PostgresServer) { (self.server, self.url) = (server, url) }
+
   var address: DatabaseAddress { DatabaseAddress(url)! }
 
   func connect() throws -> Postgres { try Postgres(address, name: "test") }
@@ -41,6 +44,24 @@ struct Books {
   }
 
   func count(_ table: String) throws -> Int { Int(try psql("SELECT count(*) FROM \(table)")) ?? -1 }
+
+  /// Whether a worker waits for a lock.
+  func isWaiting() throws -> Bool {
+    try psql(
+      "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'stockworker%' "
+        + "AND datname = current_database() AND wait_event_type = 'Lock'") == "1"
+  }
+
+  /// `available|held|sold|supplied` of a SKU, as its movements add up.
+  /// - Parameter condition: which of them.
+  func figures(of sku: SKU, where condition: String = "true") throws -> String {
+    try psql(
+      """
+      SELECT coalesce(sum(available_delta), 0), coalesce(sum(held_delta), 0),
+        coalesce(sum(sold_delta), 0), coalesce(sum(supplied_delta), 0)
+      FROM stock_movements WHERE sku = '\(sku)' AND \(condition)
+      """)
+  }
 
   /// Every row of every table, but for the stream ids and the times of processing.
   func rows() throws -> ExpectedRows {

@@ -90,4 +90,66 @@ struct DeadLetterTests {
     #expect(try stream.length(KeySpace().deadEvents) == 1)
     #expect(try books.count("holds") == 1)
   }
+
+  @Test(
+    "the life of a letter: refused three times, listed, shown, replayed after the fix, applied once"
+  )
+  func replay() async throws {
+    let (redis, books) = (try RedisServer.start(), try Books())
+    defer { redis.stop() }
+    _ = try books.open()
+    try books.psql("ALTER TABLE holds ADD CONSTRAINT no_seven CHECK (user_id <> 'user 7')")
+    let stream = try Stream(redis)
+    let events = Example.created(0..<10)
+    let entry = try stream.add(events)
+    let worker = try startWorker(redis, books)
+    defer { worker.stop() }
+    try await eventually("all is acknowledged") { try stream.isDone() }
+    let letters = try DeadLetters(at: RedisAddress(redis.url)!)
+    #expect(try letters.list(limit: 10).map(\.letter.id) == [events[7].id])
+    let record = try #require(try letters.show(events[7].id))
+    #expect(record.entry == entry && record.letter.index == 7)
+    #expect(record.letter.type == "HOLD_CREATED" && record.letter.reason.contains("no_seven"))
+    #expect(record.letter.bytes == EventBytes.of(events[7]))
+    #expect(record.letter.attempts == 3 && record.letter.lastMs > record.letter.firstMs)
+    #expect(try books.count("holds") == 9)
+
+    // Before the fix it comes back.
+    #expect(try letters.replay(events[7].id) != nil)
+    try await eventually("it is dead again") {
+      let again = try letters.show(events[7].id)
+      return try again.map { $0.place > record.place } == true && stream.isDone()
+    }
+    try books.psql("ALTER TABLE holds DROP CONSTRAINT no_seven")
+    #expect(try letters.replay(events[7].id) != nil)
+    #expect(try letters.replay(events[7].id) == nil, "it is gone")
+    try await eventually("it is applied") { try stream.isDone() && books.count("holds") == 10 }
+    try stream.add([events[7]])
+    try await worker.waitForLog("repeated=1")
+    #expect(try books.rows() == ExpectedRows(of: events))
+    #expect(try letters.count() == 0)
+  }
+
+  @Test("a letter that is discarded is gone; one of an unknown type can be replayed too")
+  func discard() async throws {
+    let (redis, books) = (try RedisServer.start(), try Books())
+    defer { redis.stop() }
+    let stream = try Stream(redis)
+    let entry = try stream.add(pairs: [("HOLD_MELTED", [1, 2, 3]), ("HOLD_FROZEN", [0, 255])])
+    let worker = try startWorker(redis, books)
+    defer { worker.stop() }
+    try await eventually("all is acknowledged") { try stream.isDone() }
+    let letters = try DeadLetters(at: RedisAddress(redis.url)!)
+    let first = try #require(try letters.list(limit: 1).first)
+    #expect(first.letter.id == "\(entry)/0" && first.letter.bytes == [1, 2, 3])
+    #expect(try letters.list(after: first.place, limit: 9).map(\.letter.bytes) == [[0, 255]])
+    #expect(try letters.discard(first.letter.id))
+    #expect(try !letters.discard(first.letter.id))
+    #expect(try letters.show(first.letter.id) == nil)
+    #expect(try letters.replay("\(entry)/1") != nil)
+    try await eventually("the other is dead under its new place") {
+      try letters.list(limit: 9).map(\.letter.type) == ["HOLD_FROZEN"]
+        && letters.show("\(entry)/1") == nil
+    }
+  }
 }

@@ -56,6 +56,12 @@ struct Stream {
 
   var pending: Int { get throws { try reader("observer").groups().first?.pending ?? 0 } }
 
+  /// The names in the worker's group.
+  func consumers() throws -> [String] {
+    try redis.cli("XINFO", "CONSUMERS", KeySpace().events, KeySpace.group).split(separator: "\n")
+      .map(String.init)
+  }
+
   func length(_ key: String = KeySpace().events) throws -> Int {
     Int(try redis.cli("XLEN", key)) ?? -1
   }

@@ -116,7 +116,11 @@ struct TrimmingTests {
     }
     try await eventually("the rest is applied") { try books.count("processed_events") == 200 }
     #expect(try stream.redis.cli("XRANGE", KeySpace().events, "5-0", "5-0").contains("5-0"))
-    try await worker.waitForLog("group=stranger")
+    try await worker.waitForLog("ALARM: a consumer group that the worker does not know")
+    #expect(worker.log.contains("group=stranger"))
+    try await eventually("the figures name it") {
+      try redis.cli("HGET", KeySpace().workerFigures, "unknown_groups") == "stranger"
+    }
 
     try slow.acknowledge(held)
     try await eventually("all of it is trimmed") { try stream.length() <= 1 }

@@ -53,7 +53,7 @@ struct WorkerTests {
     try lock.execute("BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
     let first = try startWorker(redis, books)
     defer { first.stop() }
-    try await eventually("the worker waits inside its transaction") { try isWaiting(books) }
+    try await eventually("the worker waits inside its transaction") { try books.isWaiting() }
     first.kill()
     #expect(try books.count("processed_events") == 0)
     #expect(try stream.pending == 1)
@@ -77,7 +77,7 @@ struct WorkerTests {
     try lock.execute("BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
     let first = try startWorker(redis, books)
     defer { first.stop() }
-    try await eventually("the worker waits inside its transaction") { try isWaiting(books) }
+    try await eventually("the worker waits inside its transaction") { try books.isWaiting() }
     // From here on no acknowledgement is heard: it would lie in Redis's socket, which dies with it.
     redis.pause()
     try lock.execute("ROLLBACK")
@@ -186,12 +186,6 @@ struct WorkerTests {
     defer { worker.stop() }
     #expect(worker.wait() == 1)
     #expect(worker.log.contains("run a newer program"))
-  }
-
-  private func isWaiting(_ books: Books) throws -> Bool {
-    try books.psql(
-      "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'stockworker%' "
-        + "AND datname = current_database() AND wait_event_type = 'Lock'") == "1"
   }
 
   /// Writes a random history into the stream, in entries of random size and with repeats.
