@@ -39,7 +39,10 @@ point() {
   echo "$line" >> "$work/points"
 }
 
-goodput() { /usr/bin/python3 -c 'import json, sys; print(json.loads(sys.argv[1])["calls"]["goodput_per_s"])' "$line"; }
+goodput() {
+  /usr/bin/python3 -c 'import json, sys
+print(json.loads(sys.argv[1])["calls"]["goodput_per_s"])' "$line"
+}
 
 build_programs
 build_c reserve_load infra/bench/overload/reserve_load.c

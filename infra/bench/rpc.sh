@@ -80,7 +80,7 @@ if [ $grpc = yes ]; then
 fi
 
 say_circumstances runs "$runs" seconds "$seconds"
-echo "$runs runs in turn, $seconds s each.  Trust the CPU-µs: calls/s and times suffer from whatever else runs here."
+echo "$runs runs in turn, $seconds s each.  Trust the CPU-µs: calls/s and times suffer from what else runs."
 for ((run = 1; run <= runs; run++)); do
   for point in "${points[@]}"; do
     for system in "${systems[@]}"; do

@@ -2,13 +2,13 @@
 //
 //   reserve_load PORT CONNECTIONS SECONDS TIMEOUT_MS SEED RATE OUTSTANDING FLOOD
 //
-// RATE > 0: an open loop.  Calls are due at the times of a Poisson process, whether or not earlier ones have been
-// answered, on a connection taken by lot; a call's time counts from when it was due.  RATE = 0: a closed loop of
-// OUTSTANDING calls on each connection.  FLOOD > 0: one connection more, in a closed loop of FLOOD calls; a refused
-// one is repeated after 100 ms.  Its answers are counted apart.
+// RATE > 0: an open loop.  Calls are due at the times of a Poisson process, whether or not earlier ones
+// have been answered, on a connection taken by lot; a call's time counts from when it was due.  RATE = 0:
+// a closed loop of OUTSTANDING calls on each connection.  FLOOD > 0: one connection more, in a closed loop
+// of FLOOD calls; a refused one is repeated after 100 ms.  Its answers are counted apart.
 //
-// Every call has an idempotency key of its own.  Counted is what is due after the first second; afterwards the
-// answers of the last calls are waited for, 3 s beyond their timeout at most.
+// Every call has an idempotency key of its own.  Counted is what is due after the first second; afterwards
+// the answers of the last calls are waited for, 3 s beyond their timeout at most.
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
@@ -166,8 +166,9 @@ int main(int count, char **arguments) {
   connection *all = calloc((size_t)connections + 1, sizeof *all);
   int set = epoll_create1(0);
   for (int place = 0; place < connections + (flood > 0); place++) {
-    all[place] = (connection){.fd = connect_to(atoi(arguments[1])), .set = set, .flood = place == connections};
-    all[place].input = malloc(INPUT);
+    all[place] = (connection){.fd = connect_to(atoi(arguments[1])), .set = set,
+                               .flood = place == connections,
+                               .input = malloc(INPUT)};
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[place]};
     if (epoll_ctl(set, EPOLL_CTL_ADD, all[place].fd, &event) != 0) die("epoll_ctl");
   }
@@ -202,12 +203,13 @@ int main(int count, char **arguments) {
     }
   }
   getrusage(RUSAGE_SELF, &used);
+  double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+               (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
   printf("{");
   say("calls", &calm, seconds, ", ");
   if (flood) say("flood", &flooded, seconds, ", ");
   printf("\"unanswered\": %llu, \"late_ms\": %.1f, \"generator_cpu\": %.2f}\n", (unsigned long long)in_flight,
          (double)lag_ns / 1e6,
-         ((double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-          (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6) / ((double)(now_ns() - start) / 1e9));
+         cpu / ((double)(now_ns() - start) / 1e9));
   return 0;
 }

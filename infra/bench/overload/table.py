@@ -5,8 +5,8 @@ table.py POINTS CIRCUMSTANCES OUTPUT: one JSON object a line, an object, a file 
 import json
 import sys
 
-HEAD = (f"{'':18} {'offered/s':>10} {'goodput/s':>10} {'of peak':>8} {'refused':>9} {'deadline':>9} {'other':>7}"
-        f" {'p50 ms':>8} {'p99 ms':>8} {'generator':>10} {'late ms':>8}")
+HEAD = (f"{'':18} {'offered/s':>10} {'goodput/s':>10} {'of peak':>8} {'refused':>9} {'deadline':>9}"
+        f" {'other':>7} {'p50 ms':>8} {'p99 ms':>8} {'generator':>10} {'late ms':>8}")
 
 
 def row(label, calls, point, peak):
@@ -36,7 +36,7 @@ def main():
             row(point["label"], point["calls"], point, peak)
             if "flood" in point:
                 row("  the flood", point["flood"], point, peak)
-    print("\n'generator': cores that the load itself took from the servers; 'late': its worst delay in sending.")
+    print("\n'generator': cores that the load took from the servers; 'late': its worst delay in sending.")
     with open(sys.argv[3], "w", encoding="utf-8") as output:
         json.dump({"circumstances": json.loads(sys.argv[2]), "peak_per_s": peak, "points": points}, output,
                   ensure_ascii=False, indent=1)

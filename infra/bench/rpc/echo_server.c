@@ -1,7 +1,7 @@
 // Sends every frame back: the least that a server of frames can cost.  Prints its port.
 //
-// One thread, one epoll set, level triggered; each ready connection is read once, its frames are cut and copied to
-// the output, and go out in one write.
+// One thread, one epoll set, level triggered; each ready connection is read once, its frames are cut and
+// copied to the output, and go out in one write.
 #include <sys/epoll.h>
 
 #include "measure.h"

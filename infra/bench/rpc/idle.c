@@ -1,7 +1,8 @@
 // Holds many quiet connections while calls flow on others: idle PORT IDLE BUSY SECONDS SERVER_PID
 //
-// BUSY connections call Health.Check in a closed loop, one call each, from the first to the last second.  After
-// SECONDS come IDLE more, each of which makes one call and then keeps silent; then SECONDS again, all being open.
+// BUSY connections call Health.Check in a closed loop, one call each, from the first to the last second.
+// After SECONDS come IDLE more, each of which makes one call and then keeps silent; then SECONDS again,
+// all being open.
 #include <sys/epoll.h>
 
 #include "measure.h"

@@ -1,8 +1,9 @@
 // Calls Health.Check in a closed loop: load PORT CONNECTIONS OUTSTANDING SECONDS SERVER_PID
 //
-// How it works.  Each connection has OUTSTANDING frames, made beforehand, that differ in their call id; an answer
-// with an id sends that frame again.  What one pass over the ready sockets has answered on a connection goes out in
-// one write, as a pipelining client does.  An echo of the frame counts as an answer: its first field is the id too.
+// How it works.  Each connection has OUTSTANDING frames, made beforehand, that differ in their call id; an
+// answer with an id sends that frame again.  What one pass over the ready sockets has answered on a
+// connection goes out in one write, as a pipelining client does.  An echo of the frame counts as an
+// answer: its first field is the id too.
 #include <sys/epoll.h>
 
 #include "measure.h"
@@ -83,7 +84,8 @@ int main(int count, char **arguments) {
   frames = calloc(outstanding + 1, sizeof *frames);
   frame_bytes = calloc(outstanding + 1, sizeof *frame_bytes);
   for (uint64_t id = 1; id <= outstanding; id++)
-    frame_bytes[id] = (size_t)(put_request(frames[id], id, "stock.v1.Health/Check", 1000, NULL, 0) - frames[id]);
+    frame_bytes[id] =
+        (size_t)(put_request(frames[id], id, "stock.v1.Health/Check", 1000, NULL, 0) - frames[id]);
 
   connection *all = calloc((size_t)connections, sizeof *all);
   for (int place = 0; place < connections; place++) {

@@ -1,4 +1,5 @@
-// Clock, CPU time of another process, a histogram of times, and sockets: what every load generator here needs.
+// Clock, CPU time of another process, a histogram of times, and sockets: what every load generator here
+// needs.
 #pragma once
 #include <arpa/inet.h>
 #include <errno.h>

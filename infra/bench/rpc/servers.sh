@@ -73,7 +73,10 @@ printed_port() {
 }
 
 free_port() {
-  /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+  /usr/bin/python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
 }
 
 # start_redis [COMMAND PREFIX...]: sets `redis_port` and `redis_process`.
@@ -112,7 +115,8 @@ say_circumstances() {
   model=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
   [ -z "${server_core:-}" ] || cores="server on core $server_core, client on core $client_core"
   echo "commit $commit; $(nproc) cores of $model; Linux $(uname -r); load $(cut -d' ' -f1-3 /proc/loadavg)"
-  echo "$(redis-server --version | cut -d' ' -f3); append-only file synced always; stockd with one shard; $cores"
+  echo "Redis $(redis-server --version | cut -d' ' -f3), append-only file synced always; stockd: one shard"
+  echo "$cores"
   circumstances=$(/usr/bin/python3 -c 'import json, sys
 print(json.dumps(dict(zip(sys.argv[1::2], sys.argv[2::2]))))' commit "$commit" machine "$model" \
     cores "$cores" kernel "$(uname -r)" load "$(cut -d' ' -f1-3 /proc/loadavg)" "$@")

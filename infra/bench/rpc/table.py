@@ -67,7 +67,8 @@ def main():
     for point, systems in points.items():
         for system, figure, unit, target, met in comparisons(point, systems):
             mark = "met" if met else "NOT MET"
-            print(f"{point.replace('x', '×'):7} {NAMES[system]:13} {figure:8.2f} {unit:10} target {target:5} {mark}")
+            print(f"{point.replace('x', '×'):7} {NAMES[system]:13} {figure:8.2f} {unit:10}"
+                  f" target {target:5} {mark}")
             compared.append(
                 {"point": point, "against": system, "figure": round(figure, 4), "unit": unit,
                  "target": target, "met": met})
