@@ -15,7 +15,7 @@ struct ScriptCommand: ~Copyable {
 
   /// What the script needs to know beside the operations.
   struct Terms {
-    var placing: Bool
+    var placing: Store.Placing
     var retentionMs: UInt64
     var retentionCancelledMs: UInt64
   }
@@ -88,7 +88,7 @@ struct ScriptCommand: ~Copyable {
     header.append(integer: counts.1)
     header.append(integer: counts.2)
     header.append(integer: UInt32(swept.count))
-    header.append(integer: UInt8(terms.placing ? 1 : 0))
+    header.append(integer: terms.placing.rawValue)
     header.append(integer: terms.retentionMs)
     header.append(integer: terms.retentionCancelledMs)
     bytes.append(argument: header.readable)

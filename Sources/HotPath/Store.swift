@@ -16,9 +16,27 @@ public final class Store {
     public var retentionMs = Limits.retentionMsDefault
     /// Milliseconds that Redis remembers a cancelled hold.
     public var retentionCancelledMs = Limits.retentionCancelledMsDefault
+    /// Bytes of events that may wait for the books; 0: half of Redis's memory limit.
+    public var backlogBytesMax: Int64 = 0
 
     /// Settings with their defaults.
     public init(address: RedisAddress) { self.address = address }
+  }
+
+  /// Whether new holds may begin; the numbers are those of the script.
+  public enum Placing: UInt8, Sendable {
+    case storeIsFull = 0
+    case yes = 1
+    case booksAreBehind = 2
+
+    /// Why not, for the health check.
+    public var refusal: String? {
+      switch self {
+      case .yes: nil
+      case .storeIsFull: "redis is near its memory limit: no new holds"
+      case .booksAreBehind: "too many events wait for the books: no new holds"
+      }
+    }
   }
 
   /// What became of a script call.
@@ -60,8 +78,9 @@ public final class Store {
   public var changed: () -> Void = {}
   /// What is weaker than promised; empty when all is well.  Known once the link has been open.
   public private(set) var warnings: [String] = []
-  /// Whether Redis has the memory for new holds.
-  public private(set) var placing = true
+  /// Whether new holds may begin: Redis must have the memory, and the books must not be too far
+  /// behind.
+  public private(set) var placing = Placing.yes
 
   private let settings: Settings
   let keys: KeySpace
@@ -69,6 +88,9 @@ public final class Store {
   private let logger: Logger
   private(set) var link: RedisLink!
   private var sha = ""
+  private var streamBytes: Int64?
+  private var entries: Int64?
+  private var backlog: Backlog?
   private var sender: ScriptCommand.Sender
 
   /// - Parameter writer: names this shard of this incarnation of the server, in every stream entry.
@@ -244,23 +266,44 @@ public final class Store {
       guard let self else { return }
       checkMemory()
       guard isOpen else { return }
+      link.send(["MEMORY", "USAGE", keys.events]) { [weak self] in self?.streamBytes = $0?.integer }
+      link.send(["XLEN", keys.events]) { [weak self] in self?.entries = $0?.integer }
+      link.send(["XINFO", "GROUPS", keys.events]) { [weak self] in self?.judgeBacklog($0) }
       link.send(["INFO", "memory"]) { [weak self] in self?.judgeMemory($0) }
     }
+  }
+
+  /// With what the two replies before this one have said.
+  private func judgeBacklog(_ reply: RedisReply?) {
+    guard let reply, let streamBytes, let entries else { return }
+    backlog = Backlog(
+      streamBytes: streamBytes, entries: entries, group: Backlog.group(KeySpace.group, in: reply))
   }
 
   private func judgeMemory(_ reply: RedisReply?) {
     guard let reply, reply.error == nil, let memory = RedisMemory(info: reply.text ?? "") else {
       return
     }
-    let fits = memory.hasRoom(headroomBytes: Self.headroomBytes)
-    if fits != placing {
-      placing = fits
-      logger.warning(
-        fits
-          ? "redis has memory for new holds again" : "redis is near its memory limit: no new holds",
-        metadata: [
-          "used_bytes": "\(memory.usedBytes)", "limit_bytes": "\(memory.limitBytes)",
-        ])
+    let limit = settings.backlogBytesMax > 0 ? settings.backlogBytesMax : memory.limitBytes / 2
+    let verdict: Placing =
+      if !memory.hasRoom(headroomBytes: Self.headroomBytes) {
+        .storeIsFull
+      } else if backlog?.isTooLarge(limitBytes: limit, refusing: placing == .booksAreBehind) == true
+      {
+        .booksAreBehind
+      } else {
+        .yes
+      }
+    guard verdict != placing else { return }
+    placing = verdict
+    let figures: Logger.Metadata = [
+      "used_bytes": "\(memory.usedBytes)", "limit_bytes": "\(memory.limitBytes)",
+      "backlog_bytes": "\(backlog?.bytes ?? 0)", "backlog_limit_bytes": "\(limit)",
+    ]
+    if let refusal = verdict.refusal {
+      logger.error("ALARM: \(refusal)", metadata: figures)
+    } else {
+      logger.notice("new holds may begin again", metadata: figures)
     }
   }
 }

@@ -33,6 +33,8 @@ public enum Outcome: UInt8, Sendable, CaseIterable {
   case forgotten = 71
   /// The hold's record is not one that this version wrote.
   case holdUnreadable = 72
+  /// Too many events wait for the books: what is promised can finish, nothing new begins.
+  case backlog = 73
 }
 
 /// The answer to one operation.

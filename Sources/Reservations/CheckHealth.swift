@@ -16,7 +16,7 @@ extension Sale {
         HealthCheckReply(status: .notServing, warnings: [reason], version: Release.version))
     }
     var warnings = store.warnings
-    if !store.placing { warnings.append("redis is near its memory limit: no new holds") }
+    if let refusal = store.placing.refusal { warnings.append(refusal) }
     call.reply(
       HealthCheckReply(
         status: warnings.isEmpty ? .serving : .degraded, warnings: warnings,

@@ -75,6 +75,11 @@ extension Status {
         .resourceExhausted, reason: "STORE_FULL",
         message: "The stock store is near its memory limit: no new holds for now.",
         retryable: true, retryAfterMs: 1_000)
+    case .backlog:
+      self.init(
+        .resourceExhausted, reason: "BACKLOG",
+        message: "Too many events wait for the books: no new holds for now.",
+        retryable: true, retryAfterMs: 1_000)
     case .tooManyUnits:
       self.init(
         .outOfRange, reason: "TOO_MANY_UNITS",

@@ -324,7 +324,7 @@ extension Outcome {
     case .alreadyConfirmed: "ALREADY_CONFIRMED"
     case .alreadyCancelled: "ALREADY_CANCELLED"
     case .keyReused, .paymentRefMismatch, .stockMismatch, .storeFull, .requestIDReused,
-      .tooManyUnits, .notDue, .forgotten, .holdUnreadable:
+      .tooManyUnits, .notDue, .forgotten, .holdUnreadable, .backlog:
       preconditionFailure("a refusal is a status, not an outcome")
     }
   }

@@ -81,6 +81,13 @@ struct ServerFlags: ParsableArguments {
   var connectionAgeMs: String?
 
   @Option(
+    help: """
+      Bytes of events that may wait for the books before new holds are refused; \
+      0: half of Redis's memory limit. [STOCK_BACKLOG_BYTES, default 0]
+      """)
+  var backlogBytes: String?
+
+  @Option(
     help: "trace, debug, info, notice, warning, error. [STOCK_LOG_LEVEL, default info]")
   var logLevel: String?
 
@@ -103,6 +110,7 @@ struct ServerFlags: ParsableArguments {
       let shards = try found.value(of: Self.shards, flag: shards)
       let holdMs = try found.value(of: Self.holdMs, flag: holdMs)
       store.retentionMs = try found.value(of: Self.retentionMs, flag: retentionMs)
+      store.backlogBytesMax = try found.value(of: Self.backlogBytes, flag: backlogBytes)
       store.retentionCancelledMs = min(store.retentionMs, Limits.retentionCancelledMsDefault)
       var server = Server.Terms()
       server.connectionsMax = try found.value(of: Self.connectionsMax, flag: connectionsMax)
@@ -196,6 +204,12 @@ struct ServerFlags: ParsableArguments {
     .number(
       "connection-age-ms", variable: "STOCK_CONNECTION_AGE_MS", standard: 0,
       in: 0...(365 * 86_400_000), unit: "milliseconds")
+  }
+
+  private static var backlogBytes: Setting<Int64> {
+    .number(
+      "backlog-bytes", variable: "STOCK_BACKLOG_BYTES", standard: 0,
+      in: 0...1_099_511_627_776, unit: "bytes")
   }
 
   private static var logLevel: Setting<Logger.Level> {

@@ -56,7 +56,7 @@ actor StoreLane {
   var isOpen: Bool { store.isOpen }
   var downReason: String? { store.downReason }
   var warnings: [String] { store.warnings }
-  var placing: Bool { store.placing }
+  var placing: Bool { store.placing == .yes }
   var outstanding: Int { batch.outstanding }
   var waiting: Int { batch.waiting }
   var atRedis: Int { batch.outstanding - batch.waiting }

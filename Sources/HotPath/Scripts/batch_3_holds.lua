@@ -30,7 +30,8 @@ local function reserve(op)
     return with_figures(STOCK_MISMATCH, sku)
   end
   local available = sku.available
-  if placing == 0 then return pack('<BI8', STORE_FULL, available) end
+  if placing == STORE_IS_FULL then return pack('<BI8', STORE_FULL, available) end
+  if placing == BOOKS_ARE_BEHIND then return pack('<BI8', BACKLOG, available) end
   if available < qty then return pack('<BI8', SOLD_OUT, available) end
 
   available = available - qty
