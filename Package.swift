@@ -19,7 +19,6 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     // The system libraries, and the generated contracts.
@@ -56,9 +55,7 @@ let package = Package(
       dependencies: ["HotPath", "Ledger", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strict),
 
-    .target(
-      name: "Settings", dependencies: [.product(name: "Yams", package: "Yams")],
-      swiftSettings: strict),
+    .target(name: "Settings", swiftSettings: strict),
 
     .executableTarget(
       name: "stockd",

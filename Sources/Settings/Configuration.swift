@@ -1,18 +1,12 @@
-public import Foundation
-import Yams
+public import FoundationEssentials
 
 /// The effective settings of a daemon: file, then environment, then flags, the later wins.
 ///
 /// Ask for each setting once, then call `finish`, which refuses what nobody has asked for.
 public struct Configuration {
-  private struct FileValue {
-    let text: String
-    let line: Int
-  }
-
   private let path: String
   private let environment: [String: String]
-  private var fileValues: [String: FileValue] = [:]
+  private var fileValues: [String: SettingsFile.Entry] = [:]
   private var lines: [(name: String, value: String, origin: Origin)] = []
 
   /// - Parameters:
@@ -29,9 +23,9 @@ public struct Configuration {
       return
     }
     guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-      throw SettingError("\(path): cannot be read")
+      throw SettingError("\(path): cannot be read as UTF-8 text")
     }
-    fileValues = try Self.values(in: text, path)
+    fileValues = try SettingsFile(text, path: path).entries
   }
 
   /// The value of one setting.
@@ -79,7 +73,7 @@ public struct Configuration {
   }
 
   private func found<Value>(
-    _ setting: Setting<Value>, _ flag: String?, _ inFile: FileValue?
+    _ setting: Setting<Value>, _ flag: String?, _ inFile: SettingsFile.Entry?
   ) -> (String, Origin) {
     if let flag { return (flag, .flag(setting.name)) }
     if let text = environment[setting.variable], !text.isEmpty {
@@ -87,43 +81,5 @@ public struct Configuration {
     }
     if let inFile { return (inFile.text, .file(path, line: inFile.line)) }
     return (setting.standard, .standard)
-  }
-
-  /// The file is a YAML mapping from names to plain values.
-  private static func values(
-    in text: String, _ path: String
-  ) throws(SettingError) -> [String: FileValue] {
-    let root: Node?
-    do {
-      root = try Yams.compose(yaml: text)
-    } catch {
-      throw SettingError("\(path): \(problem(error))")
-    }
-    guard let root else { return [:] }  // nothing but comments
-    guard let mapping = root.mapping else {
-      throw SettingError("\(path):\(root.mark?.line ?? 1): each line is 'name: value'")
-    }
-    var values: [String: FileValue] = [:]
-    for (key, value) in mapping {
-      let line = key.mark?.line ?? 1
-      guard let name = key.scalar?.string, let scalar = value.scalar else {
-        throw SettingError("\(path):\(line): each line is 'name: value'")
-      }
-      guard values.updateValue(FileValue(text: scalar.string, line: line), forKey: name) == nil
-      else { throw SettingError("\(path):\(line): \(name) stands here twice") }
-    }
-    return values
-  }
-
-  private static func problem(_ error: any Error) -> String {
-    guard let error = error as? YamlError else { return "not YAML" }
-    switch error {
-    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-      .composer(_, let problem, let mark, _):
-      return "line \(mark.line): \(problem)"
-    case .duplicatedKeysInMapping(let duplicates, let context):
-      return "line \(context.mark.line): \(duplicates.first.map { "\($0)" } ?? "a name") twice"
-    default: return "not YAML"
-    }
   }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Glibc
 import Inventory
 import Wire
@@ -53,7 +53,8 @@ struct Output {
     if !status.field.isEmpty { fields.append(("field", .text(status.field))) }
     if status.outcomeUnknown { fields.append(("outcome_unknown", .text("true"))) }
     let line = json ? object(fields) : "stockctl: \(status)"
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+    var text = line + "\n"
+    _ = text.withUTF8 { write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 
   private func object(_ fields: Fields) -> String {

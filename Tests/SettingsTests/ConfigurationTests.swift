@@ -49,7 +49,8 @@ struct ConfigurationTests {
       ("hold-ms: soon", ":1: hold-ms must be 1 to 1000 milliseconds"),
       ("\n\nhold-ms: 0", ":3: hold-ms must be"), ("hold-ms: [1, 2]", ":1: each line is"),
       ("just text", ":1: each line is"), ("hold-ms: 5\nhold: 6", ":2: hold is not a setting"),
-      ("hold-ms: 5\nhold-ms: 6", "twice"), ("hold-ms: \"5", "line"),
+      ("hold-ms: 5\nhold-ms: 6", ":2: hold-ms stands here twice"),
+      ("\nhold-ms: \"5", ":2: the closing quote is missing"),
     ])
   func refused(text: String, expected: String) throws {
     do {
