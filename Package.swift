@@ -31,6 +31,10 @@ let package = Package(
       name: "CStockProto", dependencies: ["CProtobufC"],
       linkerSettings: [.linkedLibrary("protobuf-c")]),
 
+    // What the server tells of its contracts, beside no code that changes: it compiles slowly.
+    .target(
+      name: "Contracts", resources: [.embedInCode("describe_reply.binpb")], swiftSettings: strict),
+
     .target(name: "Inventory", swiftSettings: strict),
     .target(
       name: "Wire", dependencies: ["Inventory", "CStockProto", "CCrypto"], swiftSettings: strict),
@@ -45,7 +49,8 @@ let package = Package(
         "Inventory", "Wire", "Loop", "CHiredis", .product(name: "Logging", package: "swift-log"),
       ],
       resources: [.embedInCode("Scripts")], swiftSettings: strict),
-    .target(name: "Reservations", dependencies: ["RPC", "HotPath"], swiftSettings: strict),
+    .target(
+      name: "Reservations", dependencies: ["Contracts", "RPC", "HotPath"], swiftSettings: strict),
     .target(
       name: "Ledger", dependencies: ["Inventory", "Wire", "CPQ"],
       resources: [.embedInCode("Migrations"), .embedInCode("Statements")],

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes the protobuf-c code of the contracts into Sources/CStockProto.
+# Writes the protobuf-c code of the contracts into Sources/CStockProto, and what the server says of
+# its contracts (the reply of Reflection/Describe, encoded) into Sources/Contracts.
 #
 #   proto/generate.sh           regenerate
 #   proto/generate.sh --check   fail if the committed code is not what the contracts generate
@@ -10,6 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 into=Sources/CStockProto
+described=Sources/Contracts/describe_reply.binpb
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -19,11 +21,27 @@ for contract in proto/stock/v1/*.proto; do
 done
 protoc-c -I "$work/proto" --c_out="$work/out" "$work"/proto/stock/v1/*.proto
 
+# octal FILE: its bytes as a string of protobuf's text format has them.
+octal() { od -An -v -to1 "$1" | tr -d '\n' | sed 's/ /\\/g'; }
+
+# The files as they are, and not as protoc-c gets them.
+(
+  cd proto
+  LC_ALL=C
+  protoc --include_imports --descriptor_set_out="$work/set" stock/v1/*.proto
+  printf 'descriptors: "%s"\n' "$(octal "$work/set")"
+  for contract in stock/v1/*.proto; do
+    printf 'files { name: "%s" text: "%s" }\n' "$contract" "$(octal "$contract")"
+  done
+) | protoc -I proto --encode=stock.v1.DescribeReply stock/v1/reflection.proto > "$work/described"
+
 if [ "${1:-}" = --check ]; then
+  cmp "$described" "$work/described"
   for made in "$work"/out/stock/v1/*.c; do diff -u "$into/$(basename "$made")" "$made"; done
   for made in "$work"/out/stock/v1/*.h; do diff -u "$into/include/stock/v1/$(basename "$made")" "$made"; done
   exit 0
 fi
 mkdir -p "$into/include/stock/v1"
+cp "$work/described" "$described"
 cp "$work"/out/stock/v1/*.c "$into/"
 cp "$work"/out/stock/v1/*.h "$into/include/stock/v1/"

@@ -60,6 +60,9 @@ public final class Batch: EndOfPass {
   private var earliestDeadline = UInt64.max
   private var sweeps: [(sweep: Sweep, pending: [Pending])] = []
   private var flight: Flight?
+  private var sentAt: UInt64 = 0
+  /// What has come back from Redis so far.
+  public private(set) var counters = BatchCounters()
   private var sweptLast = false
   /// When Redis had done the last batch, if others waited then.
   private var busySince: UInt64?
@@ -78,7 +81,10 @@ public final class Batch: EndOfPass {
   }
 
   /// Operations that wait or are at Redis.
-  public var outstanding: Int { waiting + (flight?.pending.count ?? 0) }
+  public var outstanding: Int { waiting + inFlight }
+
+  /// Operations that are at Redis.
+  public var inFlight: Int { flight?.pending.count ?? 0 }
 
   /// Operations that wait for their turn.
   public var waiting: Int { queue.count - withdrawn }
@@ -241,6 +247,7 @@ public final class Batch: EndOfPass {
 
   private func send(_ out: Flight) {
     flight = out
+    sentAt = monotonicNow()
     for pending in out.pending { pending.goesOut() }
     store.run(out.pending.map(\.call), swept: out.sweep?.members.map(\.bytes) ?? []) {
       [weak self] outcome in
@@ -253,6 +260,7 @@ public final class Batch: EndOfPass {
   private func returned(_ outcome: Store.Outcome) {
     guard let back = flight else { return }
     flight = nil
+    counters.returned(back.pending.count, after: monotonicNow() - sentAt)
     switch outcome {
     case .replied(let reply): answer(back, reply)
     case .unknown:

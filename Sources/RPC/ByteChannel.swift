@@ -39,6 +39,8 @@ final class ByteChannel: Descriptor, EndOfPass {
   private var endWhenSent = false
   /// Bytes that the peer's side has taken.
   private(set) var sentBytes: UInt64 = 0
+  /// Bytes that have come from there.
+  private(set) var receivedBytes: UInt64 = 0
 
   /// - Parameter connecting: the descriptor is still on its way to its peer.
   init(
@@ -157,6 +159,7 @@ final class ByteChannel: Descriptor, EndOfPass {
         return close(leftover.isEmpty ? nil : "the peer left in the middle of a frame")
       }
       taken += count
+      receivedBytes += UInt64(count)
       guard reading else { continue }
       do {
         try take(UnsafeRawBufferPointer(rebasing: scratch.memory[..<count]))

@@ -8,7 +8,8 @@ public import Wire
 /// 3. *Limits*: calls, bytes and streams in flight; whether the connection is going away.
 /// 4. *Identity*: who calls, and whether they may.  Here certificates and permissions have their
 ///    place.
-/// 5. *Observers*, on the way back: log, counts, traces; told how the call ended.
+/// 5. *Observers*, on the way back, told how the call ended: `CallLog`, `CallCounts`, and what an
+///    embedding program adds, such as an exporter of metrics or of traces.
 public struct CallChain {
   /// Refuses calls, by what is known of the caller; nil lets the call pass.
   public typealias IdentityCheck = (Peer, _ method: String, Metadata) -> Status?
@@ -22,7 +23,13 @@ public struct CallChain {
   public init() {}
 }
 
-/// Watches calls; changes nothing.  Called on the loop's queue, for every call: be quick.
+/// Watches calls; changes nothing.  Called on the loop's queue, for every call: be quick, and count
+/// in arrays by `methodNumber` rather than in dictionaries.
+///
+/// An exporter of metrics keeps its figures here and hands them out from a task of its own, which
+/// asks for them on that queue, as `Diagnostics/State` does with `CallCounts`.  An exporter of traces
+/// finds the caller's span in `metadata["traceparent"]`; begin and end of its own are
+/// `beganAt` and `now`.
 public protocol CallObserver: AnyObject {
   /// A call has been answered; of a stream, this was the last word.
   /// - Parameters:
@@ -43,6 +50,9 @@ public struct CallRecord {
   public let metadata: Metadata
   /// Who calls.
   public let peer: Peer
+
+  /// Its answer was a stream, which may be open for days.
+  public var isStream: Bool { entry.isStream }
 
   let entry: MethodTable.Entry
 }

@@ -18,6 +18,7 @@ final class Connection: ByteChannel.Owner {
   private let server: Server
   private var machine: ServerMachine<Work>
   private var sentAtLastTick: UInt64 = 0
+  private var callsMade: UInt64 = 0
   /// What the peer calls itself; empty until it says.
   private(set) var client = ""
 
@@ -49,6 +50,7 @@ final class Connection: ByteChannel.Owner {
       return answer(request.callID, failure: .tooMuchMetadata)
     }
     let metadata = request.metadataCount == 0 ? Metadata() : request.metadata
+    callsMade += 1
     let record = CallRecord(beganAt: now, metadata: metadata, peer: peer, entry: method)
     // Deadline.
     let deadline = deadline(of: request, method, now)
@@ -237,6 +239,20 @@ final class Connection: ByteChannel.Owner {
     guard machine.streamCount > 0 else { return }
     for work in machine.allWork { work.stream?.roomAgain() }
   }
+
+  /// What `Diagnostics/State` says of it.
+  var state: ConnectionState {
+    var state = ConnectionState()
+    (state.number, state.peer, state.client) = (number, "\(peer)", client)
+    state.ageMs = (monotonicNow() - machine.openedAt) / 1_000_000
+    (state.callsInFlight, state.streams) = (UInt64(machine.inFlight), UInt64(machine.streamCount))
+    (state.callsMade, state.bytesIn) = (callsMade, channel.receivedBytes)
+    state.bytesOut = channel.sentBytes
+    return state
+  }
+
+  /// Calls without an answer.
+  var callsInFlight: Int { machine.inFlight }
 
   // MARK: the end
 

@@ -56,9 +56,10 @@ public final class Server {
   private let logger: Logger
   private let scratch = ReadScratch()
   private var listeners: [Listener] = []
-  private var connections: [UInt64: Connection] = [:]
+  private(set) var connections: [UInt64: Connection] = [:]
   private var connectionsOfPeer: [Peer: Int] = [:]
-  private var connectionsMade: UInt64 = 0
+  /// Connections that have been accepted.
+  public private(set) var connectionsMade: UInt64 = 0
   private var refusals = 0
   private var drained: (() -> Void)?
   private var closing = false

@@ -52,7 +52,7 @@ struct ServerMachine<Work> {
 
   private(set) var phase = Phase.open
   private let terms: Terms
-  private let openedAt: UInt64
+  let openedAt: UInt64
   private var calls: [UInt64: Call] = [:]
   private var requestBytes = 0
   private(set) var streamCount = 0

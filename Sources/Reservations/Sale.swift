@@ -15,7 +15,7 @@ final class Sale {
   let decoder: OperationDecoder
   let logger: Logger
   /// The services that are served here, for the health check.
-  private(set) var services: Set<String> = []
+  var services: Set<String> = []
 
   init(store: Store, batch: Batch, decoder: OperationDecoder, logger: Logger) {
     self.store = store
@@ -36,7 +36,7 @@ final class Sale {
     table.on(GetStockRequest.method) { (call) throws(Status) in try self.getStock(call) }
     table.on(AdoptStockRequest.method) { (call) throws(Status) in try self.adoptStock(call) }
     table.on(HealthCheckRequest.method) { (call) throws(Status) in try self.checkHealth(call) }
-    services = table.services
+    table.on(DescribeRequest.method) { (call) in self.describe(call) }
     return table
   }
 

@@ -3,7 +3,7 @@ import Inventory
 public import Logging
 import Loop
 public import RPC
-import Wire
+public import Wire
 
 /// One shard of the server: its connections, its batch, its sweep and its Redis link, on one serial
 /// queue.  Shards share nothing, and nothing in a call leaves its shard.
@@ -20,6 +20,10 @@ public actor Shard {
     public var holdMsDefault = Limits.holdMsDefault
     /// How connections are treated.
     public var server = Server.Terms()
+    /// A call that takes longer is logged, in milliseconds; 0: none is.
+    public var slowCallMs = CallLog.slowMsDefault
+    /// What `Diagnostics/State` says of the settings.
+    public var inForce: [SettingState] = []
 
     /// Settings with their defaults.
     public init(addresses: [Address], store: Store.Settings) {
@@ -30,9 +34,12 @@ public actor Shard {
 
   private let executor: LoopExecutor
   private let settings: Settings
+  private let number: Int
   private let writer: String
   private let logger: Logger
+  private let madeAt = monotonicNow()
   private var parts: Parts?
+  private var others: [Shard] = []
 
   /// What lives on the loop's queue.
   private struct Parts {
@@ -41,6 +48,8 @@ public actor Shard {
     let batch: Batch
     let sweep: Sweep
     let server: Server
+    let counts: CallCounts
+    let gathering: StateGathering
   }
 
   /// The loop's queue.
@@ -48,10 +57,12 @@ public actor Shard {
     executor.asUnownedSerialExecutor()
   }
 
-  /// - Parameter writer: names this shard of this incarnation of the server.
-  public init(_ settings: Settings, writer: String, logger: Logger) {
+  /// - Parameter incarnation: names this start of the server; with the number of the shard it names
+  ///   what the shard writes.
+  public init(_ settings: Settings, incarnation: String, number: Int, logger: Logger) {
     self.settings = settings
-    self.writer = writer
+    self.number = number
+    writer = "\(incarnation).\(number)"
     self.logger = logger
     executor = LoopExecutor(label: "stockstream.shard.\(writer)")
   }
@@ -68,8 +79,14 @@ public actor Shard {
     let sale = Sale(
       store: store, batch: batch,
       decoder: OperationDecoder(holdMsDefault: settings.holdMsDefault), logger: logger)
+    var methods = sale.makeMethods()
+    methods.on(StateRequest.method) { (call) throws(Status) in try self.gatherState(call) }
+    sale.services = methods.services.union(Sale.storeless)
+    let counts = CallCounts(of: methods)
+    var chain = CallChain()
+    chain.observers = [CallLog(slowMs: settings.slowCallMs, logger: logger), counts]
     let server = Server(
-      methods: sale.makeMethods(), terms: settings.server, loop: loop, logger: logger)
+      methods: methods, chain: chain, terms: settings.server, loop: loop, logger: logger)
     if let other {
       try server.listen(with: other)
     } else {
@@ -77,7 +94,9 @@ public actor Shard {
     }
     store.start()
     sweep.start()
-    parts = Parts(loop: loop, store: store, batch: batch, sweep: sweep, server: server)
+    parts = Parts(
+      loop: loop, store: store, batch: batch, sweep: sweep, server: server, counts: counts,
+      gathering: StateGathering(on: loop))
     return server.listening
   }
 
@@ -86,6 +105,7 @@ public actor Shard {
   public func stop(graceMs: UInt64) async {
     guard let parts else { return }
     self.parts = nil
+    others = []
     parts.sweep.stop()
     await withCheckedContinuation { continuation in
       let timer = parts.loop.after(ms: graceMs) {
@@ -100,5 +120,54 @@ public actor Shard {
     }
     parts.store.close()
     parts.loop.stop()
+  }
+
+  // MARK: state
+
+  /// Names the other shards, which `Diagnostics/State` asks too.
+  public func know(_ others: [Shard]) { self.others = others }
+
+  private func gatherState(_ call: Call) throws(Status) {
+    let request = try StateRequest(call.message, arena: call.arena)
+    let connectionsMax = max(1, request.connectionsMax / (others.count + 1))
+    guard let gathering = parts?.gathering, let own = state(connectionsMax) else {
+      throw Status(
+        .unavailable, reason: "SHUTTING_DOWN", message: "The server is going.", retryable: true)
+    }
+    var reply = StateReply()
+    reply.process = ProcessState(since: madeAt)
+    reply.settings = settings.inForce
+    reply.shards = [own]
+    let number = gathering.begin(call, reply, others: others.count)
+    for other in others {
+      Task {
+        if let state = await other.state(connectionsMax) { received(state, for: number) }
+      }
+    }
+  }
+
+  private func received(_ state: ShardState, for number: UInt64) {
+    parts?.gathering.received(state, for: number)
+  }
+
+  /// What this shard knows of itself; nil: it is going.
+  private func state(_ connectionsMax: Int) -> ShardState? {
+    guard let parts else { return nil }
+    var state = ShardState()
+    (state.number, state.writer) = (UInt32(number), writer)
+    state.connectionsOpen = UInt64(parts.server.connectionCount)
+    state.connectionsMade = parts.server.connectionsMade
+    state.connections = parts.server.connectionStates(max: connectionsMax)
+    state.methods = parts.counts.state
+    state.batch.waiting = UInt64(parts.batch.waiting)
+    state.batch.inFlight = UInt64(parts.batch.inFlight)
+    state.batch.scripts = parts.batch.counters.scripts
+    state.batch.operations = parts.batch.counters.operations
+    state.batch.scriptNs = parts.batch.counters.nanoseconds
+    state.redis.open = parts.store.isOpen
+    state.redis.downReason = parts.store.downReason ?? ""
+    state.redis.warnings = parts.store.warnings
+    state.redis.holdsRefused = parts.store.placing.refusal ?? ""
+    return state
   }
 }

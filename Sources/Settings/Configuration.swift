@@ -61,6 +61,9 @@ public struct Configuration {
     throw SettingError("\(path):\(value.line): \(name) is not a setting of this program")
   }
 
+  /// Every setting that was asked for, in that order, without secrets.
+  public var inForce: [(name: String, value: String, origin: Origin)] { lines }
+
   /// Every setting with its value and where it came from, without secrets.
   public var report: String {
     let names = lines.map(\.name.count).max() ?? 0

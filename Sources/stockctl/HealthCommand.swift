@@ -4,13 +4,27 @@ import Wire
 /// `stockctl health`
 struct HealthCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "health", abstract: "Asks whether the server sells.",
+    commandName: "health", abstract: "Asks whether the server sells, or whether it lives.",
     discussion: "Exit code 0: selling, though perhaps degraded; 7: not selling.")
 
   @OptionGroup var server: ServerOptions
+  @Option(help: "Ask about one service, such as stock.v1.Reservations.")
+  var service = ""
+  @Flag(help: "Ask only whether the process turns, whatever its store does.")
+  var live = false
+
+  func validate() throws {
+    guard !live || service.isEmpty else {
+      throw ValidationError("--live asks about the process; leave --service out")
+    }
+  }
 
   func run() async throws {
-    let reply = try await server.call(HealthCheckRequest())
+    guard !live else {
+      _ = try await server.call(PingRequest())
+      return Output(json: server.json).print([("status", .text("LIVE"))])
+    }
+    let reply = try await server.call(HealthCheckRequest(service: service))
     Output(json: server.json).print([
       ("status", .text(reply.status?.name ?? "UNSPECIFIED")),
       ("warnings", .list(reply.warnings)), ("version", .text(reply.version)),

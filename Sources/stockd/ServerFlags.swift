@@ -88,6 +88,13 @@ struct ServerFlags: ParsableArguments {
   var backlogBytes: String?
 
   @Option(
+    help: """
+      A call that takes longer is logged, in milliseconds; 0: none is. \
+      [STOCK_SLOW_CALL_MS, default 1000]
+      """)
+  var slowCallMs: String?
+
+  @Option(
     help: "trace, debug, info, notice, warning, error. [STOCK_LOG_LEVEL, default info]")
   var logLevel: String?
 
@@ -119,12 +126,17 @@ struct ServerFlags: ParsableArguments {
       server.idleMs = try found.value(of: Self.connectionIdleMs, flag: connectionIdleMs)
       server.ageMs = try found.value(of: Self.connectionAgeMs, flag: connectionAgeMs)
       server.name = "stockd/\(Release.version)"
+      let slowCallMs = try found.value(of: Self.slowCallMs, flag: slowCallMs)
       let level = try found.value(of: Self.logLevel, flag: logLevel)
       try found.finish()
       var shard = Shard.Settings(addresses: addresses, store: store)
       shard.holdMsDefault = holdMs
       shard.socketAccess = access
       shard.server = server
+      shard.slowCallMs = slowCallMs
+      shard.inForce = found.inForce.map {
+        SettingState(name: $0.name, value: $0.value, origin: "\($0.origin)")
+      }
       return (Effective(shard: shard, shards: shards, logLevel: level), found.report)
     } catch {
       throw ValidationError(error.description)
@@ -210,6 +222,12 @@ struct ServerFlags: ParsableArguments {
     .number(
       "backlog-bytes", variable: "STOCK_BACKLOG_BYTES", standard: 0,
       in: 0...1_099_511_627_776, unit: "bytes")
+  }
+
+  private static var slowCallMs: Setting<UInt64> {
+    .number(
+      "slow-call-ms", variable: "STOCK_SLOW_CALL_MS", standard: CallLog.slowMsDefault,
+      in: 0...UInt64(RPCLimits.timeoutMsMax), unit: "milliseconds")
   }
 
   private static var logLevel: Setting<Logger.Level> {

@@ -58,20 +58,21 @@ struct Stockd: AsyncParsableCommand {
     var shardSettings = settings.shard
     let room = max(1, (descriptors - Self.descriptorsKept) / count)
     if room < shardSettings.server.connectionsMax {
-      shardSettings.server.connectionsMax = room
+      shardSettings.limit(connections: room)
       logger.warning(
         "the limit of open files leaves room for few connections",
         metadata: [
           "files": "\(descriptors)", "connections": "\(shardSettings.server.connectionsMax)",
         ])
     }
-    let first = Shard(shardSettings, writer: "\(incarnation).0", logger: logger)
+    let first = Shard(shardSettings, incarnation: incarnation, number: 0, logger: logger)
     var running = [first]
     let listening: Server.Listening
     do {
       listening = try await first.start()
-      for place in 1..<max(count, 1) {
-        let shard = Shard(shardSettings, writer: "\(incarnation).\(place)", logger: logger)
+      for number in 1..<max(count, 1) {
+        let shard = Shard(
+          shardSettings, incarnation: incarnation, number: number, logger: logger)
         _ = try await shard.start(with: listening)
         running.append(shard)
       }
@@ -79,6 +80,7 @@ struct Stockd: AsyncParsableCommand {
       logger.critical("cannot listen", metadata: ["error": "\(error)"])
       throw ExitCode.failure
     }
+    for shard in running { await shard.know(running.filter { $0 !== shard }) }
     let addresses = listening.addresses.map(\.description).joined(separator: ", ")
     logger.notice(
       "listening on \(addresses)",
@@ -87,5 +89,16 @@ struct Stockd: AsyncParsableCommand {
         "version": "\(Release.version)",
       ])
     return running
+  }
+}
+
+extension Shard.Settings {
+  /// Lowers the limit on connections to what the limit of open files leaves.
+  fileprivate mutating func limit(connections: Int) {
+    server.connectionsMax = connections
+    for place in inForce.indices where inForce[place].name == "connections-max" {
+      inForce[place].value = "\(connections)"
+      inForce[place].origin = "limit of open files"
+    }
   }
 }
