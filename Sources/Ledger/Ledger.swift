@@ -109,7 +109,7 @@ public final class Ledger {
     do {
       try addDays(of: rows, in: entries)
       effects.fill(from: rows, of: entries)
-      let applied = try database.run(effects.steps)
+      let applied = try write()
       outcome.applied += applied
       outcome.repeated += rows.count - applied
     } catch {
@@ -125,6 +125,16 @@ public final class Ledger {
       } else {
         outcome.dead.append(Dead(place: first.place, reason: error.description, isFinal: false))
       }
+    }
+  }
+
+  /// Writes the effects as if all events were new; when one is not, again, looking for each.
+  private func write() throws(PostgresError) -> Int {
+    do {
+      return try database.run(effects.steps(known: false))
+    } catch {
+      guard error.isUniqueViolation else { throw error }
+      return try database.run(effects.steps(known: true))
     }
   }
 

@@ -15,6 +15,12 @@ public enum PostgresError: Error, Hashable, CustomStringConvertible {
     return ["22", "23", "44", "54", "P0"].contains(String(sqlState.prefix(2)))
   }
 
+  /// A row with that key is there already.
+  var isUniqueViolation: Bool {
+    guard case .statement("23505", _) = self else { return false }
+    return true
+  }
+
   /// For the log.
   public var description: String {
     switch self {
