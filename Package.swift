@@ -100,7 +100,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Inventory", "Wire", "RPC", "Harness", "stockd", "stockworker", "stockctl",
+        "Inventory", "Wire", "RPC", "HotPath", "Reservations", "Harness", "stockd", "stockworker",
+        "stockctl",
       ]),
   ],
   swiftLanguageModes: [.v6],

@@ -72,7 +72,7 @@ struct StateText {
 
   private var connections: Table {
     var table = Table(
-      ["shard", "conn", "peer", "client", "age", "in flight", "streams", "calls", "in", "out"],
+      ["shard", "conn", "peer", "client", "age", "busy", "streams", "calls", "in", "out"],
       numeric: [0, 1, 4, 5, 6, 7, 8, 9])
     for shard in state.shards {
       for connection in shard.connections {

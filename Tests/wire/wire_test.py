@@ -21,6 +21,7 @@ from batch_cases import TestBatchReserve  # noqa: F401
 from cases import WireTest, fresh
 from client import FRAME_PAYLOAD_BYTES_MAX, WORK, Closed, envelope, frame
 from programs import Programs, wait_until
+from reflection_cases import TestReflection, TestState  # noqa: F401
 from stock.v1 import health_pb2 as health
 from stock.v1 import reservations_pb2 as reservations
 from stock.v1 import stock_pb2 as stock
