@@ -72,7 +72,7 @@ help_texts() {
   "$program" --help
   [ "$1" = stockctl ] || return 0
   for command in 'stock set' 'stock get' 'stock adopt' reserve confirm cancel 'hold get' health \
-    bench
+    state describe bench
   do
     # shellcheck disable=SC2086 # the command's words
     "$program" $command --help
