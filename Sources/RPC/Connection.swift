@@ -259,6 +259,8 @@ final class Connection: ByteChannel.Owner {
   /// Tells the peer, answers what is in flight, refuses what comes; the ticks do the rest.
   func goAway(_ reason: String) {
     guard machine.goAway(server.loop.now), !channel.isClosed else { return }
+    server.logger.debug(
+      "connection going away", metadata: ["reason": "\(reason)", "peer": "\(peer)"])
     let notice = GoingAway(
       reason: reason, closeAfterMs: UInt32(RPCLimits.goingAwayMsMax))
     notice.encode(into: &server.replyMessage, arena: server.replyArena)

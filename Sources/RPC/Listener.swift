@@ -48,7 +48,10 @@ final class Listener: Descriptor {
     token = try loop.add(self, fd: fd, interest: .read)
   }
 
-  func ready(_ readiness: Readiness) {
+  func ready(_ readiness: Readiness) { acceptWaiting() }
+
+  /// Accepts everybody who waits.
+  func acceptWaiting() {
     while fd >= 0 {
       do {
         guard let connection = try Socket.accept(fd) else { return }

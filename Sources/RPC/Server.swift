@@ -53,7 +53,7 @@ public final class Server {
   let replyArena = Arena()
   var replyMessage = ByteBuffer()
 
-  private let logger: Logger
+  let logger: Logger
   private let scratch = ReadScratch()
   private var listeners: [Listener] = []
   private(set) var connections: [UInt64: Connection] = [:]
@@ -196,6 +196,8 @@ public final class Server {
   /// Accepts nothing more, tells every peer, lets every call in flight be answered, and closes.
   /// - Parameter completion: called once, when the last connection has closed.
   public func drain(_ completion: @escaping () -> Void) {
+    // Whoever has got through is told, not cut off.
+    for listener in listeners { listener.acceptWaiting() }
     closeListeners()
     guard !connections.isEmpty else { return completion() }
     drained = completion

@@ -52,6 +52,11 @@ public actor StockClient {
     executor = LoopExecutor(label: "stockstream.client")
   }
 
+  isolated deinit {
+    connection?.close()
+    loop?.stop()
+  }
+
   // MARK: calls
 
   /// Makes one call.
