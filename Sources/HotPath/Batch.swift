@@ -174,7 +174,9 @@ public final class Batch: EndOfPass {
     for pending in out.pending { pending.complete(.failure(.closing(sent: true))) }
   }
 
-  private func refusal(of count: Int, deadline: UInt64, source: UInt64) -> StoreFault? {
+  /// Why operations of a source would not be taken now; nil: they would be.  Asked before a call is
+  /// even decoded, so that saying no costs next to nothing.
+  public func refusal(of count: Int = 1, deadline: UInt64, source: UInt64) -> StoreFault? {
     guard !closing else { return .closing(sent: false) }
     let verdict = admission.arrived(
       count, ahead: waiting < BatchAdmission.operationsFree ? 0 : queue.ahead(of: source),

@@ -186,6 +186,7 @@ public final class RedisLink: Descriptor, EndOfPass {
   private func opened() {
     state = .open
     reconnectMs = Self.reconnectMsMin
+    if let token { loop.makeUrgent(token) }
     if let watchdog { loop.cancel(timer: watchdog) }
     watchReplies()
     logger.info("redis link open", metadata: ["address": "\(address)"])

@@ -22,6 +22,9 @@ public final class EventLoop {
   private static let lingerMs: Int32 = 1
   /// How long passes may follow each other while jobs of the actor wait.
   private static let passesNs: UInt64 = 5_000_000
+  /// How long ready descriptors are told before urgent ones are looked at, and what was put off is
+  /// done: a flood from many peers must not keep the shard from Redis.
+  private static let sliceNs: UInt64 = 500_000
 
   private let queue: DispatchQueue
   private let set: Int32
@@ -31,6 +34,7 @@ public final class EventLoop {
   private var slots: [Slot] = []
   private var freeSlots: [Int] = []
   private var putOff: [any EndOfPass] = []
+  private var urgent: [(slot: Int, descriptor: any Descriptor)] = []
   private var timers: [Timer] = []
   private var timersMade: UInt64 = 0
   private var stopped = false
@@ -78,6 +82,7 @@ public final class EventLoop {
     source.cancel()
     timers.removeAll()
     putOff.removeAll()
+    urgent.removeAll()
     slots.removeAll()
   }
 
@@ -106,11 +111,19 @@ public final class EventLoop {
     _ = stock_epoll_modify(set, token.fd, interest.events, token.bits)
   }
 
+  /// From now on the descriptor is told in the middle of a long pass, too, that it may be read, whether
+  /// or not it is ready.
+  public func makeUrgent(_ token: Token) {
+    guard let descriptor = slots[token.slot].descriptor else { return }
+    urgent.append((token.slot, descriptor))
+  }
+
   /// Stops watching, before the owner closes the descriptor.
   public func remove(_ token: Token) {
     guard slots.indices.contains(token.slot), slots[token.slot].count == token.count else { return }
     _ = stock_epoll_remove(set, token.fd)
     slots[token.slot] = Slot(descriptor: nil, count: token.count &+ 1)
+    urgent.removeAll { $0.slot == token.slot }
     freeSlots.append(token.slot)
   }
 
@@ -151,10 +164,23 @@ public final class EventLoop {
       let count = Int(stock_epoll_wait(set, events, Int32(Self.eventsPerWait), Self.lingerMs))
       now = monotonicNow()
       guard count > 0 else { break }
-      for place in 0..<count { tell(events[place]) }
+      var slice = now + Self.sliceNs
+      for place in 0..<count where !stopped {
+        tell(events[place])
+        guard place + 1 < count, monotonicNow() > slice else { continue }
+        lookAtUrgent()
+        slice = now + Self.sliceNs
+      }
       finish()
       if now > end { break }
     }
+  }
+
+  /// The middle of a long pass.
+  private func lookAtUrgent() {
+    now = monotonicNow()
+    for (_, descriptor) in urgent { descriptor.ready(Readiness(events: STOCK_READABLE)) }
+    finish()
   }
 
   private func tell(_ event: epoll_event) {

@@ -198,6 +198,7 @@ final class ByteChannel: Descriptor, EndOfPass {
 
 /// Memory to read into, shared by the connections of a loop.
 final class ReadScratch {
-  let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
+  let memory = UnsafeMutableRawBufferPointer.allocate(
+    byteCount: RPCLimits.readBytesPerPass, alignment: 16)
   deinit { memory.deallocate() }
 }

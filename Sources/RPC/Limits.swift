@@ -18,8 +18,9 @@ public enum RPCLimits {
   public static let streamBacklogBytesMax = 256 * 1024
   /// Connections of one shard; one more is closed at once.
   public static let connectionsMax = 10_000
-  /// Bytes taken from one connection in one pass, so that none starves the others.
-  public static let readBytesPerPass = 256 * 1024
+  /// Bytes taken from one connection in one pass, so that none starves the others: some hundred
+  /// reserves.
+  public static let readBytesPerPass = 16 * 1024
   /// How long a call may take whose caller does not say.
   public static let timeoutMsDefault: UInt32 = 5_000
   /// The longest time that a caller may ask for; streams have no such limit.

@@ -27,17 +27,30 @@ final class Sale {
   /// Every method of the sale.
   func makeMethods() -> MethodTable {
     var table = MethodTable()
-    table.on(ReserveRequest.method) { (call) throws(Status) in try self.reserve(call) }
-    table.on(BatchReserveRequest.method) { (call) throws(Status) in try self.batchReserve(call) }
-    table.on(ConfirmRequest.method) { (call) throws(Status) in try self.confirm(call) }
-    table.on(CancelRequest.method) { (call) throws(Status) in try self.cancel(call) }
-    table.on(GetHoldRequest.method) { (call) throws(Status) in try self.getHold(call) }
-    table.on(SetStockRequest.method) { (call) throws(Status) in try self.setStock(call) }
-    table.on(GetStockRequest.method) { (call) throws(Status) in try self.getStock(call) }
-    table.on(AdoptStockRequest.method) { (call) throws(Status) in try self.adoptStock(call) }
+    func on(_ name: String, _ handler: @escaping MethodTable.Handler) {
+      table.on(name) { (call) throws(Status) in
+        try self.admit(call)
+        try handler(call)
+      }
+    }
+    on(ReserveRequest.method) { (call) throws(Status) in try self.reserve(call) }
+    on(BatchReserveRequest.method) { (call) throws(Status) in try self.batchReserve(call) }
+    on(ConfirmRequest.method) { (call) throws(Status) in try self.confirm(call) }
+    on(CancelRequest.method) { (call) throws(Status) in try self.cancel(call) }
+    on(GetHoldRequest.method) { (call) throws(Status) in try self.getHold(call) }
+    on(SetStockRequest.method) { (call) throws(Status) in try self.setStock(call) }
+    on(GetStockRequest.method) { (call) throws(Status) in try self.getStock(call) }
+    on(AdoptStockRequest.method) { (call) throws(Status) in try self.adoptStock(call) }
     table.on(HealthCheckRequest.method) { (call) throws(Status) in try self.checkHealth(call) }
     table.on(DescribeRequest.method) { (call) in self.describe(call) }
     return table
+  }
+
+  /// Refuses a call that would wait for too long, before anything else is done for it.
+  private func admit(_ call: Call) throws(Status) {
+    if let fault = batch.refusal(deadline: call.deadline, source: call.source) {
+      throw Status(fault, storeIsDown: !store.isOpen)
+    }
   }
 
   /// Hands an operation to the batch, and answers with a reply made of what came back.
