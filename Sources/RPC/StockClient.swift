@@ -52,11 +52,6 @@ public actor StockClient {
     executor = LoopExecutor(label: "stockstream.client")
   }
 
-  isolated deinit {
-    connection?.close()
-    loop?.stop()
-  }
-
   // MARK: calls
 
   /// Makes one call.
@@ -174,7 +169,8 @@ public actor StockClient {
     }
   }
 
-  /// Closes the connection; a later call makes another.
+  /// Closes the connection; a later call makes another.  A client that is not closed keeps its
+  /// connection and its queue as long as the process lives.
   public func close() {
     connection?.close()
     connection = nil

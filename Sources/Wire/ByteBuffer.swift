@@ -68,6 +68,31 @@ public struct ByteBuffer: ~Copyable {
     advance(digits)
   }
 
+  mutating func append(bigEndian number: UInt32) {
+    room(4).storeBytes(of: number.bigEndian, as: UInt32.self)
+    advance(4)
+  }
+
+  /// Appends a number as protobuf does: seven bits a byte, the lowest first.
+  mutating func append(varint number: UInt64) {
+    let start = room(10)
+    var (rest, count) = (number, 0)
+    while rest >= 0x80 {
+      start.storeBytes(
+        of: UInt8(truncatingIfNeeded: rest) | 0x80, toByteOffset: count, as: UInt8.self)
+      rest >>= 7
+      count += 1
+    }
+    start.storeBytes(of: UInt8(rest), toByteOffset: count, as: UInt8.self)
+    advance(count + 1)
+  }
+
+  /// Appends a field whose value is a number.
+  mutating func append(field: UInt64, _ number: UInt64) {
+    append(varint: field << 3)
+    append(varint: number)
+  }
+
   /// Room for `count` bytes at the end, to be filled before `advance`.
   public mutating func room(_ count: Int) -> UnsafeMutableRawPointer {
     if tail + count > capacity { makeRoom(count) }

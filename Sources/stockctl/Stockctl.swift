@@ -42,7 +42,7 @@ struct ServerOptions: ParsableArguments {
     _ request: Request
   ) async throws -> Request.Reply {
     var options = StockClient.Options()
-    options.name = "stockctl/\(Stockctl.configuration.version)"
+    options.name = "stockctl/\(Release.version)"
     // A person would rather know.
     options.waitsForServer = false
     let client = StockClient(to: try serverAddress(), options: options)

@@ -93,4 +93,27 @@ struct FrameTests {
     #expect(response.callID == 7)
     #expect(throws: status) { try response.result.get() }
   }
+
+  @Test(
+    "an answer written by hand is what protobuf-c reads",
+    arguments: [0, 1, 127, 128, 300, 1 << 35, UInt64.max], [0, 1, 127, 128, 20_000])
+  func answers(callID: UInt64, bytes: Int) throws {
+    for isItem in [false, true] {
+      let arena = Arena()
+      var message = ByteBuffer()
+      for place in 0..<bytes {
+        withUnsafeBytes(of: UInt8(truncatingIfNeeded: place)) { message.append($0) }
+      }
+      var wire = ByteBuffer()
+      wire.append("before")
+      ResponseEnvelope.append(
+        callID: callID, message: message, isItem: isItem, to: &wire, arena: arena)
+      wire.consume(6)
+      let payload = try #require(try Frame.next(in: wire.readable))
+      #expect(payload.count == wire.count - Frame.headerBytes)
+      let response = try ResponseEnvelope(payload, arena: arena)
+      #expect(response.callID == callID && response.isItem == isItem)
+      #expect(Array(try response.result.get()) == Array(message.readable))
+    }
+  }
 }

@@ -40,14 +40,14 @@ two_cores() {
   [ -n "$client_core" ] || fail "two cores are needed"
 }
 
-# build_programs: a release of stockd, in the folder of infra/run.sh unless BENCH_SCRATCH names another.
+# build_programs: a release of stockd as it is shipped, in the folder of infra/run.sh unless BENCH_SCRATCH names another.
 build_programs() {
   local scratch=(--scratch-path "${BENCH_SCRATCH:-.build}") product
   for product in stockd stockctl; do
-    swift build -c release "${scratch[@]}" --product $product > "$work/build.log" 2>&1 ||
+    swift build -c release --static-swift-stdlib "${scratch[@]}" --product $product > "$work/build.log" 2>&1 ||
       { cat "$work/build.log" >&2; fail "$product does not build"; }
   done
-  programs=$(swift build -c release "${scratch[@]}" --show-bin-path)
+  programs=$(swift build -c release --static-swift-stdlib "${scratch[@]}" --show-bin-path)
 }
 
 # build_c NAME SOURCE
