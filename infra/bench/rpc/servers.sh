@@ -40,14 +40,16 @@ two_cores() {
   [ -n "$client_core" ] || fail "two cores are needed"
 }
 
-# build_programs: a release of stockd as it is shipped, in the folder of infra/run.sh unless BENCH_SCRATCH names another.
+# build_programs: a release of stockd as it is shipped, in the folder of infra/run.sh unless BENCH_SCRATCH
+# names another.
 build_programs() {
-  local scratch=(--scratch-path "${BENCH_SCRATCH:-.build}") product
+  local product build=(swift build -c release --static-swift-stdlib)
+  build+=(--scratch-path "${BENCH_SCRATCH:-.build}")
   for product in stockd stockctl; do
-    swift build -c release --static-swift-stdlib "${scratch[@]}" --product $product > "$work/build.log" 2>&1 ||
+    "${build[@]}" --product $product > "$work/build.log" 2>&1 ||
       { cat "$work/build.log" >&2; fail "$product does not build"; }
   done
-  programs=$(swift build -c release --static-swift-stdlib "${scratch[@]}" --show-bin-path)
+  programs=$("${build[@]}" --show-bin-path)
 }
 
 # build_c NAME SOURCE
