@@ -3,6 +3,7 @@
 #include "epoll.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -29,6 +30,13 @@ int stock_epoll_remove(int set, int fd) { return control(set, EPOLL_CTL_DEL, fd,
 
 int stock_epoll_wait(int set, struct epoll_event *events, int count, int timeout_ms) {
   return result(epoll_wait(set, events, count, timeout_ms));
+}
+
+int stock_wait_for_either(int first, int second, int timeout_ms) {
+  struct pollfd both[2] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
+  int ready = poll(both, 2, timeout_ms);
+  if (ready < 0) return -errno;
+  return (both[0].revents ? 1 : 0) | (both[1].revents ? 2 : 0);
 }
 
 int stock_timer_create(void) {

@@ -26,6 +26,8 @@ public final class Batch: EndOfPass {
   public static let skusMax = 128
   /// Operations waiting; beyond it callers are told RESOURCE_EXHAUSTED.
   public static let waitingMax = 65_536
+  /// Once a call is refused, callers are left to gather for so long.
+  static let restMs: UInt64 = 10
   /// How often deadlines are looked at while anything waits.
   static let deadlineCheckMs: UInt64 = 10
 
@@ -76,7 +78,7 @@ public final class Batch: EndOfPass {
     self.logger = logger
     store.changed = { [weak self] in
       guard let self else { return }
-      loop.putOff(self)
+      loop.putOff(self, first: true)
     }
   }
 
@@ -158,7 +160,7 @@ public final class Batch: EndOfPass {
       }
     }
     sweeps.append((sweep, pending))
-    if flight == nil { loop.putOff(self) }
+    if flight == nil { loop.putOff(self, first: true) }
   }
 
   /// Refuses new operations, and answers those that cannot be sent any more.  Call when those that
@@ -182,6 +184,7 @@ public final class Batch: EndOfPass {
       count, ahead: waiting < BatchAdmission.operationsFree ? 0 : queue.ahead(of: source),
       waiting: waiting, within: deadline > loop.now ? deadline - loop.now : 0)
     guard case .refused(let retryAfterMs) = verdict else { return nil }
+    loop.rest(ms: Self.restMs)
     return .overloaded(retryAfterMs: retryAfterMs)
   }
 
@@ -197,7 +200,7 @@ public final class Batch: EndOfPass {
   }
 
   private func wake() {
-    if flight == nil { loop.putOff(self) }
+    if flight == nil { loop.putOff(self, first: true) }
     watchDeadlines()
   }
 
@@ -274,7 +277,7 @@ public final class Batch: EndOfPass {
     case .refused: fail(back) { .refused(sent: $0.uncertain) }
     case .failed: fail(back) { _ in .failed }
     }
-    loop.putOff(self)
+    loop.putOff(self, first: true)
   }
 
   private func answer(_ back: Flight, _ reply: Store.Reply) {

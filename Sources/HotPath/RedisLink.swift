@@ -263,7 +263,7 @@ public final class RedisLink: Descriptor, EndOfPass {
   private func askToWrite() {
     wantsWrite = true
     // Before the connection is made, hiredis waits for the descriptor to become writable.
-    if state == .open || state == .greeting { loop.putOff(self) }
+    if state == .open || state == .greeting { loop.putOff(self, first: true) }
   }
 
   private func write() {

@@ -34,7 +34,9 @@ public final class EventLoop {
   private var slots: [Slot] = []
   private var freeSlots: [Int] = []
   private var putOff: [any EndOfPass] = []
-  private var urgent: [(slot: Int, descriptor: any Descriptor)] = []
+  private var putOffFirst: [any EndOfPass] = []
+  private var urgent: [(token: Token, descriptor: any Descriptor)] = []
+  private var restUntil: UInt64 = 0
   private var timers: [Timer] = []
   private var timersMade: UInt64 = 0
   private var stopped = false
@@ -82,6 +84,7 @@ public final class EventLoop {
     source.cancel()
     timers.removeAll()
     putOff.removeAll()
+    putOffFirst.removeAll()
     urgent.removeAll()
     slots.removeAll()
   }
@@ -115,7 +118,7 @@ public final class EventLoop {
   /// or not it is ready.
   public func makeUrgent(_ token: Token) {
     guard let descriptor = slots[token.slot].descriptor else { return }
-    urgent.append((token.slot, descriptor))
+    urgent.append((token, descriptor))
   }
 
   /// Stops watching, before the owner closes the descriptor.
@@ -123,7 +126,7 @@ public final class EventLoop {
     guard slots.indices.contains(token.slot), slots[token.slot].count == token.count else { return }
     _ = stock_epoll_remove(set, token.fd)
     slots[token.slot] = Slot(descriptor: nil, count: token.count &+ 1)
-    urgent.removeAll { $0.slot == token.slot }
+    urgent.removeAll { $0.token.slot == token.slot }
     freeSlots.append(token.slot)
   }
 
@@ -131,9 +134,11 @@ public final class EventLoop {
 
   /// Calls `work.endOfPass()` once, when every descriptor that is ready has been told.  Outside a
   /// pass, the timer's descriptor is made ready to start one.
-  public func putOff(_ work: any EndOfPass) {
-    putOff.append(work)
-    if putOff.count == 1 && !inPass { _ = stock_timer_arm(timerDescriptor, 1) }
+  /// - Parameter first: before the work of others, so that Redis has its next batch before the answers
+  ///   to the last one take their milliseconds.
+  public func putOff(_ work: any EndOfPass, first: Bool = false) {
+    if first { putOffFirst.append(work) } else { putOff.append(work) }
+    if putOff.count + putOffFirst.count == 1 && !inPass { _ = stock_timer_arm(timerDescriptor, 1) }
   }
 
   /// Runs `action` once, not before `ms` milliseconds from now.
@@ -151,6 +156,11 @@ public final class EventLoop {
   /// Takes a timer back; one that has fired is ignored.
   public func cancel(timer id: UInt64) { timers.removeAll { $0.id == id } }
 
+  /// For so long, looks at nothing but timers and the first urgent descriptor.  Whoever has more callers
+  /// than work can be done for lets them gather: answering many at once costs a fraction of answering
+  /// each.
+  public func rest(ms: UInt64) { restUntil = max(restUntil, now + ms * 1_000_000) }
+
   // MARK: the pass
 
   private var inPass = false
@@ -161,6 +171,11 @@ public final class EventLoop {
     defer { inPass = false }
     let end = monotonicNow() + Self.passesNs
     while !stopped {
+      if restUntil > now, let first = urgent.first {
+        rest(beside: first.token.fd)
+        if now > end { break }
+        continue
+      }
       let count = Int(stock_epoll_wait(set, events, Int32(Self.eventsPerWait), Self.lingerMs))
       now = monotonicNow()
       guard count > 0 else { break }
@@ -174,6 +189,17 @@ public final class EventLoop {
       finish()
       if now > end { break }
     }
+  }
+
+  private func rest(beside fd: Int32) {
+    let leftMs = Int32((restUntil - now + 999_999) / 1_000_000)
+    let ready = stock_wait_for_either(timerDescriptor, fd, min(leftMs, Self.lingerMs))
+    now = monotonicNow()
+    if ready > 0, ready & 1 != 0 { fire() }
+    if ready > 0, ready & 2 != 0 {
+      for (_, descriptor) in urgent { descriptor.ready(Readiness(events: STOCK_READABLE)) }
+    }
+    finish()
   }
 
   /// The middle of a long pass.
@@ -194,9 +220,21 @@ public final class EventLoop {
   }
 
   private func finish() {
+    finishFirst()
     while !putOff.isEmpty {
       let work = putOff
       putOff.removeAll(keepingCapacity: true)
+      for item in work {
+        item.endOfPass()
+        if !putOffFirst.isEmpty { finishFirst() }
+      }
+    }
+  }
+
+  private func finishFirst() {
+    while !putOffFirst.isEmpty {
+      let work = putOffFirst
+      putOffFirst.removeAll(keepingCapacity: true)
       for item in work { item.endOfPass() }
     }
   }

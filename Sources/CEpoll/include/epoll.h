@@ -16,6 +16,9 @@ int stock_epoll_modify(int set, int fd, uint32_t events, uint64_t token);
 int stock_epoll_remove(int set, int fd);
 int stock_epoll_wait(int set, struct epoll_event *events, int count, int timeout_ms);
 
+/* Waits until one of two descriptors can be read: bit 0 is the first, bit 1 the second. */
+int stock_wait_for_either(int first, int second, int timeout_ms);
+
 int stock_timer_create(void);
 /* Fires once, `after_ns` from now (at least 1); 0 disarms. */
 int stock_timer_arm(int timer, uint64_t after_ns);
