@@ -322,6 +322,96 @@ void   stock__v1__adopt_stock_reply__free_unpacked
   assert(message->base.descriptor == &stock__v1__adopt_stock_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stock__v1__watch_stock_request__init
+                     (Stock__V1__WatchStockRequest         *message)
+{
+  static const Stock__V1__WatchStockRequest init_value = STOCK__V1__WATCH_STOCK_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stock__v1__watch_stock_request__get_packed_size
+                     (const Stock__V1__WatchStockRequest *message)
+{
+  assert(message->base.descriptor == &stock__v1__watch_stock_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__watch_stock_request__pack
+                     (const Stock__V1__WatchStockRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__watch_stock_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__watch_stock_request__pack_to_buffer
+                     (const Stock__V1__WatchStockRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__watch_stock_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__WatchStockRequest *
+       stock__v1__watch_stock_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__WatchStockRequest *)
+     protobuf_c_message_unpack (&stock__v1__watch_stock_request__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__watch_stock_request__free_unpacked
+                     (Stock__V1__WatchStockRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__watch_stock_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stock__v1__stock_update__init
+                     (Stock__V1__StockUpdate         *message)
+{
+  static const Stock__V1__StockUpdate init_value = STOCK__V1__STOCK_UPDATE__INIT;
+  *message = init_value;
+}
+size_t stock__v1__stock_update__get_packed_size
+                     (const Stock__V1__StockUpdate *message)
+{
+  assert(message->base.descriptor == &stock__v1__stock_update__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__stock_update__pack
+                     (const Stock__V1__StockUpdate *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__stock_update__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__stock_update__pack_to_buffer
+                     (const Stock__V1__StockUpdate *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__stock_update__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__StockUpdate *
+       stock__v1__stock_update__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__StockUpdate *)
+     protobuf_c_message_unpack (&stock__v1__stock_update__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__stock_update__free_unpacked
+                     (Stock__V1__StockUpdate *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__stock_update__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor stock__v1__stock_level__field_descriptors[6] =
 {
   {
@@ -718,16 +808,146 @@ const ProtobufCMessageDescriptor stock__v1__adopt_stock_reply__descriptor =
   (ProtobufCMessageInit) stock__v1__adopt_stock_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor stock__v1__stock__method_descriptors[3] =
+static const ProtobufCFieldDescriptor stock__v1__watch_stock_request__field_descriptors[2] =
+{
+  {
+    "skus",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Stock__V1__WatchStockRequest, n_skus),
+    offsetof(Stock__V1__WatchStockRequest, skus),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__WatchStockRequest, after),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__watch_stock_request__field_indices_by_name[] = {
+  1,   /* field[1] = after */
+  0,   /* field[0] = skus */
+};
+static const ProtobufCIntRange stock__v1__watch_stock_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stock__v1__watch_stock_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.WatchStockRequest",
+  "WatchStockRequest",
+  "Stock__V1__WatchStockRequest",
+  "stock.v1",
+  sizeof(Stock__V1__WatchStockRequest),
+  2,
+  stock__v1__watch_stock_request__field_descriptors,
+  stock__v1__watch_stock_request__field_indices_by_name,
+  1,  stock__v1__watch_stock_request__number_ranges,
+  (ProtobufCMessageInit) stock__v1__watch_stock_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__stock_update__field_descriptors[4] =
+{
+  {
+    "outcome",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__StockUpdate, outcome),
+    &stock__v1__outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stock",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__StockUpdate, stock),
+    &stock__v1__stock_level__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "closed",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__StockUpdate, closed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "token",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__StockUpdate, token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__stock_update__field_indices_by_name[] = {
+  2,   /* field[2] = closed */
+  0,   /* field[0] = outcome */
+  1,   /* field[1] = stock */
+  3,   /* field[3] = token */
+};
+static const ProtobufCIntRange stock__v1__stock_update__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor stock__v1__stock_update__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.StockUpdate",
+  "StockUpdate",
+  "Stock__V1__StockUpdate",
+  "stock.v1",
+  sizeof(Stock__V1__StockUpdate),
+  4,
+  stock__v1__stock_update__field_descriptors,
+  stock__v1__stock_update__field_indices_by_name,
+  1,  stock__v1__stock_update__number_ranges,
+  (ProtobufCMessageInit) stock__v1__stock_update__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCMethodDescriptor stock__v1__stock__method_descriptors[4] =
 {
   { "Set", &stock__v1__set_stock_request__descriptor, &stock__v1__set_stock_reply__descriptor },
   { "Get", &stock__v1__get_stock_request__descriptor, &stock__v1__get_stock_reply__descriptor },
   { "Adopt", &stock__v1__adopt_stock_request__descriptor, &stock__v1__adopt_stock_reply__descriptor },
+  { "Watch", &stock__v1__watch_stock_request__descriptor, &stock__v1__stock_update__descriptor },
 };
 const unsigned stock__v1__stock__method_indices_by_name[] = {
   2,        /* Adopt */
   1,        /* Get */
-  0         /* Set */
+  0,        /* Set */
+  3         /* Watch */
 };
 const ProtobufCServiceDescriptor stock__v1__stock__descriptor =
 {
@@ -736,7 +956,7 @@ const ProtobufCServiceDescriptor stock__v1__stock__descriptor =
   "Stock",
   "Stock__V1__Stock",
   "stock.v1",
-  3,
+  4,
   stock__v1__stock__method_descriptors,
   stock__v1__stock__method_indices_by_name
 };
@@ -763,6 +983,14 @@ void stock__v1__stock__adopt(ProtobufCService *service,
 {
   assert(service->descriptor == &stock__v1__stock__descriptor);
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stock__v1__stock__watch(ProtobufCService *service,
+                             const Stock__V1__WatchStockRequest *input,
+                             Stock__V1__StockUpdate_Closure closure,
+                             void *closure_data)
+{
+  assert(service->descriptor == &stock__v1__stock__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stock__v1__stock__init (Stock__V1__Stock_Service *service,
                              Stock__V1__Stock_ServiceDestroy destroy)

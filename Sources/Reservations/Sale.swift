@@ -12,14 +12,21 @@ import Wire
 final class Sale {
   let store: Store
   let batch: Batch
+  let feed: Feed
+  let board: StockBoard
   let decoder: OperationDecoder
   let logger: Logger
   /// The services that are served here, for the health check.
   var services: Set<String> = []
 
-  init(store: Store, batch: Batch, decoder: OperationDecoder, logger: Logger) {
+  init(
+    store: Store, batch: Batch, feed: Feed, board: StockBoard, decoder: OperationDecoder,
+    logger: Logger
+  ) {
     self.store = store
     self.batch = batch
+    self.feed = feed
+    self.board = board
     self.decoder = decoder
     self.logger = logger
   }
@@ -43,6 +50,12 @@ final class Sale {
     on(AdoptStockRequest.method) { (call) throws(Status) in try self.adoptStock(call) }
     table.on(HealthCheckRequest.method) { (call) throws(Status) in try self.checkHealth(call) }
     table.on(DescribeRequest.method) { (call) in self.describe(call) }
+    table.onStream(WatchStockRequest.method) { (call, stream) throws(Status) in
+      try self.watchStock(call, stream)
+    }
+    table.onStream(FollowRequest.method) { (call, stream) throws(Status) in
+      try self.followEvents(call, stream)
+    }
     return table
   }
 

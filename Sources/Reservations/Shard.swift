@@ -47,6 +47,8 @@ public actor Shard {
     let store: Store
     let batch: Batch
     let sweep: Sweep
+    let feed: Feed
+    let board: StockBoard
     let server: Server
     let counts: CallCounts
     let gathering: StateGathering
@@ -76,8 +78,10 @@ public actor Shard {
     let store = Store(settings.store, writer: writer, on: loop, logger: logger)
     let batch = Batch(on: store, loop: loop, logger: logger)
     let sweep = Sweep(of: store, through: batch, on: loop, logger: logger)
+    let feed = Feed(of: settings.store.address, on: loop, logger: logger)
+    let board = StockBoard(on: feed, through: batch, loop: loop)
     let sale = Sale(
-      store: store, batch: batch,
+      store: store, batch: batch, feed: feed, board: board,
       decoder: OperationDecoder(holdMsDefault: settings.holdMsDefault), logger: logger)
     var methods = sale.makeMethods()
     methods.on(StateRequest.method) { (call) throws(Status) in try self.gatherState(call) }
@@ -95,8 +99,8 @@ public actor Shard {
     store.start()
     sweep.start()
     parts = Parts(
-      loop: loop, store: store, batch: batch, sweep: sweep, server: server, counts: counts,
-      gathering: StateGathering(on: loop))
+      loop: loop, store: store, batch: batch, sweep: sweep, feed: feed, board: board,
+      server: server, counts: counts, gathering: StateGathering(on: loop))
     return server.listening
   }
 
@@ -118,6 +122,8 @@ public actor Shard {
         continuation.resume()
       }
     }
+    parts.board.close()
+    parts.feed.close()
     parts.store.close()
     parts.loop.stop()
   }

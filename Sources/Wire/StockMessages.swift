@@ -122,14 +122,14 @@ public struct StockLevel: Sendable, Hashable {
     self.figures = figures
   }
 
-  fileprivate init(_ message: Stock__V1__StockLevel) {
+  init(_ message: Stock__V1__StockLevel) {
     sku = message.sku.text
     figures = Figures(
       available: message.available, held: message.held, sold: message.sold,
       supplied: message.supplied, version: message.version)
   }
 
-  fileprivate func message(_ arena: Arena) -> Stock__V1__StockLevel {
+  func message(_ arena: Arena) -> Stock__V1__StockLevel {
     var message = Stock__V1__StockLevel()
     stock__v1__stock_level__init(&message)
     message.sku = arena.bytes(sku)

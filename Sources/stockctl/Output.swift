@@ -45,6 +45,13 @@ struct Output {
     }
   }
 
+  /// All on one line, and at once: for what goes on until it is interrupted.
+  func printLine(_ fields: Fields) {
+    let plain = fields.map { "\($0.name)=\($0.value.plain)" }.joined(separator: " ")
+    Swift.print(json ? object(fields) : plain)
+    fflush(nil)
+  }
+
   func failure(_ status: Status) {
     var fields: Fields = [
       ("error", .text(status.code.name)), ("reason", .text(status.reason)),

@@ -5,8 +5,8 @@ import Wire
 /// `stockctl stock …`
 struct StockCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "stock", abstract: "Sets, shows and adopts the stock of a SKU.",
-    subcommands: [Set.self, Get.self, Adopt.self])
+    commandName: "stock", abstract: "Sets, shows, watches and adopts the stock of a SKU.",
+    subcommands: [Set.self, Get.self, Adopt.self, StockWatchCommand.self])
 
   struct Set: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -12,8 +12,8 @@ struct Stockctl: AsyncParsableCommand {
     version: Release.version,
     subcommands: [
       StockCommand.self, ReserveCommand.self, ConfirmCommand.self, CancelCommand.self,
-      HoldCommand.self, HealthCommand.self, StateCommand.self, DescribeCommand.self,
-      BenchCommand.self,
+      HoldCommand.self, EventsCommand.self, HealthCommand.self, StateCommand.self,
+      DescribeCommand.self, BenchCommand.self,
     ])
 }
 

@@ -23,6 +23,8 @@ typedef struct Stock__V1__GetStockRequest Stock__V1__GetStockRequest;
 typedef struct Stock__V1__GetStockReply Stock__V1__GetStockReply;
 typedef struct Stock__V1__AdoptStockRequest Stock__V1__AdoptStockRequest;
 typedef struct Stock__V1__AdoptStockReply Stock__V1__AdoptStockReply;
+typedef struct Stock__V1__WatchStockRequest Stock__V1__WatchStockRequest;
+typedef struct Stock__V1__StockUpdate Stock__V1__StockUpdate;
 
 
 /* --- enums --- */
@@ -129,6 +131,50 @@ struct  Stock__V1__AdoptStockReply
 #define STOCK__V1__ADOPT_STOCK_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__adopt_stock_reply__descriptor) \
     , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, NULL }
+
+
+struct  Stock__V1__WatchStockRequest
+{
+  ProtobufCMessage base;
+  /*
+   * 1-256, each once
+   */
+  size_t n_skus;
+  ProtobufCBinaryData *skus;
+  /*
+   * The token of the last update that you have, to go on with the same SKUs after a lost connection:
+   * while nothing differs from what you know, nothing is sent.  Empty: send every SKU first.
+   */
+  ProtobufCBinaryData after;
+};
+#define STOCK__V1__WATCH_STOCK_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__watch_stock_request__descriptor) \
+    , 0,NULL, {0,NULL} }
+
+
+struct  Stock__V1__StockUpdate
+{
+  ProtobufCMessage base;
+  /*
+   * FOUND; UNKNOWN_SKU: no stock has been set yet, an update follows when it is
+   */
+  Stock__V1__Outcome outcome;
+  /*
+   * UNKNOWN_SKU: the sku alone
+   */
+  Stock__V1__StockLevel *stock;
+  /*
+   * stock:<sku> was changed by hand: nothing is sold until Adopt
+   */
+  protobuf_c_boolean closed;
+  /*
+   * stands for all the updates of this stream up to this one
+   */
+  ProtobufCBinaryData token;
+};
+#define STOCK__V1__STOCK_UPDATE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__stock_update__descriptor) \
+    , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, NULL, 0, {0,NULL} }
 
 
 /* Stock__V1__StockLevel methods */
@@ -264,6 +310,44 @@ Stock__V1__AdoptStockReply *
 void   stock__v1__adopt_stock_reply__free_unpacked
                      (Stock__V1__AdoptStockReply *message,
                       ProtobufCAllocator *allocator);
+/* Stock__V1__WatchStockRequest methods */
+void   stock__v1__watch_stock_request__init
+                     (Stock__V1__WatchStockRequest         *message);
+size_t stock__v1__watch_stock_request__get_packed_size
+                     (const Stock__V1__WatchStockRequest   *message);
+size_t stock__v1__watch_stock_request__pack
+                     (const Stock__V1__WatchStockRequest   *message,
+                      uint8_t             *out);
+size_t stock__v1__watch_stock_request__pack_to_buffer
+                     (const Stock__V1__WatchStockRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__WatchStockRequest *
+       stock__v1__watch_stock_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__watch_stock_request__free_unpacked
+                     (Stock__V1__WatchStockRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stock__V1__StockUpdate methods */
+void   stock__v1__stock_update__init
+                     (Stock__V1__StockUpdate         *message);
+size_t stock__v1__stock_update__get_packed_size
+                     (const Stock__V1__StockUpdate   *message);
+size_t stock__v1__stock_update__pack
+                     (const Stock__V1__StockUpdate   *message,
+                      uint8_t             *out);
+size_t stock__v1__stock_update__pack_to_buffer
+                     (const Stock__V1__StockUpdate   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__StockUpdate *
+       stock__v1__stock_update__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__stock_update__free_unpacked
+                     (Stock__V1__StockUpdate *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Stock__V1__StockLevel_Closure)
@@ -287,6 +371,12 @@ typedef void (*Stock__V1__AdoptStockRequest_Closure)
 typedef void (*Stock__V1__AdoptStockReply_Closure)
                  (const Stock__V1__AdoptStockReply *message,
                   void *closure_data);
+typedef void (*Stock__V1__WatchStockRequest_Closure)
+                 (const Stock__V1__WatchStockRequest *message,
+                  void *closure_data);
+typedef void (*Stock__V1__StockUpdate_Closure)
+                 (const Stock__V1__StockUpdate *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -306,6 +396,10 @@ struct Stock__V1__Stock_Service
                 const Stock__V1__AdoptStockRequest *input,
                 Stock__V1__AdoptStockReply_Closure closure,
                 void *closure_data);
+  void (*watch)(Stock__V1__Stock_Service *service,
+                const Stock__V1__WatchStockRequest *input,
+                Stock__V1__StockUpdate_Closure closure,
+                void *closure_data);
 };
 typedef void (*Stock__V1__Stock_ServiceDestroy)(Stock__V1__Stock_Service *);
 void stock__v1__stock__init (Stock__V1__Stock_Service *service,
@@ -316,7 +410,8 @@ void stock__v1__stock__init (Stock__V1__Stock_Service *service,
     { STOCK__V1__STOCK__BASE_INIT,\
       function_prefix__ ## set,\
       function_prefix__ ## get,\
-      function_prefix__ ## adopt  }
+      function_prefix__ ## adopt,\
+      function_prefix__ ## watch  }
 void stock__v1__stock__set(ProtobufCService *service,
                            const Stock__V1__SetStockRequest *input,
                            Stock__V1__SetStockReply_Closure closure,
@@ -329,6 +424,10 @@ void stock__v1__stock__adopt(ProtobufCService *service,
                              const Stock__V1__AdoptStockRequest *input,
                              Stock__V1__AdoptStockReply_Closure closure,
                              void *closure_data);
+void stock__v1__stock__watch(ProtobufCService *service,
+                             const Stock__V1__WatchStockRequest *input,
+                             Stock__V1__StockUpdate_Closure closure,
+                             void *closure_data);
 
 /* --- descriptors --- */
 
@@ -339,6 +438,8 @@ extern const ProtobufCMessageDescriptor stock__v1__get_stock_request__descriptor
 extern const ProtobufCMessageDescriptor stock__v1__get_stock_reply__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__adopt_stock_request__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__adopt_stock_reply__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__watch_stock_request__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__stock_update__descriptor;
 extern const ProtobufCServiceDescriptor stock__v1__stock__descriptor;
 
 PROTOBUF_C__END_DECLS
