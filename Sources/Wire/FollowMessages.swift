@@ -204,17 +204,3 @@ extension OperationDecoder {
       fromEarliest: request.from_earliest != 0, types: types, skus: Set(skus))
   }
 }
-
-extension ByteBuffer {
-  /// Appends a number as protobuf writes lengths and tags.
-  fileprivate mutating func append(varint number: UInt64) {
-    var rest = number
-    while rest >= 0x80 {
-      room(1).storeBytes(of: UInt8(truncatingIfNeeded: rest) | 0x80, as: UInt8.self)
-      advance(1)
-      rest >>= 7
-    }
-    room(1).storeBytes(of: UInt8(rest), as: UInt8.self)
-    advance(1)
-  }
-}

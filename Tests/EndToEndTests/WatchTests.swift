@@ -46,8 +46,11 @@ struct WatchTests {
     var updates = client.watch(skus: ["a", "b"]).makeAsyncIterator()
     _ = try await updates.next()
     let token = try #require(try await updates.next()).token
-    var again = client.watch(skus: ["b", "a"], after: token).makeAsyncIterator()
-    var stale = client.watch(skus: ["b", "a"], after: "0123456789abcdef").makeAsyncIterator()
+    var again = try await client.stream(WatchStockRequest(skus: ["b", "a"], after: token))
+      .makeAsyncIterator()
+    var stale = try await client.stream(
+      WatchStockRequest(skus: ["b", "a"], after: "0123456789abcdef")
+    ).makeAsyncIterator()
     // The stale one has been read in full by now, and so has the other, which asked first.
     let resent = [try await stale.next(), try await stale.next()].compactMap(\.?.stock.sku)
     #expect(Set(resent) == ["a", "b"])
