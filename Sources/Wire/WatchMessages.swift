@@ -92,7 +92,8 @@ public struct StockDigest: Sendable, Hashable, CustomStringConvertible {
 
   /// nil: not the text of a digest.
   public init?(_ text: String) {
-    guard text.utf8.count == 16, let sum = UInt64(text, radix: 16) else { return nil }
+    guard text.utf8.count == 16, text.allSatisfy(\.isHexDigit), let sum = UInt64(text, radix: 16)
+    else { return nil }
     self.sum = sum
   }
 

@@ -1,0 +1,60 @@
+import Testing
+
+@testable import HotPath
+
+@Suite("Where a follower is")
+struct FeedPositionTests {
+  @Test("the text of a position is that position, and nothing else is one")
+  func text() {
+    for text in ["0-0.0.0", "1795521422120-3.17.2519"] {
+      #expect(FeedPosition(text)?.description == text)
+    }
+    for text in ["", "1-0", "1-0.0", "1-0.0.0.0", "1.0.0", "1-0.-1.0", "1-0.x.0", " 1-0.0.0"] {
+      #expect(FeedPosition(text) == nil, "\(text)")
+    }
+  }
+
+  /// Five entries there have been, 10-0 to 14-0; the first three of them are gone.
+  private let ends = StreamEnds(
+    last: FeedPosition(entry: StreamID(ms: 14, sequence: 0), ordinal: 5),
+    earliest: FeedPosition(entry: StreamID(ms: 13, sequence: 0).previous, ordinal: 3))
+
+  @Test(
+    "who has missed something is told so, and nobody else",
+    arguments: [
+      ("14-0.0.5", "-"), ("13-0.0.4", "-"), ("13-0.2.4", "-"), ("12-0.0.3", "-"),
+      ("12-0.1.3", "old"), ("11-0.0.2", "old"), ("0-0.0.0", "old"), ("15-0.0.6", "unknown"),
+      ("14-0.0.6", "unknown"),
+    ] as [(String, String)])
+  func fault(text: String, expected: String) throws {
+    let found =
+      switch ends.fault(of: try #require(FeedPosition(text))) {
+      case nil: "-"
+      case .tooOld(let earliest): earliest == ends.earliest ? "old" : "another earliest"
+      case .unknown: "unknown"
+      }
+    #expect(found == expected)
+    #expect(ends.fault(of: ends.earliest) == nil && ends.fault(of: ends.last) == nil)
+  }
+
+  @Test("the newest entries are found by position, and old ones make room")
+  func recent() {
+    func entry(_ ms: UInt64) -> FeedEntry {
+      FeedEntry(id: StreamID(ms: ms, sequence: 0), ordinal: ms, events: [])
+    }
+    func after(_ ms: UInt64, _ events: Int = 0) -> FeedPosition {
+      FeedPosition(entry: StreamID(ms: ms, sequence: 0), events: events, ordinal: ms)
+    }
+    var recent = RecentEntries(
+      after: StreamID(ms: 9, sequence: 0), bytesMax: 100 * entry(1).byteCount)
+    for ms in 10...300 as ClosedRange<UInt64> { recent.append(entry(ms)) }
+    #expect(recent.start == StreamID(ms: 200, sequence: 0))
+    #expect(
+      recent.covers(after(200)) && !recent.covers(after(200, 1)) && !recent.covers(after(199)))
+    for ms in 200..<300 as Range<UInt64> {
+      #expect(recent.entry(after: after(ms))?.id.ms == ms + 1)
+    }
+    #expect(recent.entry(after: after(250, 3))?.id.ms == 250, "the rest of it")
+    #expect(recent.entry(after: after(300)) == nil)
+  }
+}
