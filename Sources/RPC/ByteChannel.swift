@@ -10,7 +10,7 @@ final class ByteChannel: Descriptor, EndOfPass {
   protocol Owner: AnyObject {
     /// One payload; valid until the call returns.
     func received(_ payload: UnsafeRawBufferPointer) throws(FrameError)
-    /// Everything that waited to be sent has been sent, after some had to wait.
+    /// Everything that waited to be sent has been sent.
     func drained()
     /// The channel has closed itself; nil when the peer ended it in order.  Told once.
     func closed(_ reason: String?)
@@ -92,6 +92,10 @@ final class ByteChannel: Descriptor, EndOfPass {
     guard fd >= 0 else { return }
     if let token { loop.remove(token) }
     token = nil
+    // What has been answered before still goes out, as far as the kernel takes it.
+    if !output.isEmpty, !armedForWrite {
+      _ = Glibc.send(fd, output.readable.baseAddress, output.count, Int32(MSG_NOSIGNAL))
+    }
     Glibc.close(fd)
     fd = -1
     let told = owner
@@ -138,9 +142,10 @@ final class ByteChannel: Descriptor, EndOfPass {
     output.shrink(to: Self.busyBytes)
     if output.isEmpty && endWhenSent { shutdown(fd, Int32(SHUT_WR)) }
     let blocked = !output.isEmpty
-    guard blocked != armedForWrite, let token else { return }
-    armedForWrite = blocked
-    loop.change(token, to: blocked ? .readAndWrite : .read)
+    if blocked != armedForWrite, let token {
+      armedForWrite = blocked
+      loop.change(token, to: blocked ? .readAndWrite : .read)
+    }
     if !blocked { owner?.drained() }
   }
 
@@ -164,8 +169,6 @@ final class ByteChannel: Descriptor, EndOfPass {
       do {
         try take(UnsafeRawBufferPointer(rebasing: scratch.memory[..<count]))
       } catch {
-        // What has been answered before the bytes went wrong still goes out.
-        if !armedForWrite { send() }
         return close("\(error)")
       }
       if count < scratch.memory.count { return }

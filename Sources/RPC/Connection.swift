@@ -19,6 +19,8 @@ final class Connection: ByteChannel.Owner {
   private var machine: ServerMachine<Work>
   private var sentAtLastTick: UInt64 = 0
   private var callsMade: UInt64 = 0
+  /// Streams that have credit, in the order in which they have their turn.
+  private var waitingForSocket: [UInt64] = []
   /// What the peer calls itself; empty until it says.
   private(set) var client = ""
 
@@ -102,8 +104,9 @@ final class Connection: ByteChannel.Owner {
     _ call: Call, _ stream: ResponseStream, _ handler: MethodTable.StreamHandler
   ) throws(Status) {
     try handler(call, stream)
-    guard call.deadline < .max else { return }
-    server.loop.after(ms: (call.deadline - server.loop.now) / 1_000_000) { [weak stream] in
+    guard call.deadline < .max, !stream.hasEnded else { return }
+    let ms = (call.deadline - server.loop.now) / 1_000_000
+    stream.deadlineTimer = server.loop.after(ms: ms) { [weak stream] in
       stream?.cancel(.deadlinePassed)
     }
   }
@@ -183,8 +186,21 @@ final class Connection: ByteChannel.Owner {
     for observer in server.chain.observers { observer.ended(record, status, now: now) }
   }
 
+  /// Whether a stream may send; one that has credit has its turn when the socket has taken enough.
   func hasRoom(_ id: UInt64) -> Bool {
-    machine.hasCredit(id) && channel.output.count < RPCLimits.streamBacklogBytesMax
+    guard machine.hasCredit(id) else { return false }
+    if hasRoomForStreams { return true }
+    if !waitingForSocket.contains(id) { waitingForSocket.append(id) }
+    return false
+  }
+
+  private var hasRoomForStreams: Bool {
+    channel.output.count < RPCLimits.streamBacklogBytesMax
+  }
+
+  func ended(_ stream: ResponseStream, _ id: UInt64) {
+    waitingForSocket.removeAll { $0 == id }
+    if let timer = stream.deadlineTimer { server.loop.cancel(timer: timer) }
   }
 
   func sendItem(_ item: some ReplyMessage, on id: UInt64) {
@@ -236,8 +252,9 @@ final class Connection: ByteChannel.Owner {
   }
 
   func drained() {
-    guard machine.streamCount > 0 else { return }
-    for work in machine.allWork { work.stream?.roomAgain() }
+    while !waitingForSocket.isEmpty, hasRoomForStreams {
+      machine.work(of: waitingForSocket.removeFirst())?.stream?.roomAgain()
+    }
   }
 
   /// What `Diagnostics/State` says of it.
@@ -324,9 +341,9 @@ private enum ControlMethod: CaseIterable {
 extension CallRecord {
   /// What the caller finds again in the answer.
   fileprivate var replyMetadata: Metadata {
-    guard !metadata.entries.isEmpty, let id = metadata[Metadata.requestIDKey] else {
-      return Metadata()
-    }
+    guard !metadata.entries.isEmpty, let id = metadata[Metadata.requestIDKey],
+      id.utf8.count <= Metadata.requestIDBytesMax
+    else { return Metadata() }
     return [Metadata.requestIDKey: id]
   }
 }

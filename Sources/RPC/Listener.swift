@@ -5,6 +5,8 @@ import Loop
 final class Listener: Descriptor {
   /// Back off this long when the process has no descriptors left, rather than spin.
   private static let pauseMs: UInt64 = 100
+  /// Connections accepted in one pass, so that a crowd at the door keeps nobody inside waiting.
+  private static let acceptsPerPass = 64
 
   private let loop: EventLoop
   private let accepted: (Int32) -> Void
@@ -48,11 +50,13 @@ final class Listener: Descriptor {
     token = try loop.add(self, fd: fd, interest: .read)
   }
 
-  func ready(_ readiness: Readiness) { acceptWaiting() }
+  func ready(_ readiness: Readiness) { accept(atMost: Self.acceptsPerPass) }
 
   /// Accepts everybody who waits.
-  func acceptWaiting() {
-    while fd >= 0 {
+  func acceptWaiting() { accept(atMost: .max) }
+
+  private func accept(atMost count: Int) {
+    for _ in 0..<count where fd >= 0 {
       do {
         guard let connection = try Socket.accept(fd) else { return }
         accepted(connection)

@@ -17,6 +17,7 @@ public final class ResponseStream {
   private let id: UInt64
   private let connection: Connection
   private var waiting = false
+  var deadlineTimer: UInt64?
 
   init(_ id: UInt64, on connection: Connection) {
     self.id = id
@@ -39,14 +40,14 @@ public final class ResponseStream {
   /// Ends the stream in order.
   public func finish() {
     guard !hasEnded else { return }
-    hasEnded = true
+    end()
     connection.reply(to: id, EmptyReply())
   }
 
   /// Ends the stream with a failure.
   public func fail(_ status: Status) {
     guard !hasEnded else { return }
-    hasEnded = true
+    end()
     connection.fail(id, status)
   }
 
@@ -59,9 +60,16 @@ public final class ResponseStream {
   /// Ends the stream because of the peer.
   func cancel(_ status: Status) {
     guard !hasEnded else { return }
-    hasEnded = true
+    let told = onCancel
+    end()
     connection.fail(id, status)
-    onCancel()
+    told()
+  }
+
+  /// What hangs on the stream is let go: its owner may hold it from there.
+  private func end() {
+    hasEnded = true
     (onRoom, onCancel) = ({}, {})
+    connection.ended(self, id)
   }
 }

@@ -84,15 +84,15 @@ struct ServerMachine<Work> {
     guard requestBytes + bytes <= RPCLimits.requestBytesInFlightMax else {
       return .refuse(.tooManyBytes)
     }
-    if windowBytes != nil {
-      guard streamCount < RPCLimits.streamsMax else { return .refuse(.tooManyStreams) }
-      streamCount += 1
-    }
+    if windowBytes != nil, streamCount >= RPCLimits.streamsMax { return .refuse(.tooManyStreams) }
     let call = Call(
       requestBytes: bytes, credit: windowBytes.map { Self.window($0) }, work: work)
-    guard calls.updateValue(call, forKey: id) == nil else {
+    if let first = calls.updateValue(call, forKey: id) {
+      // The one in flight is still owed its answer.
+      calls[id] = first
       return .close("call \(id) is already in flight")
     }
+    if windowBytes != nil { streamCount += 1 }
     requestBytes += bytes
     return .dispatch
   }
@@ -171,7 +171,8 @@ struct ServerMachine<Work> {
       phase = .finishing(since: now)
       return .finish
     case .finishing(let since):
-      return passed(RPCLimits.lingerMs, since: since, now) ? .close("the peer stays") : .nothing
+      let patience = unread ? RPCLimits.goingAwayMsMax : RPCLimits.lingerMs
+      return passed(patience, since: since, now) ? .close("the peer stays") : .nothing
     case .closed: return .nothing
     }
   }

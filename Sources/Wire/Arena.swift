@@ -84,16 +84,20 @@ public final class Arena {
 
   /// Decodes one message; nil when the bytes are not one, or have more fields than `fieldsMax`: a
   /// megabyte of empty fields would become a hundred of memory.
+  /// - Parameter nested: the number of the field that holds messages, whose fields are counted too.
   func unpack<Message>(
-    _ bytes: UnsafeRawBufferPointer, fieldsMax: Int = fieldsMax,
+    _ bytes: UnsafeRawBufferPointer, fieldsMax: Int = fieldsMax, nested: UInt64 = 0,
     _ generated: (UnsafeMutablePointer<ProtobufCAllocator>?, Int, UnsafePointer<UInt8>?)
       -> UnsafeMutablePointer<Message>?
   ) -> UnsafeMutablePointer<Message>? {
     var fields = MessageFields(bytes)
     var count = 0
-    while fields.next() != nil {
+    while let field = fields.next() {
       count += 1
       guard count <= fieldsMax else { return nil }
+      if field.number == nested, let inner = field.bytes {
+        guard MessageFields.count(inner, max: Self.fieldsMax) else { return nil }
+      }
     }
     guard !fields.isMalformed else { return nil }
     return generated(allocator, bytes.count, bytes.assumingMemoryBound(to: UInt8.self).baseAddress)

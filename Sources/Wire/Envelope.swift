@@ -23,7 +23,7 @@ public struct RequestEnvelope {
 
   /// Decodes the payload of a frame.
   public init(_ payload: UnsafeRawBufferPointer, arena: Arena) throws(FrameError) {
-    guard let request = arena.unpack(payload, stock__v1__request__unpack),
+    guard let request = arena.unpack(payload, nested: 4, stock__v1__request__unpack),
       request.pointee.call_id > 0
     else { throw .notAnEnvelope }
     self.request = request

@@ -15,6 +15,14 @@ struct MessageFields {
 
   init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
+  /// Whether the bytes are a message of at most `max` fields.
+  static func count(_ bytes: UnsafeRawBufferPointer, max: Int) -> Bool {
+    var fields = MessageFields(bytes)
+    var count = 0
+    while count <= max, fields.next() != nil { count += 1 }
+    return count <= max && !fields.isMalformed
+  }
+
   /// nil at the end, and when the message is malformed.
   mutating func next() -> Field? {
     guard place < bytes.count, !isMalformed else { return nil }

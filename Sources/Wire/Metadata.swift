@@ -16,6 +16,8 @@ public struct Metadata: Sendable, Hashable, ExpressibleByDictionaryLiteral {
   public static let traceParentKey = "traceparent"
   /// Comes back in the reply's metadata, and stands in the server's log beside a failure.
   public static let requestIDKey = "x-request-id"
+  /// A longer request id does not come back: the reply must fit into a frame.
+  public static let requestIDBytesMax = 256
 
   /// The headers as they came.
   public var entries: [Entry]

@@ -167,4 +167,29 @@ struct ConnectionTests {
     #expect(busy.isClosedByPeer)
     await lane.stop()
   }
+
+  @Test("a header of more fields than a message may have closes the connection")
+  func manyFieldsInside() async throws {
+    let lane = try ServerLane()
+    let peer = RawPeer(port: try await lane.start())
+    let inside = (0..<65).flatMap { _ in [0x0A, 0x00] as [UInt8] }
+    let payload: [UInt8] = [0x08, 0x01, 0x22, 0x82, 0x01] + inside
+    peer.send([0, 0, 0, UInt8(payload.count)] + payload)
+    #expect(peer.isClosedByPeer)
+    await lane.stop()
+  }
+
+  @Test("a second call under an id that is in flight closes the connection, and nothing else")
+  func duplicateID() async throws {
+    let lane = try ServerLane()
+    let port = try await lane.start()
+    let peer = RawPeer(port: port)
+    peer.send(RawPeer.frame(1, GetStockRequest.method) + RawPeer.frame(1, Self.health))
+    #expect(peer.isClosedByPeer)
+    try await eventually("the call is stopped") { await lane.cancelledCount == 1 }
+    let good = RawPeer(port: port)
+    good.send(RawPeer.frame(1, Self.health))
+    #expect(try good.reply()?.callID == 1)
+    await lane.stop()
+  }
 }

@@ -52,12 +52,14 @@ struct ServerMachineTests {
   @Test("an id that is in flight breaks the protocol; afterwards it is free again")
   func duplicateID() {
     let box = Box(machine())
-    #expect(isDispatched(box.machine.arrived(5, requestBytes: 1, windowBytes: nil, work: "")))
-    guard case .close = box.machine.arrived(5, requestBytes: 1, windowBytes: nil, work: "") else {
+    #expect(isDispatched(box.machine.arrived(5, requestBytes: 1, windowBytes: nil, work: "first")))
+    guard case .close = box.machine.arrived(5, requestBytes: 1, windowBytes: 0, work: "second")
+    else {
       Issue.record("two calls under one id")
       return
     }
-    _ = box.machine.answered(5)
+    #expect(box.machine.streamCount == 0)
+    #expect(box.machine.answered(5) == "first", "it is still owed its answer")
     #expect(isDispatched(box.machine.arrived(5, requestBytes: 1, windowBytes: nil, work: "")))
   }
 

@@ -111,4 +111,38 @@ struct StreamTests {
     #expect(await lane.connectionCount == 1, "it is not cut off for what it granted")
     await lane.stop()
   }
+
+  @Test("streams that waited for the socket go on when their peer reads at last")
+  func readsAtLast() async throws {
+    let lane = try ServerLane()
+    let peer = RawPeer(port: try await lane.start())
+    let request = CountRequest(last: 1_000, padding: 10_000)
+    var message: [UInt8] = []
+    withUnsafeBytes(of: request) { message = Array($0) }
+    for id in 1...3 as ClosedRange<UInt64> {
+      peer.send(RawPeer.frame(id, CountRequest.method, message))
+      // More than the window may ever be: only the socket holds the streams back.
+      for more in 1...12 as ClosedRange<UInt64> {
+        var credit = ByteBuffer()
+        CreditRequest(callID: id, bytes: .max).encode(into: &credit, arena: Arena())
+        peer.send(
+          RawPeer.frame(1_000 * id + more, CreditRequest.method, Array(credit.readable)))
+      }
+    }
+    var replies: [UInt64: Int] = [:]
+    var sinceCredit = 0
+    while (1...3).contains(where: { replies[$0, default: 0] < 1_001 }) {
+      let reply = try #require(try peer.reply(), "the server has stopped: \(replies)")
+      replies[reply.callID, default: 0] += 1
+      sinceCredit += 1
+      guard sinceCredit == 20 else { continue }
+      sinceCredit = 0
+      for id in 1...3 as ClosedRange<UInt64> {
+        var credit = ByteBuffer()
+        CreditRequest(callID: id, bytes: 300_000).encode(into: &credit, arena: Arena())
+        peer.send(RawPeer.frame(9_000, CreditRequest.method, Array(credit.readable)))
+      }
+    }
+    await lane.stop()
+  }
 }
