@@ -68,7 +68,9 @@ public struct ResponseEnvelope {
     callID = response.pointee.call_id
     let code = Code(rawValue: UInt32(response.pointee.status.rawValue)) ?? .unknown
     result =
-      code == .ok ? .success(response.pointee.message.view) : .failure(Status(code, response))
+      code == .ok
+      ? .success(response.pointee.message.view)
+      : .failure(Status(code, response.pointee.detail?.pointee))
     isItem = response.pointee.more != 0
     metadata = Metadata(response.pointee.n_metadata, response.pointee.metadata)
   }
@@ -117,36 +119,14 @@ public struct ResponseEnvelope {
     callID: UInt64, status: Status, metadata: Metadata = Metadata(), to buffer: inout ByteBuffer,
     arena: Arena
   ) {
-    var detail = Stock__V1__ErrorDetail()
-    stock__v1__error_detail__init(&detail)
-    detail.reason = arena.bytes(status.reason)
-    detail.message = arena.bytes(status.message)
-    detail.field = arena.bytes(status.field)
-    detail.retryable = status.retryable ? 1 : 0
-    detail.retry_after_ms = status.retryAfterMs
-    detail.outcome_unknown = status.outcomeUnknown ? 1 : 0
     var response = Stock__V1__Response()
     stock__v1__response__init(&response)
     response.call_id = callID
     response.status = Stock__V1__Code(rawValue: numericCast(status.code.rawValue))
-    response.detail = arena.place(detail)
+    response.detail = arena.place(status.detail(arena))
     response.n_metadata = metadata.entries.count
     response.metadata = metadata.list(arena)
     buffer.appendFrame(&response)
-  }
-}
-
-extension Status {
-  fileprivate init(_ code: Code, _ response: UnsafeMutablePointer<Stock__V1__Response>) {
-    guard let detail = response.pointee.detail else {
-      self.init(code, reason: "UNSPECIFIED", message: "The server gave no detail.")
-      return
-    }
-    self.init(
-      code, reason: detail.pointee.reason.text, message: detail.pointee.message.text,
-      field: detail.pointee.field.text, retryable: detail.pointee.retryable != 0,
-      retryAfterMs: detail.pointee.retry_after_ms,
-      outcomeUnknown: detail.pointee.outcome_unknown != 0)
   }
 }
 
