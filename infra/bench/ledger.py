@@ -136,7 +136,7 @@ def cpu(pid):
 
 
 def postgres_cpu():
-    children = subprocess.run(["pgrep", "-P", str(POSTMASTER)], capture_output=True, text=True).stdout
+    children = open(f"/proc/{POSTMASTER}/task/{POSTMASTER}/children").read()
     return cpu(POSTMASTER) + sum(cpu(pid) for pid in children.split())
 
 
