@@ -3,7 +3,9 @@
 #include "epoll.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -65,4 +67,23 @@ int64_t stock_peer_user(int fd) {
   socklen_t size = sizeof who;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0) return -errno;
   return (int64_t)who.uid;
+}
+
+static int stop_pipe[2] = {-1, -1};
+
+/* Runs as a signal handler: write is among the few calls that may be made here (signal-safety(7)). */
+static void note_stop(int signal) {
+  int kept = errno;
+  (void)signal;
+  ssize_t written = write(stop_pipe[1], "", 1);
+  (void)written; /* A full pipe says the same. */
+  errno = kept;
+}
+
+int stock_stop_descriptor(void) {
+  struct sigaction action = {.sa_handler = note_stop, .sa_flags = SA_RESTART};
+  if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;
+  sigemptyset(&action.sa_mask);
+  if (sigaction(SIGTERM, &action, 0) < 0 || sigaction(SIGINT, &action, 0) < 0) return -errno;
+  return stop_pipe[0];
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Glibc
 import HotPath
 import Inventory
 import Logging
@@ -36,10 +37,13 @@ struct Stockd: AsyncParsableCommand {
     logger.logLevel = settings.logLevel
 
     let descriptors = raiseDescriptorLimit()
-    let stop = StopSignal()
+    signal(SIGPIPE, SIG_IGN)
+    let (stop, told) = AsyncStream.makeStream(of: Void.self)
+    let signals = try StopSignal.source { told.finish() }
+    defer { signals.cancel() }
     let running = try await start(settings, descriptors, logger)
     Supervisor.tell("READY=1")
-    await stop.wait()
+    for await _ in stop {}
     Supervisor.tell("STOPPING=1")
     logger.notice("stopping: answering what was accepted")
     await withTaskGroup { group in

@@ -1,9 +1,8 @@
 import ArgumentParser
-import Dispatch
-import Glibc
 import HotPath
 import Ledger
 import Logging
+import Loop
 import Projection
 import Settings
 import Wire
@@ -42,8 +41,8 @@ struct Stockworker: ParsableCommand {
 
     if let migrateTo { return try migrate(settings, to: migrateTo) }
     let stop = StopFlag()
-    let signals = [SIGTERM, SIGINT].map { raise(stop, on: $0) }
-    defer { for signal in signals { signal.cancel() } }
+    let signals = try StopSignal.source { stop.raise() }
+    defer { signals.cancel() }
     logger.notice(
       "starting",
       metadata: ["redis": "\(settings.redis)", "database": "\(settings.database)"])
@@ -64,12 +63,4 @@ struct Stockworker: ParsableCommand {
     let database = try Postgres(settings.database, name: "stockworker --migrate-to")
     print("the tables have version \(try database.migrate(to: version))")
   }
-}
-
-private func raise(_ stop: StopFlag, on number: Int32) -> any DispatchSourceSignal {
-  signal(number, SIG_IGN)  // so that only the source hears it
-  let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-  source.setEventHandler { stop.raise() }
-  source.activate()
-  return source
 }

@@ -176,6 +176,18 @@ struct WorkerTests {
     #expect(!worker.log.contains("hush"))
   }
 
+  @Test("SIGTERM as soon as the worker says that it starts is not lost")
+  func stopAtOnce() async throws {
+    for _ in 1...10 {
+      let worker = try Program.start(
+        "stockworker", ["--redis", "redis://127.0.0.1:1"],
+        environment: ["DATABASE_URL": "postgresql://anna:hush@127.0.0.1:1/books"])
+      defer { worker.stop() }
+      while !worker.log.contains("starting"), worker.isRunning {}
+      #expect(try worker.terminate(timeout: .seconds(5)) == 0)
+    }
+  }
+
   @Test("a database of a newer program: the worker says so and exits 1")
   func newerDatabase() async throws {
     let (redis, books) = (try RedisServer.start(), try Books())

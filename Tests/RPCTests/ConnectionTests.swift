@@ -1,8 +1,8 @@
 import Harness
 import Testing
-import Wire
 
 @testable import RPC
+@testable import Wire
 
 /// Bytes over real sockets, good and bad.
 @Suite("Connections")
@@ -190,6 +190,31 @@ struct ConnectionTests {
     let good = RawPeer(port: port)
     good.send(RawPeer.frame(1, Self.health))
     #expect(try good.reply()?.callID == 1)
+    await lane.stop()
+  }
+
+  @Test(
+    "a request id comes back up to its limit; a longer one is left out, and harms nobody",
+    arguments: [256, 257, 700_000])
+  func requestID(bytes: Int) async throws {
+    let lane = try ServerLane()
+    let peer = RawPeer(port: try await lane.start())
+    // Not UTF-8: repaired, each byte would take three.
+    let repaired = bytes > 1_000
+    func field(_ number: UInt8, _ value: [UInt8]) -> [UInt8] {
+      var length = ByteBuffer()
+      length.append(varint: UInt64(value.count))
+      return [number << 3 | 2] + Array(length.readable) + value
+    }
+    let id = [UInt8](repeating: repaired ? 0xFF : UInt8(ascii: "r"), count: bytes)
+    let header = field(1, Array(Metadata.requestIDKey.utf8)) + field(2, id)
+    let payload = [0x08, 0x01] + field(2, Array(Self.health.utf8)) + field(4, header)
+    peer.send(withUnsafeBytes(of: UInt32(payload.count).bigEndian) { Array($0) } + payload)
+    let reply = try #require(peer.response())
+    let metadata = try reply.withUnsafeBytes { try ResponseEnvelope($0, arena: Arena()).metadata }
+    #expect((metadata[Metadata.requestIDKey] != nil) == (bytes <= Metadata.requestIDBytesMax))
+    peer.send(RawPeer.frame(2, Self.health))
+    #expect(try peer.reply()?.callID == 2)
     await lane.stop()
   }
 }

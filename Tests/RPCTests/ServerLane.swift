@@ -157,6 +157,9 @@ final class RawPeer {
     }
   }
 
+  /// The next envelope, undecoded.
+  func response() -> [UInt8]? { frame() }
+
   private func frame() -> [UInt8]? {
     guard let header = read(4) else { return nil }
     return read(header.reduce(0) { $0 << 8 | Int($1) })

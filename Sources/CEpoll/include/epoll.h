@@ -29,6 +29,10 @@ int stock_accept(int listener);
 /* The user at the other end of a Unix socket, when it connected. */
 int64_t stock_peer_user(int fd);
 
+/* From its return on, SIGTERM and SIGINT no longer end the process: each writes a byte into a pipe, of which
+ * this is the end to read.  Call once. */
+int stock_stop_descriptor(void);
+
 static inline uint64_t stock_event_token(const struct epoll_event *event) {
   return event->data.u64;
 }
