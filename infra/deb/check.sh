@@ -71,8 +71,8 @@ help_texts() {
   local program=$unpacked/usr/bin/$1 command
   "$program" --help
   [ "$1" = stockctl ] || return 0
-  for command in 'stock set' 'stock get' 'stock adopt' reserve confirm cancel 'hold get' health \
-    state describe bench
+  for command in 'stock set' 'stock get' 'stock adopt' 'stock watch' reserve confirm cancel 'hold get' \
+    'events follow' health state describe bench
   do
     # shellcheck disable=SC2086 # the command's words
     "$program" $command --help
