@@ -4,13 +4,13 @@
 set -euo pipefail
 
 # What each is for: the two stores; the libraries that the programs link; the compilers of the
-# contracts; the second, independent client of the wire test; the C client.
+# contracts; the second, independent client of the wire test; the C client and its tests.
 wanted=(
   redis-server postgresql
   libhiredis-dev libpq-dev libprotobuf-c-dev libssl-dev
   protobuf-c-compiler protobuf-compiler
   python3 python3-protobuf
-  gcc make pkg-config
+  gcc g++ make pkg-config valgrind
 )
 
 if ! command -v swift > /dev/null; then

@@ -69,16 +69,32 @@ PYTHON
   return "$code"
 }
 
-wire_tests() {
+# python_tests NAME FILE: unittest says how many ran, and names each that failed.
+python_tests() {
   local code=0 ran bad
   STOCKD=$(swift build "${swift_in[@]}" --show-bin-path)/stockd \
-    /usr/bin/python3 Tests/wire/wire_test.py > "$work/wire.log" 2>&1 || code=$?
-  cat "$work/wire.log"
-  ran=$(sed -n 's/^Ran \([0-9]*\) test.*/\1/p' "$work/wire.log")
-  bad=$(grep -cE '^(FAIL|ERROR): ' "$work/wire.log")
+    /usr/bin/python3 "$2" > "$work/$1.log" 2>&1 || code=$?
+  cat "$work/$1.log"
+  ran=$(sed -n 's/^Ran \([0-9]*\) test.*/\1/p' "$work/$1.log")
+  bad=$(grep -cE '^(FAIL|ERROR): ' "$work/$1.log")
   [ "$code" = 0 ] || [ "$bad" -gt 0 ] || bad=1
   count $((${ran:-0} > bad ? ${ran:-0} - bad : 0)) "$bad"
   return "$code"
+}
+
+c_client() {
+  make --no-print-directory -C clients/c check sanitize scenarios > "$work/c.log" 2>&1 ||
+    { cat "$work/c.log"; return 1; }
+  python_tests c-client clients/c/test/client_test.py
+}
+
+# The Swift toolchain's clang has libFuzzer.
+fuzz_c_client() {
+  local tools
+  tools=$(dirname "$(readlink -f "$(command -v swift)")")
+  make --no-print-directory -C clients/c fuzz-run CLANG="$tools/clang" FUZZ_SECONDS=10 \
+    > "$work/fuzz.log" 2>&1 || { tail -n 50 "$work/fuzz.log"; return 1; }
+  grep '^Done' "$work/fuzz.log"
 }
 
 # Builds the package and looks into it, installs it, upgrades it and purges it (root).
@@ -110,9 +126,10 @@ part 'generated code' proto/generate.sh --check
 part 'format' swift format lint --strict --parallel -r Sources Tests Package.swift
 part 'build without warnings' build
 part 'swift tests' swift_tests
-part 'wire tests' wire_tests
+part 'wire tests' python_tests wire Tests/wire/wire_test.py
 part 'infra/run.sh' run_check
-part 'C client' make --no-print-directory -C clients/c check sanitize
+part 'C client' c_client
+part 'C client, fuzzed' fuzz_c_client
 keep_warnings
 
 verdict

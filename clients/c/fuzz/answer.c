@@ -1,0 +1,64 @@
+/* What a server might send: the input is a stream of bytes that comes in while one call of each method waits,
+ * on a connection that has just been made.  Each call is completed at most once, whatever comes, and all that
+ * a reply points to can be read.
+ *
+ * The ids of the waiting calls, in the order below, are 3 << 14, 4 << 14 | 1, ...: the corpus knows them
+ * (corpus.py). */
+#include <string.h>
+
+#include "client.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+
+enum { CALLS = 9 };
+
+static size_t read_texts(const stock_reply *reply) {
+  size_t length = strlen(reply->reason) + strlen(reply->message) + strlen(reply->field) +
+                  strlen(reply->hold_id) + strlen(reply->server_version);
+  if (reply->hold != NULL)
+    length += strlen(reply->hold->hold_id) + strlen(reply->hold->sku) + strlen(reply->hold->user_id) +
+              strlen(reply->hold->key) + strlen(reply->hold->payment_ref) + strlen(reply->hold->order_id);
+  if (reply->stock != NULL) length += strlen(reply->stock->sku);
+  for (size_t place = 0; place < reply->warning_count; place++) length += strlen(reply->warnings[place]);
+  for (size_t place = 0; place < reply->item_count; place++) length += read_texts(reply->items[place]);
+  return length;
+}
+
+static void submit_each(stock_client *c) {
+  stock_reservation what = {.sku = "box", .qty = 1, .user_id = "ada", .key = "k"};
+  stock_submit_reserve(c, 0, &what, 0);
+  stock_submit_reserve_batch(c, 1, &what, 1, 0);
+  stock_submit_confirm(c, 2, "H-1", "p", 0);
+  stock_submit_cancel(c, 3, "H-1", 0);
+  stock_submit_get_hold(c, 4, "H-1", 0);
+  stock_submit_get_stock(c, 5, "box", 0);
+  stock_submit_set_stock(c, 6, "box", 1, "r", 0);
+  stock_submit_health(c, 7, NULL, 0);
+  stock_submit_ping(c, 8, 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+  stock_client *c = stock_client_new("unix:/nowhere", NULL, NULL);
+  if (c == NULL) __builtin_trap();
+  c->chance = 1;
+  channel *ch = &c->channels[0];
+  ch->hello_id = 1 << SLOT_BITS | CONTROL_PLACE;
+  ch->health_id = 2 << SLOT_BITS | CONTROL_PLACE;
+  c->attempts = 2;
+  ch->phase = CHANNEL_OPEN;
+  submit_each(c);
+  uint64_t now = now_ns();
+  send_queued(c, now);
+  if (ch->calls != CALLS) __builtin_trap();
+  if (!buffer_reserve(&ch->input, count)) __builtin_trap();
+  if (count > 0) memcpy(ch->input.bytes, bytes, count);
+  ch->input.end = count;
+
+  int seen[CALLS] = {0};
+  for (const stock_reply *reply; (reply = next_completion(c, now)) != NULL;) {
+    if (reply->tag >= CALLS || seen[reply->tag]++ > 0) __builtin_trap();
+    read_texts(reply);
+  }
+  stock_client_free(c);
+  return 0;
+}

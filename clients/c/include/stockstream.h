@@ -1,0 +1,305 @@
+/* libstockstream: reserve, confirm and cancel limited stock, from C, C++ and whatever can call C.
+ *
+ *   stock_client *client = stock_client_new("127.0.0.1:7420", NULL, NULL);
+ *   stock_reservation what = {.sku = "iphone_15_pro_256", .qty = 1, .user_id = "ada", .key = "order-1"};
+ *   const stock_reply *reply = stock_reserve(client, &what, 0);
+ *   if (reply->code != STOCK_CODE_OK)
+ *     fprintf(stderr, "%s: %s\n", reply->reason, reply->message);
+ *   else if (reply->outcome == STOCK_OUTCOME_HELD)
+ *     printf("held as %s, %llu left\n", reply->hold_id, (unsigned long long)reply->available);
+ *   stock_client_free(client);
+ *
+ * ANSWERS AND ERRORS.  A call always ends in a stock_reply.  Its `code` says whether the service did its
+ * work; then `outcome` says what the shop decided.  Sold out is an outcome, not an error.  Any other code
+ * comes with a `reason`, one word for the program (the table in WIRE.md), and a `message` for a person.
+ * Reasons that are made here: UNREACHABLE (nobody answers at the address), CONNECTION_LOST, NO_ANSWER,
+ * DEADLINE, MALFORMED_REPLY, CLIENT_CLOSED, CLIENT_BUSY, TOO_LARGE, TOO_MANY_CALLS, OUT_OF_MEMORY,
+ * STREAM (the method answers with a stream, which this library does not read).
+ *
+ * REPEATS.  Every call of the service can be repeated: it carries what makes a repeat find the work of
+ * the first.  The library does so by itself, unchanged, until the call's timeout: when the server says
+ * that another attempt may succeed (after the pause that it asks for), and when an attempt may or may not
+ * have happened, as when the connection died.  Pauses are random and grow.  A budget keeps repeats a
+ * small share of all calls.  If an answer has `outcome_unknown`, the call may have happened: make it
+ * again, with the same key, to learn.
+ *
+ * OWNERSHIP.  What you pass in is copied before the function returns.  A stock_reply, and all that it
+ * points to, belongs to the client, and is good until the next blocking call, stock_poll or
+ * stock_client_free on that client; submitting does not touch it.  No pointer in it is NULL but `hold`,
+ * `stock`, and an `items` or `warnings` without members; a text that is not there is "".
+ *
+ * THREADS.  A client is used by one thread at a time.  Many threads: a client each; they share nothing.
+ * The library has no global state, starts no thread, installs no signal handler and raises no SIGPIPE.
+ * Descriptors are closed on exec; do not use a client on both sides of a fork.
+ *
+ * MEMORY.  A client grows to what its calls need, and after that allocates nothing.
+ *
+ * STABILITY.  What is here keeps its meaning and its layout while the library is libstockstream.so.1.
+ * Structures that the library hands out may grow at their end, and so may stock_options, which says how
+ * long it is; a stock_reservation never changes. */
+#ifndef STOCKSTREAM_H
+#define STOCKSTREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The status of a call: gRPC's codes.  A newer server may send one that is not here. */
+typedef int stock_code;
+enum {
+  STOCK_CODE_OK = 0,
+  STOCK_CODE_CANCELLED = 1,
+  STOCK_CODE_UNKNOWN = 2,
+  STOCK_CODE_INVALID_ARGUMENT = 3,
+  STOCK_CODE_DEADLINE_EXCEEDED = 4,
+  STOCK_CODE_NOT_FOUND = 5,
+  STOCK_CODE_ALREADY_EXISTS = 6,
+  STOCK_CODE_PERMISSION_DENIED = 7,
+  STOCK_CODE_RESOURCE_EXHAUSTED = 8,
+  STOCK_CODE_FAILED_PRECONDITION = 9,
+  STOCK_CODE_ABORTED = 10,
+  STOCK_CODE_OUT_OF_RANGE = 11,
+  STOCK_CODE_UNIMPLEMENTED = 12,
+  STOCK_CODE_INTERNAL = 13,
+  STOCK_CODE_UNAVAILABLE = 14,
+  STOCK_CODE_DATA_LOSS = 15,
+  STOCK_CODE_UNAUTHENTICATED = 16
+};
+
+/* What the shop decided. */
+typedef int stock_outcome;
+enum {
+  STOCK_OUTCOME_UNSPECIFIED = 0,
+  STOCK_OUTCOME_HELD = 1,              /* reserve: the units are taken */
+  STOCK_OUTCOME_REPEATED = 2,          /* this very call was done before; nothing has changed now */
+  STOCK_OUTCOME_SOLD_OUT = 3,          /* fewer units are available than asked for */
+  STOCK_OUTCOME_UNKNOWN_SKU = 4,       /* nobody has ever set stock for this SKU */
+  STOCK_OUTCOME_CONFIRMED = 5,         /* confirm: the units are sold */
+  STOCK_OUTCOME_CANCELLED = 6,         /* cancel: the units are available again */
+  STOCK_OUTCOME_EXPIRED = 7,           /* the hold's deadline has passed */
+  STOCK_OUTCOME_NO_SUCH_HOLD = 8,      /* never made, or forgotten after its retention */
+  STOCK_OUTCOME_FOUND = 9,             /* get_hold, find_hold, get_stock */
+  STOCK_OUTCOME_STOCK_SET = 10,        /* set_stock */
+  STOCK_OUTCOME_STOCK_ADOPTED = 11,
+  STOCK_OUTCOME_ALREADY_CONFIRMED = 12, /* cancel of a confirmed hold */
+  STOCK_OUTCOME_ALREADY_CANCELLED = 13  /* confirm of a cancelled hold */
+};
+
+typedef int stock_hold_status;
+enum {
+  STOCK_HOLD_UNSPECIFIED = 0,
+  STOCK_HOLD_ACTIVE = 1,
+  STOCK_HOLD_CONFIRMED = 2,
+  STOCK_HOLD_CANCELLED = 3,
+  STOCK_HOLD_EXPIRED = 4
+};
+
+typedef int stock_serving;
+enum {
+  STOCK_SERVING_UNSPECIFIED = 0,
+  STOCK_SERVING_YES = 1,
+  STOCK_SERVING_DEGRADED = 2, /* selling, but weaker than promised: see the warnings */
+  STOCK_SERVING_NO = 3
+};
+
+/* Times are milliseconds since 1970-01-01T00:00:00Z by the store's clock. */
+typedef struct stock_hold {
+  const char *hold_id;
+  stock_hold_status status;
+  const char *sku;
+  uint64_t qty;
+  const char *user_id, *key;
+  int64_t created_at_ms, expires_at_ms, changed_at_ms;
+  uint64_t version;                   /* 1 when created, one more with every change */
+  const char *payment_ref, *order_id; /* of a confirmed hold */
+} stock_hold;
+
+/* available + held + sold = supplied, always. */
+typedef struct stock_level {
+  const char *sku;
+  uint64_t available, held, sold, supplied;
+  uint64_t version;
+} stock_level;
+
+typedef struct stock_reply {
+  uint64_t tag; /* what stock_submit_… was given; 0 from a blocking call */
+  stock_code code;
+  const char *reason, *message;
+  const char *field;       /* the field at fault, if one is: "qty", "items[17].sku" */
+  bool retryable;          /* the same call, unchanged, may succeed later */
+  bool outcome_unknown;    /* the call may or may not have happened */
+  uint32_t retry_after_ms; /* 0: no advice */
+  uint32_t attempts;       /* that were sent, the last included */
+
+  stock_outcome outcome;
+  const char *hold_id; /* reserve: HELD, REPEATED; as are the next two */
+  stock_hold_status hold_status;
+  int64_t expires_at_ms;
+  uint64_t available; /* reserve: units left after this call */
+
+  const stock_hold *hold;   /* confirm, cancel, get_hold, find_hold; NULL when there is none */
+  const stock_level *stock; /* get_stock, set_stock; NULL when there is none */
+
+  const struct stock_reply *const *items; /* reserve_batch: one for each item, in their order */
+  size_t item_count;
+
+  stock_serving serving; /* health, as are the next two */
+  const char *const *warnings;
+  size_t warning_count;
+  const char *server_version;
+} stock_reply;
+
+/* Limits of every field: WIRE.md.  What is outside comes back as INVALID_ARGUMENT with its `field`. */
+typedef struct stock_reservation {
+  const char *sku;
+  uint64_t qty;
+  const char *user_id;
+  const char *key;  /* the idempotency key: the same for every repeat, another for another order */
+  uint64_t ttl_ms;  /* life of the hold; 0: the server's default */
+} stock_reservation;
+
+typedef struct stock_options {
+  size_t size;                 /* set by stock_options_init */
+  const char *name;            /* what the server calls this client in its log: "shop/1.4" */
+  uint32_t connect_timeout_ms; /* 2,000; of one attempt at one address */
+  uint32_t keepalive_ms;       /* 10,000; a server that owes an answer and is silent for so long is asked
+                                  whether it lives, and given up after as long again.  0: never */
+  uint32_t calls_max;          /* 1,024; calls outstanding at once, 1 to 16,000 */
+  uint32_t attempts_max;       /* 8; the first included.  1: nothing is repeated */
+  uint32_t pause_ms_first;     /* 20; the first pause is random up to this, later ones up to twice as long */
+  uint32_t pause_ms_max;       /* 2,000; unless the server asks for more */
+  uint32_t repeats_max;        /* 1,000; the budget: a repeat takes one, ten successes give one back */
+  uint32_t busy_poll_us;       /* 0; wait so long for an answer without sleeping.  It takes a core, and
+                                  saves the time that it takes to wake up */
+  bool wait_for_server;        /* true; false: while no connection has ever been made, calls fail as soon
+                                  as every address has been tried */
+} stock_options;
+
+typedef struct stock_client stock_client;
+
+/* Fills in the defaults.  `size` is sizeof(stock_options) where you compile. */
+void stock_options_init(stock_options *options, size_t size);
+
+/* A client.  It connects with its first call, and again whenever the connection has died.
+ *
+ * addresses: "host:port", "[v6 address]:port" or "unix:/path"; several with commas between, at most 8, of
+ *   servers of the same shop.  With several, one that does not serve (its health says so, it is going
+ *   away, its store is gone, or it cannot be reached) is left for the next.  Names are looked up here,
+ *   which may wait for DNS, and not again.
+ * options: NULL for the defaults.  Copied.
+ * error: NULL, or where to put a text (static) that says what is wrong.
+ * Returns NULL when an address or an option is wrong, or memory or descriptors are short. */
+stock_client *stock_client_new(const char *addresses, const stock_options *options, const char **error);
+
+/* Closes and releases.  Undelivered completions of submitted calls are forgotten (see
+ * stock_client_close); closures of service calls are run with NULL.  NULL is allowed. */
+void stock_client_free(stock_client *client);
+
+/* BLOCKING CALLS.  timeout_ms is for everything: connecting, pauses, repeats.  0: 5,000; at most 60,000.
+ * They return at the latest a quarter of a second after it.  Never NULL.  While submitted calls are
+ * outstanding, a blocking call is refused with FAILED_PRECONDITION/CLIENT_BUSY. */
+const stock_reply *stock_reserve(stock_client *client, const stock_reservation *what, uint32_t timeout_ms);
+
+/* Up to 4,096 reservations in one frame, each as if it had come alone: see `items`. */
+const stock_reply *stock_reserve_batch(stock_client *client, const stock_reservation *what, size_t count,
+                                       uint32_t timeout_ms);
+
+/* Turns a hold into an order.  With the same payment_ref it can be repeated. */
+const stock_reply *stock_confirm(stock_client *client, const char *hold_id, const char *payment_ref,
+                                 uint32_t timeout_ms);
+/* Gives the units of a hold back. */
+const stock_reply *stock_cancel(stock_client *client, const char *hold_id, uint32_t timeout_ms);
+const stock_reply *stock_get_hold(stock_client *client, const char *hold_id, uint32_t timeout_ms);
+/* The hold that this user made with this key. */
+const stock_reply *stock_find_hold(stock_client *client, const char *user_id, const char *key,
+                                   uint32_t timeout_ms);
+const stock_reply *stock_get_stock(stock_client *client, const char *sku, uint32_t timeout_ms);
+/* Sets the units available.  request_id: new for every change that is meant, the same for a repeat. */
+const stock_reply *stock_set_stock(stock_client *client, const char *sku, uint64_t available,
+                                   const char *request_id, uint32_t timeout_ms);
+/* Whether to send work there.  service: NULL for the server as a whole, or "stock.v1.Reservations". */
+const stock_reply *stock_health(stock_client *client, const char *service, uint32_t timeout_ms);
+/* Whether the process at the other end turns. */
+const stock_reply *stock_ping(stock_client *client, uint32_t timeout_ms);
+
+/* PIPELINED CALLS.  Submitting queues; stock_poll and stock_flush send.  All that has been submitted by
+ * then travels in one write.
+ *
+ *   for (uint64_t i = 0; i < n; i++) stock_submit_reserve(client, i, &orders[i], 0);
+ *   const stock_reply *reply;
+ *   while ((reply = stock_poll(client, -1)) != NULL) done(reply->tag, reply);
+ *
+ * Answers come in any order.  A call that was accepted (STOCK_CODE_OK) is completed exactly once, whatever
+ * happens.  One that was not accepted is not completed: RESOURCE_EXHAUSTED (calls_max are outstanding, or
+ * memory is short), INVALID_ARGUMENT (larger than a frame, 2 MiB), CANCELLED (the client is closed). */
+stock_code stock_submit_reserve(stock_client *client, uint64_t tag, const stock_reservation *what,
+                                uint32_t timeout_ms);
+stock_code stock_submit_reserve_batch(stock_client *client, uint64_t tag, const stock_reservation *what,
+                                      size_t count, uint32_t timeout_ms);
+stock_code stock_submit_confirm(stock_client *client, uint64_t tag, const char *hold_id,
+                                const char *payment_ref, uint32_t timeout_ms);
+stock_code stock_submit_cancel(stock_client *client, uint64_t tag, const char *hold_id, uint32_t timeout_ms);
+stock_code stock_submit_get_hold(stock_client *client, uint64_t tag, const char *hold_id,
+                                 uint32_t timeout_ms);
+stock_code stock_submit_find_hold(stock_client *client, uint64_t tag, const char *user_id, const char *key,
+                                  uint32_t timeout_ms);
+stock_code stock_submit_get_stock(stock_client *client, uint64_t tag, const char *sku, uint32_t timeout_ms);
+stock_code stock_submit_set_stock(stock_client *client, uint64_t tag, const char *sku, uint64_t available,
+                                  const char *request_id, uint32_t timeout_ms);
+stock_code stock_submit_health(stock_client *client, uint64_t tag, const char *service, uint32_t timeout_ms);
+stock_code stock_submit_ping(stock_client *client, uint64_t tag, uint32_t timeout_ms);
+
+/* The next completion.  Waits for up to timeout_ms (-1: as long as it takes; 0: not at all).
+ * NULL: the time is over, or nothing is outstanding, or closures of service calls have been run. */
+const stock_reply *stock_poll(stock_client *client, int timeout_ms);
+
+/* Sends what has been submitted, as far as that is possible without waiting. */
+void stock_flush(stock_client *client);
+
+/* Calls that have not been completed. */
+size_t stock_outstanding(const stock_client *client);
+
+/* IN YOUR OWN EVENT LOOP.  The descriptor stays the same for the life of the client; wait until it is
+ * readable, for at most stock_timeout_ms (-1: no limit), then call stock_poll(client, 0) until it
+ * returns NULL.  Do nothing else with it.  Ask for the timeout anew before each wait. */
+int stock_fd(const stock_client *client);
+int stock_timeout_ms(const stock_client *client);
+
+/* Ends the connection.  Every outstanding call is completed with CANCELLED/CLIENT_CLOSED, and
+ * `outcome_unknown` if it had been sent; take the completions with stock_poll.  New calls are refused. */
+void stock_client_close(stock_client *client);
+
+/* SERVICE STUBS.  What protoc-c generates for a `service` works over a client:
+ *
+ *   ProtobufCService *service = stock_service_new(client, &stock__v1__reservations__descriptor, 0);
+ *   stock__v1__reservations__reserve(service, &request, on_reply, &state);
+ *   while (stock_outstanding(client) > 0) stock_poll(client, -1);
+ *   protobuf_c_service_destroy(service);
+ *
+ * The closure is called exactly once, from stock_poll or stock_client_free, or from the stub itself when
+ * the call is not accepted; with NULL if it failed.  The message is good while the closure runs.  In it,
+ * submit what you like, but do not poll.  The generated code is your own, or the installed
+ * libstockstream-contracts.a (pkg-config stockstream-contracts); the library needs none of it.
+ * timeout_ms: for each call.  NULL: out of memory. */
+struct ProtobufCService;
+struct ProtobufCServiceDescriptor;
+struct ProtobufCService *stock_service_new(stock_client *client,
+                                           const struct ProtobufCServiceDescriptor *descriptor,
+                                           uint32_t timeout_ms);
+/* What became of the call whose closure is running: code, reason, message, outcome_unknown.  Else NULL. */
+const stock_reply *stock_service_reply(const struct ProtobufCService *service);
+
+/* For logs: "SOLD_OUT", "UNAVAILABLE"; "?" for one that this version does not know. */
+const char *stock_outcome_name(stock_outcome outcome);
+const char *stock_code_name(stock_code code);
+/* "0.1.0" */
+const char *stock_library_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

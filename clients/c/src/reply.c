@@ -1,0 +1,145 @@
+/* The server's messages as a stock_reply. */
+#include "client.h"
+#include "stock/v1/connection.pb-c.h"
+#include "stock/v1/health.pb-c.h"
+#include "stock/v1/reservations.pb-c.h"
+#include "stock/v1/stock.pb-c.h"
+
+/* What is missing in a message is missing in the reply; only memory can be short. */
+static bool show_text(const char **into, arena *memory, ProtobufCBinaryData bytes) {
+  *into = arena_text(memory, bytes);
+  return *into != NULL;
+}
+
+static bool show_hold(stock_reply *into, arena *memory, const Stock__V1__Hold *hold) {
+  if (hold == NULL) return true;
+  stock_hold *shown = arena_take(memory, sizeof *shown);
+  if (shown == NULL) return false;
+  into->hold = shown;
+  shown->status = (int)hold->status;
+  shown->qty = hold->qty;
+  shown->created_at_ms = hold->created_at;
+  shown->expires_at_ms = hold->expires_at;
+  shown->changed_at_ms = hold->changed_at;
+  shown->version = hold->version;
+  return show_text(&shown->hold_id, memory, hold->hold_id) && show_text(&shown->sku, memory, hold->sku) &&
+         show_text(&shown->user_id, memory, hold->user_id) &&
+         show_text(&shown->key, memory, hold->idempotency_key) &&
+         show_text(&shown->payment_ref, memory, hold->payment_ref) &&
+         show_text(&shown->order_id, memory, hold->order_id);
+}
+
+static bool show_level(stock_reply *into, arena *memory, const Stock__V1__StockLevel *level) {
+  if (level == NULL) return true;
+  stock_level *shown = arena_take(memory, sizeof *shown);
+  if (shown == NULL) return false;
+  into->stock = shown;
+  shown->available = level->available;
+  shown->held = level->held;
+  shown->sold = level->sold;
+  shown->supplied = level->supplied;
+  shown->version = level->version;
+  return show_text(&shown->sku, memory, level->sku);
+}
+
+static bool show_reserve(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__ReserveReply *reply = (const Stock__V1__ReserveReply *)message;
+  into->outcome = (int)reply->outcome;
+  into->hold_status = (int)reply->status;
+  into->expires_at_ms = reply->expires_at;
+  into->available = reply->available;
+  return show_text(&into->hold_id, memory, reply->hold_id);
+}
+
+static bool show_item(stock_reply *into, arena *memory, const Stock__V1__ReserveResult *result) {
+  *into = (stock_reply){.reason = "", .message = "", .field = "", .hold_id = "", .server_version = ""};
+  into->code = (int)result->status;
+  if (result->reply != NULL) return show_reserve(into, memory, &result->reply->base);
+  const Stock__V1__ErrorDetail *detail = result->detail;
+  if (detail == NULL) return true;
+  into->retryable = detail->retryable;
+  into->outcome_unknown = detail->outcome_unknown;
+  into->retry_after_ms = detail->retry_after_ms;
+  return show_text(&into->reason, memory, detail->reason) &&
+         show_text(&into->message, memory, detail->message) &&
+         show_text(&into->field, memory, detail->field);
+}
+
+static bool show_batch(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__BatchReserveReply *reply = (const Stock__V1__BatchReserveReply *)message;
+  const stock_reply **items = arena_take(memory, reply->n_results * sizeof *items);
+  if (items == NULL && reply->n_results > 0) return false;
+  for (size_t place = 0; place < reply->n_results; place++) {
+    stock_reply *item = arena_take(memory, sizeof *item);
+    if (item == NULL || !show_item(item, memory, reply->results[place])) return false;
+    items[place] = item;
+  }
+  into->items = items;
+  into->item_count = reply->n_results;
+  return true;
+}
+
+static bool show_confirm(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__ConfirmReply *reply = (const Stock__V1__ConfirmReply *)message;
+  into->outcome = (int)reply->outcome;
+  return show_hold(into, memory, reply->hold);
+}
+
+static bool show_cancel(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__CancelReply *reply = (const Stock__V1__CancelReply *)message;
+  into->outcome = (int)reply->outcome;
+  return show_hold(into, memory, reply->hold);
+}
+
+static bool show_get_hold(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__GetHoldReply *reply = (const Stock__V1__GetHoldReply *)message;
+  into->outcome = (int)reply->outcome;
+  return show_hold(into, memory, reply->hold);
+}
+
+static bool show_set_stock(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__SetStockReply *reply = (const Stock__V1__SetStockReply *)message;
+  into->outcome = (int)reply->outcome;
+  return show_level(into, memory, reply->stock);
+}
+
+static bool show_get_stock(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__GetStockReply *reply = (const Stock__V1__GetStockReply *)message;
+  into->outcome = (int)reply->outcome;
+  return show_level(into, memory, reply->stock);
+}
+
+static bool show_health(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__HealthCheckReply *reply = (const Stock__V1__HealthCheckReply *)message;
+  into->serving = (int)reply->status;
+  const char **warnings = arena_take(memory, reply->n_warnings * sizeof *warnings);
+  if (warnings == NULL && reply->n_warnings > 0) return false;
+  for (size_t place = 0; place < reply->n_warnings; place++)
+    if (!show_text(&warnings[place], memory, reply->warnings[place])) return false;
+  into->warnings = warnings;
+  into->warning_count = reply->n_warnings;
+  return show_text(&into->server_version, memory, reply->version);
+}
+
+static bool show_ping(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  (void)into, (void)memory, (void)message;
+  return true;
+}
+
+const method METHOD_RESERVE = {"stock.v1.Reservations/Reserve", &stock__v1__reserve_reply__descriptor,
+                               show_reserve};
+const method METHOD_BATCH_RESERVE = {"stock.v1.Reservations/BatchReserve",
+                                     &stock__v1__batch_reserve_reply__descriptor, show_batch};
+const method METHOD_CONFIRM = {"stock.v1.Reservations/Confirm", &stock__v1__confirm_reply__descriptor,
+                               show_confirm};
+const method METHOD_CANCEL = {"stock.v1.Reservations/Cancel", &stock__v1__cancel_reply__descriptor,
+                              show_cancel};
+const method METHOD_GET_HOLD = {"stock.v1.Reservations/GetHold", &stock__v1__get_hold_reply__descriptor,
+                                show_get_hold};
+const method METHOD_SET_STOCK = {"stock.v1.Stock/Set", &stock__v1__set_stock_reply__descriptor,
+                                 show_set_stock};
+const method METHOD_GET_STOCK = {"stock.v1.Stock/Get", &stock__v1__get_stock_reply__descriptor,
+                                 show_get_stock};
+const method METHOD_HEALTH = {"stock.v1.Health/Check", &stock__v1__health_check_reply__descriptor,
+                              show_health};
+const method METHOD_PING = {"stock.v1.Connection/Ping", &stock__v1__ping_reply__descriptor, show_ping};

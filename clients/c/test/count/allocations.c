@@ -1,0 +1,79 @@
+/* Counts what the library takes from the system: allocations ADDRESS SKU.  malloc and send are this
+ * program's own, for every library in it. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../scenario.h"
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *memory, size_t size);
+
+static unsigned long allocated, sent;
+
+void *malloc(size_t size) {
+  allocated++;
+  return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size) {
+  allocated++;
+  return __libc_calloc(count, size);
+}
+
+void *realloc(void *memory, size_t size) {
+  allocated++;
+  return __libc_realloc(memory, size);
+}
+
+ssize_t send(int fd, const void *bytes, size_t count, int flags) {
+  sent++;
+  return syscall(SYS_sendto, fd, bytes, count, flags, NULL, 0);
+}
+
+enum { TOGETHER = 64 };
+
+static char keys[TOGETHER][32];
+
+static void round_of_calls(stock_client *client, const char *sku, int round) {
+  for (int place = 0; place < TOGETHER; place++) {
+    snprintf(keys[place], sizeof keys[place], "k%d-%d", round, place);
+    stock_reservation what = order(sku, keys[place]);
+    CHECK(stock_submit_reserve(client, 0, &what, 20000) == STOCK_CODE_OK);
+  }
+  for (const stock_reply *reply; (reply = stock_poll(client, -1)) != NULL;) CHECK_OK(reply);
+  stock_reservation last = order(sku, keys[0]);
+  const stock_reply *reply = stock_reserve(client, &last, 20000);
+  CHECK_OK(reply);
+  char hold_id[64];
+  snprintf(hold_id, sizeof hold_id, "%s", reply->hold_id);
+  CHECK_OK(stock_confirm(client, hold_id, "pay", 20000));
+  CHECK_OK(stock_get_stock(client, sku, 20000));
+  CHECK_OK(stock_health(client, NULL, 20000));
+}
+
+int main(int count, char **arguments) {
+  CHECK(count == 3);
+  stock_client *client = client_of(arguments[1]);
+  CHECK(allocated > 0);
+  CHECK_OK(stock_ping(client, 0));
+  for (int round = 0; round < 5; round++) round_of_calls(client, arguments[2], round);
+
+  unsigned long before = allocated;
+  for (int round = 5; round < 25; round++) round_of_calls(client, arguments[2], round);
+  if (allocated != before) fprintf(stderr, "%lu allocations after warm-up\n", allocated - before);
+  CHECK(allocated == before);
+
+  sent = 0;
+  for (int place = 0; place < TOGETHER; place++)
+    CHECK(stock_submit_get_stock(client, 0, arguments[2], 20000) == STOCK_CODE_OK);
+  CHECK(sent == 0);
+  stock_flush(client);
+  CHECK(sent == 1);
+  while (stock_poll(client, -1) != NULL) continue;
+  CHECK(sent == 1);
+  stock_client_free(client);
+  return 0;
+}
