@@ -266,9 +266,11 @@ public final class FeedFollower {
   public init(from start: Start, filter: Follow) { (self.start, self.filter) = (start, filter) }
 
   /// Begins where it wants to, or goes on from where it is, in a stream with these ends.
+  /// - Parameter asked: where it was when the ends were asked for; nil: nowhere yet.
   /// - Returns: why that cannot be.
-  func locate(in ends: StreamEnds) -> FeedFault? {
-    if let position { return ends.fault(of: position) }
+  func locate(in ends: StreamEnds, askedAt asked: FeedPosition?) -> FeedFault? {
+    if let asked { return ends.fault(of: asked) }
+    if position != nil { return nil }
     switch start {
     case .end: position = ends.last
     case .earliest: position = ends.earliest

@@ -69,12 +69,13 @@ final class FeedPages {
   }
 
   private func locateAll() {
-    let asking = unlocated
+    // Where each is now: by the time of the answer the tail may have brought one beyond these ends.
+    let asking = unlocated.map { (follower: $0, position: $0.position) }
     unlocated = []
     findEnds { [self] ends in
-      guard let ends else { return unlocated = asking + unlocated }
-      for follower in asking {
-        if let fault = follower.locate(in: ends) {
+      guard let ends else { return unlocated = asking.map(\.follower) + unlocated }
+      for (follower, position) in asking {
+        if let fault = follower.locate(in: ends, askedAt: position) {
           feed.ended(follower, fault)
         } else {
           feed.pump(follower)

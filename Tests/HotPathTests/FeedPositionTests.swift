@@ -1,4 +1,5 @@
 import Testing
+import Wire
 
 @testable import HotPath
 
@@ -35,6 +36,24 @@ struct FeedPositionTests {
       }
     #expect(found == expected)
     #expect(ends.fault(of: ends.earliest) == nil && ends.fault(of: ends.last) == nil)
+  }
+
+  @Test("an event that overtakes the answer about the ends is no event that the store has lost")
+  func overtaken() throws {
+    let wanted = try #require(FeedPosition("14-0.0.5"))
+    let everything = try OperationDecoder().follow(
+      UnsafeRawBufferPointer(start: nil, count: 0), arena: Arena())
+    let follower = FeedFollower(from: .after(wanted), filter: everything)
+    (follower.hasRoom, follower.send) = ({ true }, { _ in })
+    #expect(follower.locate(in: ends, askedAt: nil) == nil)
+    // Asked for at 14-0, when there was no more; then 15-0 comes, then the answer.
+    let newest = FeedEntry(id: StreamID(ms: 15, sequence: 0), ordinal: 6, events: [])
+    #expect(follower.take(newest))
+    #expect(follower.locate(in: ends, askedAt: wanted) == nil)
+    #expect(follower.locate(in: ends, askedAt: nil) == nil, "found meanwhile")
+    #expect(follower.position == newest.end)
+    // Asked for when it was at 15-0, the same answer says that 15-0 is lost.
+    #expect(follower.locate(in: ends, askedAt: newest.end) == .unknown)
   }
 
   @Test("the newest entries are found by position, and old ones make room")
