@@ -4,12 +4,13 @@
 set -euo pipefail
 
 # What each is for: the two stores; the libraries that the programs link; the compilers of the
-# contracts; the second, independent client of the wire test; the C client and its tests.
+# contracts; the second, independent client of the wire test; the clients and their
+# tests.
 wanted=(
   redis-server postgresql
   libhiredis-dev libpq-dev libprotobuf-c-dev libssl-dev
   protobuf-c-compiler protobuf-compiler
-  python3 python3-protobuf
+  python3 python3-protobuf python3-pip python3-setuptools python3-wheel
   gcc g++ make pkg-config valgrind
 )
 

@@ -130,6 +130,7 @@ part 'wire tests' python_tests wire Tests/wire/wire_test.py
 part 'infra/run.sh' run_check
 part 'C client' c_client
 part 'C client, fuzzed' fuzz_c_client
+part 'Python client' python_tests python-client clients/python/tests/test_client.py
 keep_warnings
 
 verdict

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Writes the protobuf-c code of the contracts into Sources/CStockProto, and what the server says of
-# its contracts (the reply of Reflection/Describe, encoded) into Sources/Contracts.
+# Writes the protobuf-c code of the contracts into Sources/CStockProto, what the server says of its
+# contracts (the reply of Reflection/Describe, encoded) into Sources/Contracts, and the modules of the
+# Python client into clients/python.
 #
 #   proto/generate.sh           regenerate
 #   proto/generate.sh --check   fail if the committed code is not what the contracts generate
@@ -12,6 +13,7 @@ cd "$(dirname "$0")/.."
 
 into=Sources/CStockProto
 described=Sources/Contracts/describe_reply.binpb
+python=clients/python/src/stockstream/_contracts
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -20,6 +22,12 @@ for contract in proto/stock/v1/*.proto; do
   sed -E 's/^(  (repeated )?)string /\1bytes /' "$contract" > "$work/$contract"
 done
 protoc-c -I "$work/proto" --c_out="$work/out" "$work"/proto/stock/v1/*.proto
+
+# The Python client's modules live in its package, and import each other from there.
+mkdir "$work/python"
+(cd proto && protoc --python_out="$work/python" --pyi_out="$work/python" \
+  stock/v1/{connection,envelope,health,reservations,stock}.proto)
+sed -i 's/^from stock\.v1 import /from . import /' "$work"/python/stock/v1/*
 
 # octal FILE: its bytes as a string of protobuf's text format has them.
 octal() { od -An -v -to1 "$1" | tr -d '\n' | sed 's/ /\\/g'; }
@@ -39,9 +47,11 @@ if [ "${1:-}" = --check ]; then
   cmp "$described" "$work/described"
   for made in "$work"/out/stock/v1/*.c; do diff -u "$into/$(basename "$made")" "$made"; done
   for made in "$work"/out/stock/v1/*.h; do diff -u "$into/include/stock/v1/$(basename "$made")" "$made"; done
+  for made in "$work"/python/stock/v1/*; do diff -u "$python/$(basename "$made")" "$made"; done
   exit 0
 fi
 mkdir -p "$into/include/stock/v1"
 cp "$work/described" "$described"
 cp "$work"/out/stock/v1/*.c "$into/"
 cp "$work"/out/stock/v1/*.h "$into/include/stock/v1/"
+cp "$work"/python/stock/v1/* "$python/"

@@ -20,7 +20,7 @@ struct TidyTests {
       for case let name as String in walk ?? .init() {
         let path = "\(folder)/\(name)"
         guard endings.contains((name as NSString).pathExtension), !path.contains("CStockProto"),
-          !path.contains("/build/")
+          !path.contains("_pb2.py"), !path.contains("/build/")
         else { continue }
         let text = try String(contentsOf: root.appending(path: path), encoding: .utf8)
         found.append(

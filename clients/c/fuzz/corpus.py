@@ -5,7 +5,7 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "test"))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "test"))
 from proxy import connection, envelope, frame, health, reservations  # noqa: E402
 from shop import stock  # noqa: E402
 

@@ -282,7 +282,7 @@ void stock_client_close(stock_client *client);
  *
  * The closure is called exactly once, from stock_poll or stock_client_free, or from the stub itself when
  * the call is not accepted; with NULL if it failed.  The message is good while the closure runs.  In it,
- * submit what you like, but do not poll.  The generated code is your own, or the installed
+ * submit what you like, but neither poll nor flush.  The generated code is your own, or the installed
  * libstockstream-contracts.a (pkg-config stockstream-contracts); the library needs none of it.
  * timeout_ms: for each call.  NULL: out of memory. */
 struct ProtobufCService;

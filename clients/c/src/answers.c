@@ -133,8 +133,7 @@ static const stock_reply *take_response(stock_client *c, channel *ch, const Stoc
   return NULL;
 }
 
-/* The next completion among the frames of one channel. */
-static const stock_reply *take_frames(stock_client *c, channel *ch, uint64_t now) {
+const stock_reply *take_frames(stock_client *c, channel *ch, uint64_t now) {
   ProtobufCBinaryData payload = {0, NULL};
   size_t missing;
   while (ch->phase >= CHANNEL_GREETING) {

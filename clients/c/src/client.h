@@ -176,6 +176,8 @@ void end_all(stock_client *c, const fault *unsent, const fault *sent);
 /* answers.c */
 /* The next completion of what has arrived; NULL: there is none. */
 const stock_reply *next_completion(stock_client *c, uint64_t now);
+/* The next completion among the frames of one channel. */
+const stock_reply *take_frames(stock_client *c, channel *ch, uint64_t now);
 
 /* timers.c */
 static inline void schedule(stock_client *c, uint64_t at) {

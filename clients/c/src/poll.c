@@ -30,8 +30,8 @@ static void look_before_use(stock_client *c, uint64_t now) {
   channel *ch = current(c);
   if (ch->phase != CHANNEL_OPEN || ch->calls > 0 || now - ch->heard_ns < STILL_MS * MS) return;
   receive(c, ch, now);
-  /* Nothing is in flight: what has come is a notice, or an answer that was given up. */
-  next_completion(c, now);
+  /* Nothing is in flight on it: what has come is a notice, or an answer that was given up. */
+  take_frames(c, ch, now);
 }
 
 static void flush(stock_client *c, channel *ch, uint64_t now) {

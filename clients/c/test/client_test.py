@@ -17,7 +17,7 @@ import unittest
 import uuid
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(HERE, "..", "..", "test"))
 import proxy  # noqa: E402
 from proxy import Proxy, envelope  # noqa: E402
 from shop import Shop, free_port  # noqa: E402

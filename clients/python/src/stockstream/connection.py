@@ -1,0 +1,175 @@
+"""One connection, one call at a time.  A frame is four bytes of length, big-endian, and one envelope."""
+
+import select
+import socket
+import struct
+import time
+from typing import Optional, Tuple, Union
+
+from google.protobuf.message import DecodeError, Message
+
+from . import errors
+from ._contracts import connection_pb2, envelope_pb2
+
+FRAME_PAYLOAD_BYTES_MAX = 2 * 1024 * 1024
+VERSION_MIN, VERSION_MAX = 1, 2
+GRACE_S = 0.25
+"""The server answers at the deadline; only when it does not is the call given up here."""
+
+Address = Union[str, Tuple[str, int]]
+"""A Unix socket's path, or host and port."""
+
+
+def parse_address(text: str) -> Address:
+    """Reads "host:port", "[v6 address]:port" or "unix:/path"."""
+    if text.startswith("unix:"):
+        if len(text) == len("unix:"):
+            raise ValueError(f"{text!r} has no path")
+        return text[len("unix:"):]
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        host = ""
+    if not colon or not host or not port.isdecimal() or not 1 <= int(port) <= 65_535:
+        raise ValueError(f"{text!r} is not host:port, [v6 address]:port or unix:/path")
+    return host, int(port)
+
+
+class Lost(Exception):
+    """The connection has ended, or speaks no protocol that is known here."""
+
+
+class Connection:
+    """Made by dialing.  Not for more than one thread."""
+
+    def __init__(self, address: Address, client: str, timeout_s: float, keepalive_s: float) -> None:
+        if isinstance(address, str):
+            self._socket = socket.socket(socket.AF_UNIX)
+            try:
+                self._socket.settimeout(timeout_s)
+                self._socket.connect(address)
+            except OSError:
+                self._socket.close()
+                raise
+        else:
+            self._socket = socket.create_connection(address, timeout=timeout_s)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._keepalive_s = keepalive_s
+        self._received = bytearray()
+        self._last_id = 1
+        self._version = VERSION_MIN
+        self.is_leaving = False
+        """The server has said that it goes: no new calls here."""
+        self.protocol_refusal: Optional[str] = None
+        hello = connection_pb2.HelloRequest(protocol_min=VERSION_MIN, protocol_max=VERSION_MAX, client=client)
+        self._hello = _frame(1, "stock.v1.Connection/Hello", hello, 5_000)
+
+    def close(self) -> None:
+        """Closes; a call without an answer is lost."""
+        self._socket.close()
+
+    def look(self) -> None:
+        """Takes what has come while nobody waited: a notice that the server goes, or its end."""
+        while select.select([self._socket], [], [], 0)[0]:
+            self._receive(time.monotonic() + 1)
+            while (response := self._next()) is not None:
+                self._control(response)
+
+    def call(self, method: str, request: Message, deadline: float) -> envelope_pb2.Response:
+        """Makes a call and waits for its answer, whatever that is.
+
+        Raises `Lost` when the connection died, and `StockError` NO_ANSWER or TOO_LARGE.
+        """
+        self._last_id += 1
+        call_id = self._last_id
+        left_ms = max(1, int((deadline - time.monotonic()) * 1000))
+        data = _frame(call_id, method, request, left_ms)
+        if len(data) - 4 > FRAME_PAYLOAD_BYTES_MAX:
+            raise errors.fault(errors.Code.INVALID_ARGUMENT, "TOO_LARGE",
+                               "The call is larger than a frame may be.")
+        data, self._hello = self._hello + data, b""
+        try:
+            self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            self._socket.sendall(data)
+            return self._answer(call_id, deadline + GRACE_S)
+        except OSError as error:
+            raise Lost(error.strerror or str(error)) from error
+
+    def _answer(self, call_id: int, until: float) -> envelope_pb2.Response:
+        heard, pinged = time.monotonic(), False
+        while True:
+            while (response := self._next()) is not None:
+                heard, pinged = time.monotonic(), False
+                if response.call_id == call_id:
+                    return response
+                self._control(response)
+            if self.protocol_refusal is not None:
+                raise Lost(self.protocol_refusal)
+            patience = heard + self._keepalive_s * (2 if pinged else 1)
+            if self._receive(min(until, patience)):
+                continue
+            if time.monotonic() >= until:
+                self._give_up(call_id)
+                raise errors.no_answer()
+            if pinged:
+                raise Lost(f"no answer to a ping in {self._keepalive_s} s")
+            self._say("stock.v1.Connection/Ping", connection_pb2.PingRequest())
+            pinged = True
+
+    def _give_up(self, call_id: int) -> None:
+        if self._version >= 2:
+            self._say("stock.v1.Connection/Cancel", connection_pb2.CancelCallRequest(call_id=call_id))
+
+    def _say(self, method: str, request: Message) -> None:
+        """A call whose answer matters to nobody."""
+        self._last_id += 1
+        self._socket.settimeout(1)
+        self._socket.sendall(_frame(self._last_id, method, request, 5_000))
+
+    def _receive(self, until: float) -> bool:
+        """Waits for more bytes; False: none came in time."""
+        self._socket.settimeout(max(until - time.monotonic(), 0.0001))
+        try:
+            piece = self._socket.recv(65_536)
+        except socket.timeout:
+            return False
+        if not piece:
+            raise Lost("closed by the server")
+        self._received += piece
+        return True
+
+    def _next(self) -> Optional[envelope_pb2.Response]:
+        if len(self._received) < 4:
+            return None
+        (length,) = struct.unpack_from(">I", self._received)
+        if length > FRAME_PAYLOAD_BYTES_MAX:
+            raise Lost("the server sent what is no frame")
+        if len(self._received) - 4 < length:
+            return None
+        payload = bytes(self._received[4:4 + length])
+        del self._received[:4 + length]
+        try:
+            return envelope_pb2.Response.FromString(payload)
+        except DecodeError:
+            raise Lost("the server sent what is no envelope") from None
+
+    def _control(self, response: envelope_pb2.Response) -> None:
+        """Takes what answers no call: a notice, our greeting's reply, or the answer of one given up."""
+        try:
+            if response.call_id == 0:
+                notice = connection_pb2.Notice.FromString(response.message)
+                self.is_leaving = self.is_leaving or notice.HasField("going_away")
+            elif response.call_id == 1 and response.status == envelope_pb2.CODE_OK:
+                self._version = connection_pb2.HelloReply.FromString(response.message).protocol
+            elif response.call_id == 1 and response.detail.reason == "PROTOCOL_UNSUPPORTED":
+                self.protocol_refusal = "it speaks no version of the protocol that this client speaks"
+        except DecodeError:
+            pass  # of a newer version
+
+
+def _frame(call_id: int, method: str, request: Message, timeout_ms: int) -> bytes:
+    payload = envelope_pb2.Request(
+        call_id=call_id, method=method, timeout_ms=timeout_ms,
+        message=request.SerializeToString()).SerializeToString()
+    return struct.pack(">I", len(payload)) + payload

@@ -1,0 +1,176 @@
+"""What the service answers, as values."""
+
+import datetime
+import enum
+from dataclasses import dataclass
+from typing import Optional, Tuple, Type, TypeVar
+
+from ._contracts import health_pb2, reservations_pb2, stock_pb2
+
+
+class Outcome(enum.IntEnum):
+    """What the shop decided.  None of these is a fault."""
+
+    UNRECOGNIZED = -1
+    """Of a newer server."""
+    UNSPECIFIED = 0
+    HELD = 1
+    REPEATED = 2
+    """This very call was done before; nothing has changed now."""
+    SOLD_OUT = 3
+    UNKNOWN_SKU = 4
+    CONFIRMED = 5
+    CANCELLED = 6
+    EXPIRED = 7
+    NO_SUCH_HOLD = 8
+    FOUND = 9
+    STOCK_SET = 10
+    STOCK_ADOPTED = 11
+    ALREADY_CONFIRMED = 12
+    ALREADY_CANCELLED = 13
+
+
+class HoldStatus(enum.IntEnum):
+    """Where a hold is in its life."""
+
+    UNRECOGNIZED = -1
+    UNSPECIFIED = 0
+    ACTIVE = 1
+    CONFIRMED = 2
+    CANCELLED = 3
+    EXPIRED = 4
+
+
+class Serving(enum.IntEnum):
+    """Whether to send work to a server."""
+
+    UNRECOGNIZED = -1
+    UNSPECIFIED = 0
+    SERVING = 1
+    DEGRADED = 2
+    """Selling, but weaker than promised: see the warnings."""
+    NOT_SERVING = 3
+
+
+_Enum = TypeVar("_Enum", bound=enum.IntEnum)
+
+
+def _member(of: Type[_Enum], value: int) -> _Enum:
+    try:
+        return of(value)
+    except ValueError:
+        return of(-1)
+
+
+def _time(ms: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(ms / 1000, datetime.timezone.utc)
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """What is to be held: `qty` units, under a key of the user's that is the same for every repeat."""
+
+    sku: str
+    user_id: str
+    key: str
+    qty: int = 1
+    ttl_ms: int = 0
+    """Life of the hold; 0: the server's default."""
+
+    def _request(self) -> reservations_pb2.ReserveRequest:
+        return reservations_pb2.ReserveRequest(
+            sku=self.sku, qty=self.qty, user_id=self.user_id, idempotency_key=self.key, ttl_ms=self.ttl_ms)
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """HELD and REPEATED have a hold; SOLD_OUT and UNKNOWN_SKU have none."""
+
+    outcome: Outcome
+    available: int
+    """Units left after this call."""
+    hold_id: str
+    status: HoldStatus
+    expires_at: Optional[datetime.datetime]
+
+    @property
+    def is_held(self) -> bool:
+        """Whether there is a hold: HELD or REPEATED."""
+        return self.outcome in (Outcome.HELD, Outcome.REPEATED)
+
+    @classmethod
+    def _of(cls, reply: reservations_pb2.ReserveReply) -> "Reserved":
+        return cls(_member(Outcome, reply.outcome), reply.available, reply.hold_id,
+                   _member(HoldStatus, reply.status), _time(reply.expires_at) if reply.expires_at else None)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A hold as it is now.  Times are the store's."""
+
+    hold_id: str
+    status: HoldStatus
+    sku: str
+    qty: int
+    user_id: str
+    key: str
+    created_at: datetime.datetime
+    expires_at: datetime.datetime
+    changed_at: datetime.datetime
+    version: int
+    payment_ref: str
+    """Of a confirmed hold, as is the order id."""
+    order_id: str
+
+    @classmethod
+    def _of(cls, hold: reservations_pb2.Hold) -> "Hold":
+        return cls(hold.hold_id, _member(HoldStatus, hold.status), hold.sku, hold.qty, hold.user_id,
+                   hold.idempotency_key, _time(hold.created_at), _time(hold.expires_at),
+                   _time(hold.changed_at), hold.version, hold.payment_ref, hold.order_id)
+
+
+@dataclass(frozen=True)
+class HoldResult:
+    """What became of a call about a hold."""
+
+    outcome: Outcome
+    hold: Optional[Hold]
+    """None: NO_SUCH_HOLD."""
+
+
+@dataclass(frozen=True)
+class StockLevel:
+    """available + held + sold = supplied, always."""
+
+    sku: str
+    available: int
+    held: int
+    sold: int
+    supplied: int
+    version: int
+
+    @classmethod
+    def _of(cls, level: stock_pb2.StockLevel) -> "StockLevel":
+        return cls(level.sku, level.available, level.held, level.sold, level.supplied, level.version)
+
+
+@dataclass(frozen=True)
+class StockResult:
+    """What became of a call about a SKU."""
+
+    outcome: Outcome
+    stock: Optional[StockLevel]
+    """None: UNKNOWN_SKU."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a server says of itself."""
+
+    serving: Serving
+    warnings: Tuple[str, ...]
+    version: str
+
+    @classmethod
+    def _of(cls, reply: health_pb2.HealthCheckReply) -> "Health":
+        return cls(_member(Serving, reply.status), tuple(reply.warnings), reply.version)
