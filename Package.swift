@@ -60,6 +60,11 @@ let package = Package(
       dependencies: ["HotPath", "Ledger", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strict),
 
+    .target(
+      name: "Audit",
+      dependencies: ["Projection", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strict),
+
     .target(name: "Settings", swiftSettings: strict),
 
     .executableTarget(
@@ -72,7 +77,7 @@ let package = Package(
     .executableTarget(
       name: "stockworker",
       dependencies: [
-        "Projection", "Settings",
+        "Projection", "Audit", "Settings",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -96,6 +101,12 @@ let package = Package(
       name: "LedgerTests",
       dependencies: [
         "Inventory", "Wire", "HotPath", "Ledger", "Projection", "Harness", "stockworker",
+      ]),
+    .testTarget(
+      name: "AuditTests",
+      dependencies: [
+        "Inventory", "Wire", "RPC", "HotPath", "Ledger", "Audit", "Harness", "stockd",
+        "stockworker",
       ]),
     .testTarget(
       name: "EndToEndTests",

@@ -142,7 +142,52 @@ void   stock__v1__stock_event__free_unpacked
   assert(message->base.descriptor == &stock__v1__stock_event__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor stock__v1__hold_event__field_descriptors[12] =
+void   stock__v1__correction__init
+                     (Stock__V1__Correction         *message)
+{
+  static const Stock__V1__Correction init_value = STOCK__V1__CORRECTION__INIT;
+  *message = init_value;
+}
+size_t stock__v1__correction__get_packed_size
+                     (const Stock__V1__Correction *message)
+{
+  assert(message->base.descriptor == &stock__v1__correction__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__correction__pack
+                     (const Stock__V1__Correction *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__correction__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__correction__pack_to_buffer
+                     (const Stock__V1__Correction *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__correction__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__Correction *
+       stock__v1__correction__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__Correction *)
+     protobuf_c_message_unpack (&stock__v1__correction__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__correction__free_unpacked
+                     (Stock__V1__Correction *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__correction__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor stock__v1__hold_event__field_descriptors[13] =
 {
   {
     "hold",
@@ -288,10 +333,23 @@ static const ProtobufCFieldDescriptor stock__v1__hold_event__field_descriptors[1
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "correction",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__HoldEvent, correction),
+    &stock__v1__correction__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__hold_event__field_indices_by_name[] = {
   11,   /* field[11] = change_trace */
   8,   /* field[8] = changed_at */
+  12,   /* field[12] = correction */
   5,   /* field[5] = created_at */
   9,   /* field[9] = expires_at */
   0,   /* field[0] = hold */
@@ -307,7 +365,7 @@ static const ProtobufCIntRange stock__v1__hold_event__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 7, 4 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor stock__v1__hold_event__descriptor =
 {
@@ -317,7 +375,7 @@ const ProtobufCMessageDescriptor stock__v1__hold_event__descriptor =
   "Stock__V1__HoldEvent",
   "stock.v1",
   sizeof(Stock__V1__HoldEvent),
-  12,
+  13,
   stock__v1__hold_event__field_descriptors,
   stock__v1__hold_event__field_indices_by_name,
   2,  stock__v1__hold_event__number_ranges,
@@ -376,7 +434,7 @@ const ProtobufCMessageDescriptor stock__v1__hold_line__descriptor =
   (ProtobufCMessageInit) stock__v1__hold_line__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__stock_event__field_descriptors[10] =
+static const ProtobufCFieldDescriptor stock__v1__stock_event__field_descriptors[11] =
 {
   {
     "sku",
@@ -498,10 +556,23 @@ static const ProtobufCFieldDescriptor stock__v1__stock_event__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "correction",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__StockEvent, correction),
+    &stock__v1__correction__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__stock_event__field_indices_by_name[] = {
   5,   /* field[5] = available */
   4,   /* field[4] = changed_at */
+  10,   /* field[10] = correction */
   9,   /* field[9] = delta */
   6,   /* field[6] = held */
   1,   /* field[1] = request_id */
@@ -515,7 +586,7 @@ static const ProtobufCIntRange stock__v1__stock_event__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 8, 3 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor stock__v1__stock_event__descriptor =
 {
@@ -525,10 +596,126 @@ const ProtobufCMessageDescriptor stock__v1__stock_event__descriptor =
   "Stock__V1__StockEvent",
   "stock.v1",
   sizeof(Stock__V1__StockEvent),
-  10,
+  11,
   stock__v1__stock_event__field_descriptors,
   stock__v1__stock_event__field_indices_by_name,
   2,  stock__v1__stock_event__number_ranges,
   (ProtobufCMessageInit) stock__v1__stock_event__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__correction__field_descriptors[7] =
+{
+  {
+    "actor",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__Correction, actor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__Correction, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "found",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__Correction, found),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "available",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__Correction, available),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "held",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__Correction, held),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sold",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__Correction, sold),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "supplied",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__Correction, supplied),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__correction__field_indices_by_name[] = {
+  0,   /* field[0] = actor */
+  3,   /* field[3] = available */
+  2,   /* field[2] = found */
+  4,   /* field[4] = held */
+  1,   /* field[1] = reason */
+  5,   /* field[5] = sold */
+  6,   /* field[6] = supplied */
+};
+static const ProtobufCIntRange stock__v1__correction__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor stock__v1__correction__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.Correction",
+  "Correction",
+  "Stock__V1__Correction",
+  "stock.v1",
+  sizeof(Stock__V1__Correction),
+  7,
+  stock__v1__correction__field_descriptors,
+  stock__v1__correction__field_indices_by_name,
+  1,  stock__v1__correction__number_ranges,
+  (ProtobufCMessageInit) stock__v1__correction__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

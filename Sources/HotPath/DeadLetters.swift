@@ -22,6 +22,10 @@ public final class DeadLetters {
     self.keys = keys
   }
 
+  init(through session: RedisSession, keys: KeySpace) {
+    (self.session, self.keys) = (session, keys)
+  }
+
   /// How many there are.
   public func count() throws(StreamFault) -> Int {
     try session.call(["XLEN", keys.deadEvents]) { Int($0.integer) }

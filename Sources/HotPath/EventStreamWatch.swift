@@ -30,6 +30,14 @@ extension EventStream {
     }
   }
 
+  /// The first entry that a group may not have done with: all below is acknowledged.
+  /// - Parameter group: as it was before this question; what is handed out since lies above.
+  public func floor(of group: StreamGroup) throws(StreamFault) -> StreamID {
+    let next = group.lastDelivered.next
+    guard group.pending > 0, let oldest = try oldestPending(of: group.name) else { return next }
+    return min(next, oldest)
+  }
+
   /// Redis's clock, in milliseconds since 1970.
   public func time() throws(StreamFault) -> UInt64 {
     let time = try session.call(["TIME"]) { reply -> UInt64? in

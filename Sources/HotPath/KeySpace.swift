@@ -17,6 +17,8 @@ public struct KeySpace: Sendable {
   public let deadEventIDs: String
   /// Hash: how far the worker is, as it says itself every second.
   public let workerFigures: String
+  /// Hash: what the audit has found, as it says itself after every round.
+  public let auditFigures: String
   /// What comes before a hold's id in the key of its record.
   let holdPrefix: String
   /// Sorted set: when which holds fall due.
@@ -30,6 +32,7 @@ public struct KeySpace: Sendable {
     deadEvents = prefix + "inventory.dead"
     deadEventIDs = prefix + "inventory.dead.seen"
     workerFigures = prefix + "inventory.worker"
+    auditFigures = prefix + "inventory.audit"
     expiry = prefix + "holds.expiry"
     holdPrefix = prefix + "hold:"
   }

@@ -4,8 +4,10 @@ public enum EventType: String, Sendable, CaseIterable {
   case holdConfirmed = "HOLD_CONFIRMED"
   case holdCancelled = "HOLD_CANCELLED"
   case holdExpired = "HOLD_EXPIRED"
+  case holdCorrected = "HOLD_CORRECTED"
   case stockSet = "STOCK_SET"
   case stockAdopted = "STOCK_ADOPTED"
+  case stockCorrected = "STOCK_CORRECTED"
 }
 
 /// A change of state.  It carries the complete state after it, so that it can be applied twice, or
@@ -61,11 +63,13 @@ public struct StockChange: Hashable, Sendable {
   public var delta: Int64
   /// The trace of the call that asked for it.
   public var trace: TraceContext?
+  /// What a STOCK_CORRECTED event is about; nil in any other.
+  public var correction: Correction?
 
   /// A change from all its parts.
   public init(
     sku: SKU, requestID: Label?, changedAt: UInt64, figures: Figures, delta: Int64,
-    trace: TraceContext? = nil
+    trace: TraceContext? = nil, correction: Correction? = nil
   ) {
     self.sku = sku
     self.requestID = requestID
@@ -73,5 +77,6 @@ public struct StockChange: Hashable, Sendable {
     self.figures = figures
     self.delta = delta
     self.trace = trace
+    self.correction = correction
   }
 }

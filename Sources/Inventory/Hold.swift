@@ -42,6 +42,8 @@ public struct Hold: Hashable, Sendable {
   public var trace: TraceContext?
   /// The trace of the call behind the last change; known in the event of that change alone.
   public var changeTrace: TraceContext?
+  /// What a HOLD_CORRECTED event is about; nil in any other, and in a record.
+  public var correction: Correction?
 
   /// Milliseconds since 1970.
   public var createdAt: UInt64 { id.generation }
@@ -50,7 +52,7 @@ public struct Hold: Hashable, Sendable {
   public init(
     id: HoldID, status: HoldStatus, version: UInt64, sku: SKU, qty: UInt64, user: Label,
     key: Label, expiresAt: UInt64, changedAt: UInt64, paymentRef: Label? = nil,
-    trace: TraceContext? = nil, changeTrace: TraceContext? = nil
+    trace: TraceContext? = nil, changeTrace: TraceContext? = nil, correction: Correction? = nil
   ) {
     self.id = id
     self.status = status
@@ -63,6 +65,7 @@ public struct Hold: Hashable, Sendable {
     self.changedAt = changedAt
     self.paymentRef = paymentRef
     self.trace = trace
+    self.correction = correction
     self.changeTrace = changeTrace
   }
 

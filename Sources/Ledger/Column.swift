@@ -69,6 +69,9 @@ final class Column {
     append(number)
   }
 
+  /// Adds a null.
+  func addNull() { begin(bytes: -1) }
+
   /// - Parameter ms: milliseconds since 1970, up to `Ledger.timeMsMax`.
   func add(ms: UInt64) { add((Int64(ms) - Self.epochMs) * 1000) }
 

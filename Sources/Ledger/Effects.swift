@@ -19,6 +19,7 @@ final class Effects {
   private let holds = HoldColumns()
   private let orders = OrderColumns()
   private let stock = StockColumns()
+  private let corrections = CorrectionColumns()
 
   /// - Parameter rows: sorted, so that those of one hold are neighbours.
   func fill(from rows: ArraySlice<EventRow>, of entries: [Ledger.Entry]) {
@@ -26,14 +27,24 @@ final class Effects {
     holds.removeAll()
     orders.removeAll()
     stock.removeAll()
+    corrections.removeAll()
     /// The newest state of the hold at hand: one statement must not touch a row twice.
     var newest: (hold: Hold, entry: Ledger.Entry)?
     for row in rows {
       let entry = entries[row.place]
       switch entry.event {
-      case .stock(let type, let change): stock.add(type, change, entry)
+      case .stock(let type, let change):
+        if let correction = change.correction {
+          corrections.add(correction, change, entry)
+        } else {
+          stock.add(type, change, entry)
+        }
       case .hold(let type, let hold):
-        add(type, hold, entry)
+        if let correction = hold.correction {
+          corrections.add(correction, hold, identity.orderNumber(of: hold.id), entry)
+        } else {
+          add(type, hold, entry)
+        }
         if type == .holdConfirmed { orders.add(hold, identity.orderNumber(of: hold.id), entry) }
         if let last = newest, last.hold.id != hold.id { holds.add(last.hold, last.entry) }
         newest = (hold, entry)  // the versions of a hold are in order
@@ -53,13 +64,18 @@ final class Effects {
     if eventIDs.count > 0 {
       let names = [eventIDs, types, times, streamMs, streamSequences]
       write(.rememberEvents, names, counts: true)
-      steps.append(.init(.saveHolds, holds.all))
-      if orders.count > 0 { write(.saveOrders, orders.all) }
-      write(.saveHoldMovements, events)
     }
+    if holds.count > 0 { steps.append(.init(.saveHolds, holds.all)) }
+    if orders.count > 0 { write(.saveOrders, orders.all) }
+    if eventIDs.count > 0 { write(.saveHoldMovements, events) }
     if stock.count > 0 {
       write(.rememberEvents, stock.names, counts: true)
       write(.saveStockMovements, stock.all)
+    }
+    if corrections.count > 0 {
+      write(.rememberEvents, corrections.names, counts: true)
+      if corrections.holdCount > 0 { steps.append(.init(.correctHolds, corrections.holds)) }
+      write(.saveCorrections, corrections.all)
     }
     return steps
   }
@@ -102,6 +118,8 @@ private final class HoldColumns {
       changedAt, streamMs, streamSequences,
     ]
   }
+
+  var count: Int { ids.count }
 
   func removeAll() { for column in all { column.removeAll() } }
 
@@ -222,8 +240,12 @@ private struct Insert {
     "save_hold_movements", PackageResources.save_hold_movements_sql)
   static let saveStockMovements = Insert(
     "save_stock_movements", PackageResources.save_stock_movements_sql)
+  static let saveCorrections = Insert(
+    "save_corrections", PackageResources.save_corrections_sql)
 }
 
 extension Statement {
   fileprivate static let saveHolds = Statement("save_holds", PackageResources.save_holds_sql)
+  fileprivate static let correctHolds = Statement(
+    "correct_holds", PackageResources.correct_holds_sql)
 }

@@ -31,6 +31,9 @@ struct Migration {
     Migration(
       version: 2, name: "movements", up: PackageResources._002_movements_up_sql,
       down: PackageResources._002_movements_down_sql),
+    Migration(
+      version: 3, name: "corrections", up: PackageResources._003_corrections_up_sql,
+      down: PackageResources._003_corrections_down_sql),
   ]
 
   /// The version that this program expects.

@@ -274,6 +274,26 @@ final class Rows {
     return Integer(bigEndian: bytes.loadUnaligned(as: Integer.self))
   }
 
+  /// How many rows a SELECT has found.
+  var count: Int { Int(PQntuples(result)) }
+
+  func isNull(_ row: Int, _ column: Int) -> Bool {
+    PQgetisnull(result, Int32(row), Int32(column)) == 1
+  }
+
+  func text(_ row: Int, _ column: Int) -> String {
+    String(decoding: bytes(row, column), as: UTF8.self)
+  }
+
+  func flag(_ row: Int, _ column: Int) -> Bool { integer(row, column) as UInt8 != 0 }
+
+  /// A time, in milliseconds since 1970; 0 for one before.
+  func ms(_ row: Int, _ column: Int) -> UInt64 {
+    let microseconds: Int64 = integer(row, column)
+    // PostgreSQL counts from 2000-01-01, and knows infinity.
+    return UInt64(clamping: microseconds / 1000 + 946_684_800_000)
+  }
+
   private func bytes(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(
       start: PQgetvalue(result, Int32(row), Int32(column)),

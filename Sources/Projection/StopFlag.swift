@@ -19,7 +19,7 @@ public final class StopFlag: Sendable {
   }
 
   /// Sleeps; returns at once when the flag is, or gets, raised.
-  func sleep(ms: UInt64) {
+  public func sleep(ms: UInt64) {
     if wake.wait(timeout: .now() + .milliseconds(Int(ms))) == .success { wake.signal() }
   }
 }

@@ -46,10 +46,7 @@ struct Trimming {
         verdict.missing.append(name)
         continue
       }
-      var floor = group.lastDelivered.next
-      if group.pending > 0, let oldest = try stream.oldestPending(of: name) {
-        floor = min(floor, oldest)
-      }
+      let floor = try stream.floor(of: group)
       if name == KeySpace.group { verdict.books = (group, floor.previous) }
       verdict.floor = verdict.floor.map { min($0, floor) }
     }

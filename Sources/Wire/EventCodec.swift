@@ -24,9 +24,9 @@ extension Event {
   ) throws(EventError) {
     guard let type = EventType(rawValue: name) else { throw .unknownType(name) }
     switch type {
-    case .holdCreated, .holdConfirmed, .holdCancelled, .holdExpired:
+    case .holdCreated, .holdConfirmed, .holdCancelled, .holdExpired, .holdCorrected:
       self = .hold(type, try Hold(type, bytes, arena))
-    case .stockSet, .stockAdopted:
+    case .stockSet, .stockAdopted, .stockCorrected:
       self = .stock(type, try StockChange(type, bytes, arena))
     }
   }
@@ -90,6 +90,7 @@ extension Hold {
     guard (paymentRef != nil) == (status == .confirmed) else {
       throw .invalidField(type, "payment_ref")
     }
+    correction = try Correction(type, event.correction)
   }
 
   /// Decodes a stored record: its first part, with what the record's header says.
@@ -132,7 +133,8 @@ extension HoldStatus {
     case .holdConfirmed: self == .confirmed
     case .holdCancelled: self == .cancelled
     case .holdExpired: self == .expired
-    case .stockSet, .stockAdopted: false
+    case .holdCorrected: true
+    case .stockSet, .stockAdopted, .stockCorrected: false
     }
   }
 }
@@ -159,7 +161,8 @@ extension StockChange {
       sku: sku,
       requestID: type == .stockSet ? try label(type, "request_id", event.request_id) : nil,
       changedAt: event.changed_at, figures: figures, delta: event.delta,
-      trace: TraceContext(binary: event.trace.view))
+      trace: TraceContext(binary: event.trace.view),
+      correction: try Correction(type, event.correction))
   }
 }
 
@@ -188,7 +191,7 @@ private func units(
   return line.pointee.qty
 }
 
-private func label(
+func label(
   _ type: EventType, _ field: String, _ bytes: ProtobufCBinaryData
 ) throws(EventError) -> Label {
   guard let label = Label(bytes.view) else { throw .invalidField(type, field) }

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Audit
+import Dispatch
 import HotPath
 import Ledger
 import Logging
@@ -33,7 +35,7 @@ struct Stockworker: ParsableCommand {
   var migrateTo: String?
 
   func run() throws {
-    let (settings, level, report) = try options.settings()
+    let (settings, audit, level, report) = try options.settings()
     if options.checkConfig { return print(report) }
     LoggingSystem.bootstrap(StreamLogHandler.standardError)
     var logger = Logger(label: "stockworker")
@@ -46,12 +48,19 @@ struct Stockworker: ParsableCommand {
     logger.notice(
       "starting",
       metadata: ["redis": "\(settings.redis)", "database": "\(settings.database)"])
+    let auditing = DispatchGroup()
+    if let audit {
+      DispatchQueue(label: "stockworker.audit").async(group: auditing) { [logger] in
+        ContinuousAudit(audit, stop: stop, logger: logger).run()
+      }
+    }
     do {
       try Projection(settings, stop: stop, logger: logger) { Supervisor.tell("READY=1") }.run()
     } catch {
       logger.critical("\(error)")
       throw ExitCode.failure
     }
+    auditing.wait()
     logger.notice("stopped")
   }
 

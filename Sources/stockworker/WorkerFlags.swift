@@ -1,4 +1,5 @@
 import ArgumentParser
+import Audit
 import Glibc
 import HotPath
 import Inventory
@@ -83,11 +84,26 @@ struct WorkerFlags: ParsableArguments {
   var postgresTimeout: String?
 
   @Option(
+    help: """
+      Milliseconds after which the audit compares the figures of every SKU again; \
+      0: this worker does not audit. [STOCK_AUDIT_EVERY_MS, default 5000]
+      """)
+  var auditEvery: String?
+
+  @Option(
+    help: """
+      Holds a second that the audit walks past in each store. [STOCK_AUDIT_RATE, default 20000]
+      """)
+  var auditRate: String?
+
+  @Option(
     help: "trace, debug, info, notice, warning, error. [STOCK_LOG_LEVEL, default info]")
   var logLevel: String?
 
   /// - Throws: `ValidationError` that names the place of what cannot work.
-  func settings() throws -> (Projection.Settings, Logger.Level, report: String) {
+  func settings() throws -> (
+    Projection.Settings, AuditSettings?, Logger.Level, report: String
+  ) {
     do throws(SettingError) {
       var found = try Configuration(file: config, usualFile: "/etc/stockstream/stockworker.conf")
       var settings = Projection.Settings(
@@ -102,12 +118,25 @@ struct WorkerFlags: ParsableArguments {
       settings.retentionMs = try found.value(of: Self.retentionMs, flag: retentionMs)
       settings.limits = Postgres.Limits(
         replyMs: try found.value(of: Self.postgresTimeout, flag: postgresTimeout))
+      let audit = try auditSettings(beside: settings, &found)
       let level = try found.value(of: Self.logLevel, flag: logLevel)
       try found.finish()
-      return (settings, level, found.report)
+      return (settings, audit, level, found.report)
     } catch {
       throw ValidationError(error.description)
     }
+  }
+
+  /// nil: this worker does not audit.
+  private func auditSettings(
+    beside settings: Projection.Settings, _ found: inout Configuration
+  ) throws(SettingError) -> AuditSettings? {
+    var audit = AuditSettings(
+      redis: settings.redis, database: settings.database, name: settings.name)
+    audit.limits = settings.limits
+    audit.everyMs = try found.value(of: Self.auditEvery, flag: auditEvery)
+    audit.holdsPerSecond = try found.value(of: Self.auditRate, flag: auditRate)
+    return audit.everyMs == 0 ? nil : audit
   }
 
   private static var redis: Setting<RedisAddress> {
@@ -176,6 +205,18 @@ struct WorkerFlags: ParsableArguments {
       "postgres-timeout", variable: "STOCK_POSTGRES_TIMEOUT_MS",
       standard: ProjectionLimits.postgresTimeoutMsDefault, in: 100...600_000,
       unit: "milliseconds")
+  }
+
+  private static var auditEvery: Setting<UInt64> {
+    .number(
+      "audit-every", variable: "STOCK_AUDIT_EVERY_MS", standard: AuditLimits.everyMsDefault,
+      in: 0...3_600_000, unit: "milliseconds (0: this worker does not audit)")
+  }
+
+  private static var auditRate: Setting<UInt64> {
+    .number(
+      "audit-rate", variable: "STOCK_AUDIT_RATE", standard: AuditLimits.holdsPerSecondDefault,
+      in: 100...1_000_000, unit: "holds a second")
   }
 
   private static var logLevel: Setting<Logger.Level> {

@@ -7,4 +7,4 @@ FROM unnest(
   $8::bigint[], $9::bigint[]
 ) AS confirmed (
   order_id, hold_id, user_id, sku, qty, payment_ref, created_at, stream_ms, stream_seq)
-ON CONFLICT (order_id, line) DO NOTHING
+ON CONFLICT DO NOTHING

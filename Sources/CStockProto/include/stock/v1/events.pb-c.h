@@ -19,6 +19,7 @@ PROTOBUF_C__BEGIN_DECLS
 typedef struct Stock__V1__HoldEvent Stock__V1__HoldEvent;
 typedef struct Stock__V1__HoldLine Stock__V1__HoldLine;
 typedef struct Stock__V1__StockEvent Stock__V1__StockEvent;
+typedef struct Stock__V1__Correction Stock__V1__Correction;
 
 
 /* --- enums --- */
@@ -69,10 +70,14 @@ struct  Stock__V1__HoldEvent
    * as trace, of the call that changed the hold
    */
   ProtobufCBinaryData change_trace;
+  /*
+   * HOLD_CORRECTED
+   */
+  Stock__V1__Correction *correction;
 };
 #define STOCK__V1__HOLD_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__hold_event__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0, STOCK__V1__HOLD__STATUS__UNSPECIFIED, 0, 0, 0, {0,NULL}, {0,NULL} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0, STOCK__V1__HOLD__STATUS__UNSPECIFIED, 0, 0, 0, {0,NULL}, {0,NULL}, NULL }
 
 
 struct  Stock__V1__HoldLine
@@ -118,10 +123,46 @@ struct  Stock__V1__StockEvent
    * how much supplied moved
    */
   int64_t delta;
+  /*
+   * STOCK_CORRECTED
+   */
+  Stock__V1__Correction *correction;
 };
 #define STOCK__V1__STOCK_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__stock_event__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, 0, 0, 0, 0, 0, 0, 0 }
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0, 0, 0, 0, 0, 0, 0, NULL }
+
+
+/*
+ * A compensating entry, after an audit has found that the store and the books differ.  The event
+ * carries the complete state that holds from now on, in the store as well as in the books.
+ */
+struct  Stock__V1__Correction
+{
+  ProtobufCMessage base;
+  /*
+   * who asked for it
+   */
+  ProtobufCBinaryData actor;
+  /*
+   * why, in that person's words
+   */
+  ProtobufCBinaryData reason;
+  /*
+   * what differed
+   */
+  ProtobufCBinaryData found;
+  /*
+   * What the books add to their sums for the SKU: zero where only the store was wrong.
+   */
+  int64_t available;
+  int64_t held;
+  int64_t sold;
+  int64_t supplied;
+};
+#define STOCK__V1__CORRECTION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__correction__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0, 0, 0, 0 }
 
 
 /* Stock__V1__HoldEvent methods */
@@ -181,6 +222,25 @@ Stock__V1__StockEvent *
 void   stock__v1__stock_event__free_unpacked
                      (Stock__V1__StockEvent *message,
                       ProtobufCAllocator *allocator);
+/* Stock__V1__Correction methods */
+void   stock__v1__correction__init
+                     (Stock__V1__Correction         *message);
+size_t stock__v1__correction__get_packed_size
+                     (const Stock__V1__Correction   *message);
+size_t stock__v1__correction__pack
+                     (const Stock__V1__Correction   *message,
+                      uint8_t             *out);
+size_t stock__v1__correction__pack_to_buffer
+                     (const Stock__V1__Correction   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__Correction *
+       stock__v1__correction__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__correction__free_unpacked
+                     (Stock__V1__Correction *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Stock__V1__HoldEvent_Closure)
@@ -192,6 +252,9 @@ typedef void (*Stock__V1__HoldLine_Closure)
 typedef void (*Stock__V1__StockEvent_Closure)
                  (const Stock__V1__StockEvent *message,
                   void *closure_data);
+typedef void (*Stock__V1__Correction_Closure)
+                 (const Stock__V1__Correction *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -201,6 +264,7 @@ typedef void (*Stock__V1__StockEvent_Closure)
 extern const ProtobufCMessageDescriptor stock__v1__hold_event__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__hold_line__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__stock_event__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__correction__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -1,0 +1,37 @@
+/// Every limit of the audit, with its unit in its name.
+public enum AuditLimits {
+  /// How often the figures of every SKU are compared.
+  public static let everyMsDefault: UInt64 = 5_000
+  /// Holds a second that the continuous audit walks past, in each of the two stores.
+  public static let holdsPerSecondDefault: UInt64 = 20_000
+  /// Records and rows of one step, about.
+  static let stepHoldsMax = 1_000
+  /// What seems to differ is looked at again at the latest when it is so much,
+  static let suspectsMax = 2_000
+  /// or has waited for so long.
+  static let suspectsMsMax: UInt64 = 1_000
+  /// Holds that one statement asks all of the books about.
+  static let tracesMax = 500
+  /// How long the books may take to reach what was seen in Redis, before the audit cannot tell.
+  static let settleMsMax: UInt64 = 3_000
+  /// How often the watermark is looked at meanwhile.
+  static let settleEveryMs: UInt64 = 20
+  /// How often a hold that changes while it is looked at is looked at again.
+  static let attemptsMax = 4
+  /// Movements that the continuous audit adds up anew for each second; what has moved since is added
+  /// to what is known.
+  static let sumRowsPerSecond = 40_000
+  /// Dead letters that are looked at for an explanation.
+  static let lettersMax = 10_000
+  /// Differences that are kept and told; all are counted.
+  public static let differencesMax = 1_000
+  /// Lines in the log about new differences, for each round.
+  static let alarmsMax = 20
+  /// Compensating entries in one plan; the next plan has the others.
+  public static let entriesMax = 500
+  /// How long the books may take to apply a correction before the repair says that it is still on its
+  /// way.
+  static let repairMsMax: UInt64 = 10_000
+  /// The wait after a failure, and between two attempts to be the one who audits.
+  static let retryMs: UInt64 = 2_000
+}

@@ -1,0 +1,37 @@
+#!lua flags=allow-oom
+-- Corrects one hold: its record gets the next version, and the event says the complete state that the
+-- books are to take.  Nothing happens unless the hold is still what was looked at, so that the same
+-- correction, made twice, does nothing the second time.
+--
+-- The write that can fail goes first (XADD).
+--
+-- KEYS   events, fence, hold
+-- ARGV   source | generation | its version, 0: Redis must not know this generation | status, new
+--        version and deadline for the event | the event before these, and after them
+-- Reply  the entry's id; nil: the hold has changed
+
+local pack = struct.pack
+local generation, version = tonumber(ARGV[2]), tonumber(ARGV[3])
+local status, new_version, expires = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+
+local record = redis.call('GET', KEYS[3])
+local found = 0
+if record and #record >= 30 then
+  local _, _, has, created = struct.unpack('<BBI4I8', record)
+  if created == generation then found = has end
+end
+if found ~= version then return false end
+
+local time, before = redis.call('TIME'), tonumber(redis.call('HGET', KEYS[2], 'now') or nil)
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if before and before > now then now = before end
+
+local id = redis.call('XADD', KEYS[1], '*', 'source', ARGV[1], 'HOLD_CORRECTED', ARGV[7]
+  .. pack('<BI8BBBI8BI8BI8', 0x41, generation, 0x48, status, 0x51, new_version, 0x59, now,
+    0x61, expires) .. ARGV[8])
+if version > 0 then
+  redis.call('SET', KEYS[3], string.sub(record, 1, 2) .. pack('<I4', new_version)
+    .. string.sub(record, 7))
+end
+redis.call('HSET', KEYS[2], 'now', string.format('%.0f', now))
+return id
