@@ -39,8 +39,12 @@ public struct Auditor: Sendable {
 
 extension ContinuousClock.Instant {
   /// Whole milliseconds from then to now.
-  var elapsedMs: UInt64 {
-    let elapsed = (ContinuousClock.now - self).components
-    return UInt64(clamping: elapsed.seconds * 1000 + elapsed.attoseconds / 1_000_000_000_000_000)
+  var elapsedMs: UInt64 { (ContinuousClock.now - self).milliseconds }
+}
+
+extension Duration {
+  /// Whole milliseconds; 0 for less than none.
+  var milliseconds: UInt64 {
+    UInt64(clamping: components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000)
   }
 }

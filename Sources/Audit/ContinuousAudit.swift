@@ -47,33 +47,37 @@ public final class ContinuousAudit {
   private func audit(_ examination: Examination) throws {
     var round = ContinuousClock.now
     var lap = (start: round, count: examination.laps, tookMs: UInt64(0))
-    let stepMs = UInt64(AuditLimits.stepHoldsMax) * 1000 / settings.holdsPerSecond
+    let stepMs = max(UInt64(AuditLimits.stepHoldsMax) * 1000 / settings.holdsPerSecond, 1)
     while !stop.isRaised {
       let began = ContinuousClock.now
       if began >= round {
         round = began + .milliseconds(settings.everyMs)
-        try compare(examination, lapMs: lap.tookMs)
+        try compareStock(examination)
+        try tell(examination, lapMs: lap.tookMs)
       }
-      try examination.step()
+      if try examination.step() { try tell(examination, lapMs: lap.tookMs) }
+      var pauseMs = stepMs - min(began.elapsedMs, stepMs - 1)
       if examination.laps.store > lap.count.store, examination.laps.books > lap.count.books {
         lap = (.now, examination.laps, lap.start.elapsedMs)
-        // A small shop is passed in no time: then the rest of the round is for nobody.
-        let left = (round - .now).components
-        let leftMs = UInt64(
-          clamping: left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000)
-        stop.sleep(ms: max(stepMs, leftMs))
-      } else {
-        stop.sleep(ms: max(stepMs, 1) - min(began.elapsedMs, max(stepMs, 1) - 1))
+        try examination.judgeSuspects()
+        try tell(examination, lapMs: lap.tookMs)
+        // A small shop is passed in no time; the rest of the round is for the sale.
+        pauseMs = max(pauseMs, (round - .now).milliseconds)
+        lap.start += .milliseconds(pauseMs)
       }
+      stop.sleep(ms: pauseMs)
     }
   }
 
-  private func compare(_ examination: Examination, lapMs: UInt64) throws {
+  private func compareStock(_ examination: Examination) throws {
     examination.beginRound()
-    try examination.judgeSuspects()
     try examination.judgeFound()
     let rowsMax = AuditLimits.sumRowsPerSecond * Int(settings.everyMs) / 1000
     if examination.undecided == nil { try examination.compareStock(rowsMax: rowsMax) }
+  }
+
+  /// Says what there is to say, in the log and in Redis.
+  private func tell(_ examination: Examination, lapMs: UInt64) throws {
     let report = try examination.report(tookMs: lapMs)
     tell(report)
     try publish(report, through: examination.stores)

@@ -37,8 +37,8 @@ final class Examination {
   private(set) var laps = (store: 0, books: 0)
 
   private var suspects: Set<String> = []
-  /// Keys of records that could not be read.
-  private var unreadable: Set<String> = []
+  /// Keys of records that could not be read: on the lap at hand, and on the one before.
+  private var unreadable: (now: Set<String>, before: Set<String>) = ([], [])
   private var oldestSuspect = ContinuousClock.now
   /// SKUs that Redis has: those of the lap at hand, and of the one before.
   private var seen: (now: Set<SKU>, before: Set<SKU>) = ([], [])
@@ -51,15 +51,17 @@ final class Examination {
   // MARK: holds
 
   /// Walks a step in each store.
-  func step() throws {
+  /// - Returns: whether suspects were judged, so that there may be news.
+  func step() throws -> Bool {
     try stepInStore()
     try stepInBooks()
     let waited = ContinuousClock.now - oldestSuspect
-    if suspects.count >= AuditLimits.suspectsMax
-      || !suspects.isEmpty && waited >= .milliseconds(AuditLimits.suspectsMsMax)
-    {
-      try judgeSuspects()
-    }
+    guard
+      suspects.count >= AuditLimits.suspectsMax
+        || !suspects.isEmpty && waited >= .milliseconds(AuditLimits.suspectsMsMax)
+    else { return false }
+    try judgeSuspects()
+    return true
   }
 
   /// Records of Redis, and what the books say of them.
@@ -78,11 +80,8 @@ final class Examination {
         switch record {
         case .absent: continue
         case .hold(let hold): holds.append(hold)
-        case .unreadable:
-          if unreadable.insert("\(key)").inserted { tellUnreadable("\(key)", sku: "") }
-          continue
+        case .unreadable: tellUnreadable("\(key)", sku: "")
         }
-        if !unreadable.isEmpty, unreadable.remove("\(key)") != nil { found[.hold("\(key)")] = nil }
       }
       let rows = try stores.books.rows(of: holds.map { "\($0.id)" })
       for hold in holds {
@@ -96,12 +95,15 @@ final class Examination {
     guard cursor == "0" else { return }
     (lap.records, passed.records) = (passed.records, 0)
     seen = ([], seen.now)
+    for key in unreadable.before.subtracting(unreadable.now) { found[.hold(key)] = nil }
+    unreadable = ([], unreadable.now)
     laps.store += 1
   }
 
   /// Its generation is not known: it is told under its key.
   private func tellUnreadable(_ key: String, sku: String) {
-    unreadable.insert(key)
+    unreadable.now.insert(key)
+    guard !sku.isEmpty || found[.hold(key)] == nil else { return }
     found[.hold(key)] = [
       Difference(.holdUnreadable, sku: sku, hold: key, "its record in Redis cannot be read")
     ]

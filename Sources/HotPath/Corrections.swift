@@ -57,7 +57,11 @@ extension StoreView {
     }
     entry.correction.append(to: &after, arena: arena)
     return try run(
-      PackageResources.correct_hold_lua, [keys.events, keys.fence, keys.hold(hold.id.key)],
+      PackageResources.correct_hold_lua,
+      [
+        keys.events, keys.fence, keys.hold(hold.id.key),
+        keys.correction(hold.id, version: hold.version),
+      ],
       [
         Self.source, "\(hold.id.generation)", "\(entry.expected)", "\(hold.status.rawValue)",
         "\(hold.version)", "\(hold.expiresAt)",

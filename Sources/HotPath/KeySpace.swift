@@ -43,6 +43,10 @@ public struct KeySpace: Sendable {
   public func figures(_ sku: SKU) -> String { "\(prefix)sku:\(sku.text)" }
   /// The record of a hold, which is also that of its idempotency key.
   public func hold(_ key: HoldKey) -> String { "\(holdPrefix)\(key)" }
+  /// The entry of a correction of a hold, by the version that it gave it.
+  func correction(_ hold: HoldID, version: UInt64) -> String {
+    "\(prefix)corrected:\(hold)/\(version)"
+  }
   /// The fingerprint of a `Stock.Set`, by its request id.
   public func request(_ id: Label) -> String { "\(prefix)request:\(id.text)" }
 }

@@ -16,7 +16,9 @@ struct MigrationTests {
       }
       #expect(failures.withLock { $0 } == [])
     }
-    #expect(try books.psql("SELECT version, name FROM schema_migrations") == "1|books\n2|movements\n3|corrections")
+    #expect(
+      try books.psql("SELECT version, name FROM schema_migrations")
+        == "1|books\n2|movements\n3|corrections")
   }
 
   @Test("a database of a newer program is refused, and left alone")

@@ -1,15 +1,17 @@
 #!lua flags=allow-oom
 -- Corrects one hold: its record gets the next version, and the event says the complete state that the
 -- books are to take.  Nothing happens unless the hold is still what was looked at, so that the same
--- correction, made twice, does nothing the second time.
+-- correction, made twice, does nothing the second time; where there is no record whose version could
+-- tell, the correction itself is remembered, for a day.
 --
 -- The write that can fail goes first (XADD).
 --
--- KEYS   events, fence, hold
+-- KEYS   events, fence, hold, the correction
 -- ARGV   source | generation | its version, 0: Redis must not know this generation | status, new
 --        version and deadline for the event | the event before these, and after them
 -- Reply  the entry's id; nil: the hold has changed
 
+local REMEMBER_MS = 86400000
 local pack = struct.pack
 local generation, version = tonumber(ARGV[2]), tonumber(ARGV[3])
 local status, new_version, expires = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -20,7 +22,7 @@ if record and #record >= 30 then
   local _, _, has, created = struct.unpack('<BBI4I8', record)
   if created == generation then found = has end
 end
-if found ~= version then return false end
+if found ~= version or redis.call('EXISTS', KEYS[4]) == 1 then return false end
 
 local time, before = redis.call('TIME'), tonumber(redis.call('HGET', KEYS[2], 'now') or nil)
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -33,5 +35,6 @@ if version > 0 then
   redis.call('SET', KEYS[3], string.sub(record, 1, 2) .. pack('<I4', new_version)
     .. string.sub(record, 7))
 end
+redis.call('SET', KEYS[4], id, 'PX', REMEMBER_MS)
 redis.call('HSET', KEYS[2], 'now', string.format('%.0f', now))
 return id
