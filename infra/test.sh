@@ -100,6 +100,11 @@ fuzz_c_client() {
 # Builds the package and looks into it, installs it, upgrades it and purges it (root).
 package() { infra/deb/build.sh && infra/deb/check.sh; }
 
+# A small crowd: the whole one is infra/attack.sh.
+attack() {
+  infra/attack.sh --peers 300 --seconds 3 --programs "$(swift build "${swift_in[@]}" --show-bin-path)"
+}
+
 run_check() { infra/run-check.sh "$(swift build "${swift_in[@]}" --show-bin-path)"; }
 
 verdict() {
@@ -127,6 +132,7 @@ part 'format' swift format lint --strict --parallel -r Sources Tests Package.swi
 part 'build without warnings' build
 part 'swift tests' swift_tests
 part 'wire tests' python_tests wire Tests/wire/wire_test.py
+part 'a crowd of bad peers' attack
 part 'infra/run.sh' run_check
 part 'C client' c_client
 part 'C client, fuzzed' fuzz_c_client
