@@ -105,6 +105,12 @@ attack() {
   infra/attack.sh --peers 300 --seconds 3 --programs "$(swift build "${swift_in[@]}" --show-bin-path)"
 }
 
+# Its units under a systemd of their own.
+package_booted() {
+  [ "$(id -u)" = 0 ] || { echo 'left out: it needs root'; return 0; }
+  infra/deb/boot-check.sh
+}
+
 run_check() { infra/run-check.sh "$(swift build "${swift_in[@]}" --show-bin-path)"; }
 
 verdict() {
@@ -116,6 +122,7 @@ case ${1:-} in
   '') ;;
   --box)
     part 'Debian package' package
+    part 'Debian package under systemd' package_booted
     part 'container files' infra/docker/check.sh
     verdict
     exit

@@ -70,6 +70,7 @@ add_files() {
   put_zipped "$here/man/stockctl.1" usr/share/man/man1/stockctl.1.gz
   put 644 infra/redis/redis.conf "$docs/examples/redis.conf"
   put 644 "$here/examples/postgres.sql" "$docs/examples/postgres.sql"
+  put 644 "$here/examples/socket-group.conf" "$docs/examples/socket-group.conf"
   put 644 "$here/copyright" "$docs/copyright"
   debian_changelog > "$work/changelog"
   put_zipped "$work/changelog" "$docs/changelog.gz"

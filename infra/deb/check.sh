@@ -3,8 +3,8 @@
 #
 #   infra/deb/check.sh [PACKAGE.deb]     the newest of .data/deb/ when none is named
 #
-# The last part installs, upgrades and purges in a minimal Debian under .data/deb/base, made once
-# with debootstrap, and needs root; without root it is left out, and that is said.
+# The last part installs, upgrades and purges in a minimal Debian, made once with debootstrap, and
+# needs root; without root it is left out, and that is said.  infra/deb/boot-check.sh runs the units.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=$PWD/infra/deb out=$PWD/.data/deb
@@ -12,6 +12,8 @@ programs=(stockd stockworker stockctl)
 
 # shellcheck source=infra/deb/packages.sh
 source "$here/packages.sh"
+# shellcheck source=infra/machine.sh
+source infra/machine.sh
 
 part() { echo "--- $*"; }
 
@@ -92,18 +94,7 @@ check_units() {
   done
 }
 
-# --- A minimal Debian
-
-make_base() {
-  local mirror
-  [ ! -d "$out/base" ] || return 0
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m 1 debian)
-  echo "making a minimal Debian from $mirror (once) ..."
-  rm -rf "$out/base.new"
-  debootstrap --variant=minbase bookworm "$out/base.new" "$mirror" > "$out/debootstrap.log" 2>&1 ||
-    fail "debootstrap has failed; see .data/deb/debootstrap.log"
-  mv "$out/base.new" "$out/base"
-}
+# --- On a minimal Debian
 
 # With /proc, from which a Swift program reads its command line: without it, `stockd --help` would
 # see no flag and serve.
@@ -128,7 +119,7 @@ make_upgrade() {
 
 check_installation() {
   local conf=/etc/stockstream/stockd.conf program
-  cp -a "$out/base" "$box"
+  cp -a "$machine_base" "$box"
   cp "$package" "$box/package.deb"
   make_upgrade
 
