@@ -6,10 +6,13 @@ import json
 import statistics
 import sys
 
-NAMES = {"stockd": "stockd", "echo": "C echo", "grpc_cpp": "gRPC C++"}
+NAMES = {"stockd": "stockd", "echo": "C echo", "grpc_cpp": "gRPC C++",
+         "grpc_cpp_callback": "…, callbacks", "grpc_swift": "grpc-swift-2"}
 MANY = ("8x32", "64x16")
 FEWER = {
     "grpc_cpp": {"1x1": 1.5, "8x1": 2.5, "64x1": 2.5, "8x32": 15, "64x16": 15},
+    "grpc_cpp_callback": {"1x1": 1.5, "8x1": 2.5, "64x1": 2.5, "8x32": 15, "64x16": 15},
+    "grpc_swift": {"1x1": 5, "8x1": 15, "64x1": 15, "8x32": 100, "64x16": 100},
 }
 
 
