@@ -2,9 +2,11 @@
 #include "channel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "frame.h"
@@ -27,6 +29,15 @@ static bool watch(channel *ch, int operation, bool writing) {
   return epoll_ctl(ch->set, operation, ch->fd, &event) == 0 || broken(ch, errno);
 }
 
+/* From here on, what is not to wait says so. */
+static bool opened(channel *ch) {
+  struct timeval limit = {.tv_usec = CHANNEL_WAIT_MS * 1000};
+  ch->phase = CHANNEL_OPEN;
+  return (fcntl(ch->fd, F_SETFL, 0) == 0 &&
+          setsockopt(ch->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0) ||
+         broken(ch, errno);
+}
+
 bool channel_dial(channel *ch, const address *to) {
   const int family = to->at.ss_family, yes = 1;
   ch->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -37,13 +48,10 @@ bool channel_dial(channel *ch, const address *to) {
   }
   bool at_once = connect(ch->fd, (const struct sockaddr *)&to->at, to->length) == 0;
   int error = at_once || errno == EINPROGRESS ? 0 : errno;
-  if (error == 0 && watch(ch, EPOLL_CTL_ADD, !at_once)) {
-    ch->phase = at_once ? CHANNEL_OPEN : CHANNEL_DIALING;
-    return true;
-  }
+  ch->phase = CHANNEL_DIALING;
+  if (error == 0 && watch(ch, EPOLL_CTL_ADD, !at_once) && (!at_once || opened(ch))) return true;
   if (error == 0) error = ch->error;
-  close(ch->fd);
-  ch->fd = -1;
+  channel_close(ch);
   return broken(ch, error);
 }
 
@@ -52,9 +60,7 @@ bool channel_dialed(channel *ch) {
   socklen_t length = sizeof error;
   if (getsockopt(ch->fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
   if (error != 0) return broken(ch, error);
-  if (!watch(ch, EPOLL_CTL_MOD, false)) return false;
-  ch->phase = CHANNEL_OPEN;
-  return true;
+  return watch(ch, EPOLL_CTL_MOD, false) && opened(ch);
 }
 
 bool channel_flush(channel *ch) {
@@ -72,7 +78,7 @@ bool channel_flush(channel *ch) {
   return !ch->watches_writing || watch(ch, EPOLL_CTL_MOD, false);
 }
 
-bool channel_receive(channel *ch, size_t *count) {
+bool channel_receive(channel *ch, bool waits, size_t *count) {
   ProtobufCBinaryData payload;
   size_t missing = 0;
   *count = 0;
@@ -80,7 +86,7 @@ bool channel_receive(channel *ch, size_t *count) {
   if (missing < RECEIVE_BYTES_MIN) missing = RECEIVE_BYTES_MIN;
   if (!buffer_reserve(&ch->input, missing)) return broken(ch, ENOMEM);
   ssize_t got = recv(ch->fd, ch->input.bytes + ch->input.end, ch->input.capacity - ch->input.end,
-                     MSG_DONTWAIT);
+                     waits ? 0 : MSG_DONTWAIT);
   if (got == 0) return broken(ch, 0);
   if (got < 0) return errno == EAGAIN || errno == EINTR || broken(ch, errno);
   ch->input.end += (size_t)got;

@@ -14,14 +14,17 @@ uint64_t now_ns(void) {
   return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-static void receive(stock_client *c, channel *ch, uint64_t now) {
+/* Returns whether something has come, if only the end. */
+static bool receive(stock_client *c, channel *ch, bool waits, uint64_t now) {
   size_t count;
-  if (!channel_receive(ch, &count)) {
+  if (!channel_receive(ch, waits, &count)) {
     lost(c, ch, now);
-  } else if (count > 0) {
-    ch->heard_ns = now;
-    ch->pinged_ns = 0;
+    return true;
   }
+  if (count == 0) return false;
+  ch->heard_ns = waits ? now_ns() : now;
+  ch->pinged_ns = 0;
+  return true;
 }
 
 /* A connection that was still for a while may have ended, or been told so: it is looked at before a call
@@ -29,7 +32,7 @@ static void receive(stock_client *c, channel *ch, uint64_t now) {
 static void look_before_use(stock_client *c, uint64_t now) {
   channel *ch = current(c);
   if (ch->phase != CHANNEL_OPEN || ch->calls > 0 || now - ch->heard_ns < STILL_MS * MS) return;
-  receive(c, ch, now);
+  receive(c, ch, false, now);
   /* Nothing is in flight on it: what has come is a notice, or an answer that was given up. */
   take_frames(c, ch, now);
 }
@@ -58,7 +61,7 @@ static void channel_ready(stock_client *c, channel *ch, uint32_t events, uint64_
     return;
   }
   if (events & EPOLLOUT) flush(c, ch, now);
-  if (ch->phase != CHANNEL_CLOSED && (events & ~(uint32_t)EPOLLOUT)) receive(c, ch, now);
+  if (ch->phase != CHANNEL_CLOSED && (events & ~(uint32_t)EPOLLOUT)) receive(c, ch, false, now);
 }
 
 /* Asks the socket again and again.  Returns whether something has come. */
@@ -66,16 +69,8 @@ static bool busy_poll(stock_client *c, uint64_t now, uint64_t end) {
   channel *ch = current(c);
   uint64_t limit = now + c->options.busy_poll_us * 1000ull;
   if (end < limit) limit = end;
-  size_t count = 0;
-  while (ch->phase == CHANNEL_OPEN && now < limit) {
-    if (!channel_receive(ch, &count)) lost(c, ch, now);
-    if (count > 0) {
-      ch->heard_ns = now;
-      ch->pinged_ns = 0;
-    }
-    if (count > 0 || ch->phase != CHANNEL_OPEN) return true;
-    now = now_ns();
-  }
+  for (; ch->phase == CHANNEL_OPEN && now < limit; now = now_ns())
+    if (receive(c, ch, false, now)) return true;
   return false;
 }
 
@@ -89,8 +84,14 @@ static int wait_ms(uint64_t now, uint64_t end) {
 /* Waits for bytes, a timer or the caller's patience, whichever comes first. */
 static void await(stock_client *c, uint64_t now, uint64_t end) {
   uint64_t until = c->timer_ns < end ? c->timer_ns : end;
-  bool is_alone = c->channels[1 - c->current].phase == CHANNEL_CLOSED;
+  channel *ch = current(c);
+  bool is_alone = ch->phase == CHANNEL_OPEN && c->channels[1 - c->current].phase == CHANNEL_CLOSED;
   if (c->options.busy_poll_us > 0 && is_alone && busy_poll(c, now, until)) return;
+  if (is_alone && ch->phase == CHANNEL_OPEN && !ch->watches_writing && until > now &&
+      until - now > CHANNEL_WAIT_MS * MS) {
+    receive(c, ch, true, now);
+    return;
+  }
   struct epoll_event ready[2];
   int count = epoll_wait(c->set, ready, 2, wait_ms(now, until));
   if (count <= 0) return;
