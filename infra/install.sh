@@ -48,8 +48,11 @@ if [ ! -e "$policy" ]; then
 fi
 echo "installing: ${missing[*]}"
 as_root+=(env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1)
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
+{ "${as_root[@]}" apt-get update -qq &&
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null; } || {
+  echo "apt-get could not install, as said above; these are missing: ${missing[*]}" >&2
+  exit 1
+}
 for service in redis-server postgresql; do
   if [[ " ${missing[*]} " == *" $service "* ]]; then
     "${as_root[@]}" update-rc.d "$service" disable > /dev/null 2>&1 || true

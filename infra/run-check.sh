@@ -12,7 +12,7 @@ work=$(mktemp -d)
 chmod 755 "$work"
 place=$work/shop
 run=$place/infra/run.sh
-first=  # the run that is alive, if any
+first=''  # the run that is alive, if any
 trap finish EXIT
 passed=0 failed=0
 
@@ -68,7 +68,7 @@ sells() {
 ended() {
   local code=0
   wait "$first" || code=$?
-  first=
+  first=''
   echo $code > "$work/code"
 }
 
@@ -126,6 +126,32 @@ no_root() {
     "${drop[@]}" "$(command -v env)" PATH="$work/bin" bash "$place/infra/install.sh"
 }
 
+# The compiler says what is wrong, and the script that nothing runs.
+build_fails() {
+  anew
+  mkdir "$work/compiler"
+  printf '#!/bin/sh\necho "error: no such module"\nexit 1\n' > "$work/compiler/swift"
+  chmod 755 "$work/compiler/swift"
+  ends 'build fails' 1 '^The build has failed, .*: nothing was started' \
+    env PATH="$work/compiler:$PATH" "$run" --detach
+}
+
+# A mirror that does not answer, on a machine that misses a package.
+packages_fail() {
+  anew
+  mkdir "$work/mirror"
+  printf '#!/bin/sh\necho "E: Unable to fetch some archives" >&2\nexit 100\n' > "$work/mirror/apt-get"
+  for name in swift dpkg-query; do printf '#!/bin/sh\nexit 1\n' > "$work/mirror/$name"; done
+  # In the place of sudo and of the files that an installation writes.
+  # shellcheck disable=SC2016 # the inner shell's variables
+  printf '#!/bin/sh\n[ "$1" = env ] || exit 0\nexec "$@"\n' > "$work/mirror/sudo"
+  printf '#!/bin/sh\necho 1000\n' > "$work/mirror/id"
+  chmod 755 "$work/mirror"/*
+  ends 'packages cannot be fetched' 1 '^apt-get could not install, .* redis-server' \
+    env PATH="$work/mirror:$PATH" "$run"
+}
+
+# What was acknowledged before the disk was full is there after room was made.
 full_disk() {
   [ "$(id -u)" = 0 ] || { echo 'skipped full disk: a small file system needs root'; return 0; }
   anew
@@ -134,13 +160,36 @@ full_disk() {
     "$run" _supervise "$programs"
   mount -o remount,size=400m "$place/.data"
   sells "$work/filling" || true
+  shop stock set box-check 100000 > /dev/null
+  sold=0
+  while [ $sold -lt 20 ]; do hold_one; done
   dd if=/dev/zero of="$place/.data/filler" bs=1M status=none 2> /dev/null || true
-  "$programs/stockctl" stock set box-check 1 \
-    --address "$(sed -n 's/^export STOCK_ADDRESS=//p' "$place/.data/env")" > /dev/null 2>&1 || true
+  truncate -s -256K "$place/.data/filler"
+  until ! hold_one; do [ $sold -lt 5000 ] || break; done
   ended
   verdict 'disk full midway' "$(cat "$work/code")" 1 "$work/filling" \
     'is full \([0-9]+ MiB free\)'
+  rm "$place/.data/filler"
+  sells "$work/again" || true
+  local order
+  for order in $(seq $sold); do
+    shop hold get --user ada --key "order-$order" > /dev/null || echo "order-$order is lost"
+  done > "$work/kept"
+  [ -s "$work/kept" ] || echo "all $sold holds are there" > "$work/kept"
+  verdict 'room was made' 0 0 "$work/kept" '^all [0-9]+ holds are there'
+  kill -TERM "$first"
+  ended
   umount "$place/.data"
+}
+
+shop() {
+  timeout 20 "$programs/stockctl" "$@" \
+    --address "$(sed -n 's/^export STOCK_ADDRESS=//p' "$place/.data/env")" 2> /dev/null
+}
+
+# One more hold, counted when it is acknowledged.
+hold_one() {
+  shop reserve box-check --user ada --key "order-$((sold + 1))" > /dev/null && sold=$((sold + 1))
 }
 
 taken_port
@@ -148,6 +197,8 @@ second_run
 cut_off
 old_version
 no_root
+build_fails
+packages_fail
 full_disk
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

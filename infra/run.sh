@@ -315,7 +315,7 @@ TOUR
 build() {
   infra/install.sh
   echo "building (the first time takes some minutes) ..."
-  swift build -c release
+  swift build -c release || fail "The build has failed, as said above: nothing was started."
   programs=$(swift build -c release --show-bin-path)
 }
 
