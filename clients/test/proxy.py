@@ -250,6 +250,29 @@ class GoingAway(Fault):
         return [frame(response)]
 
 
+class GoingTwice(Fault):
+    """The first two connections say that they go instead of answering a reserve.  The first one never
+    answers; the second when the third has brought a call."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = None
+
+    def request(self, link, request):
+        if link.number == 3 and self.kept is not None:
+            second, data = self.kept
+            second.client.sendall(data)
+            self.kept = None
+        return [frame(request)]
+
+    def response(self, link, response, method):
+        if method != RESERVE or link.number > 2:
+            return [frame(response)]
+        if link.number == 2:
+            self.kept = (link, frame(response))
+        return [going_away()]
+
+
 class Hello(Fault):
     """Answers Hello with a status."""
 

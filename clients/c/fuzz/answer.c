@@ -1,6 +1,6 @@
 /* What a server might send: the input is a stream of bytes that comes in while one call of each method waits,
- * on a connection that has just been made.  Each call is completed at most once, whatever comes, and all that
- * a reply points to can be read.
+ * on a connection in each phase of its life.  Each call is completed at most once, whatever comes, and all
+ * that a reply points to can be read.
  *
  * The ids of the waiting calls, in the order below, are 3 << 14, 4 << 14 | 1, ...: the corpus knows them
  * (corpus.py). */
@@ -37,7 +37,7 @@ static void submit_each(stock_client *c) {
   stock_submit_ping(c, 8, 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+static void play(const uint8_t *bytes, size_t count, channel_phase phase) {
   stock_client *c = stock_client_new("unix:/nowhere", NULL, NULL);
   if (c == NULL) __builtin_trap();
   c->chance = 1;
@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
   uint64_t now = now_ns();
   send_queued(c, now);
   if (ch->calls != CALLS) __builtin_trap();
+  ch->phase = phase;
   if (!buffer_reserve(&ch->input, count)) __builtin_trap();
   if (count > 0) memcpy(ch->input.bytes, bytes, count);
   ch->input.end = count;
@@ -60,5 +61,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     read_texts(reply);
   }
   stock_client_free(c);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+  play(bytes, count, CHANNEL_OPEN);
+  play(bytes, count, CHANNEL_LEAVING);
+  play(bytes, count, CHANNEL_GREETING);
   return 0;
 }

@@ -8,6 +8,7 @@ AddressSanitizer and UndefinedBehaviorSanitizer; those of TestMemory under valgr
 """
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -215,6 +216,12 @@ class TestFaults(ClientTest):
         self.assertEqual((fault.connections, fault.late), (2, 0))
         self.assert_held(2)
 
+    def test_two_connections_that_go(self):
+        fault = proxy.GoingTwice()
+        self.run_through(fault, "going_twice")
+        self.assertEqual(fault.connections, 3)
+        self.assert_held(2)
+
     def test_another_server_of_the_shop(self):
         shop.supply(self.sku, 1000)
         nobody = f"127.0.0.1:{free_port()}"
@@ -300,6 +307,23 @@ class TestInstalled(unittest.TestCase):
         self.build("cp -r $FROM swift && cd swift && swift build --scratch-path $AT/swift-build"
                    " -Xlinker -L$PREFIX/lib && cp $AT/swift-build/debug/Buyer $AT/swift-buyer")
         self.buy("swift-buyer", "swift")
+
+    def test_the_readme(self):
+        """Its program, built with its command, against our server and SKU."""
+        with open(os.path.join(C, "README.md"), encoding="utf-8") as page:
+            readme = page.read()
+        program = re.search(r"^```c\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE).group(1)
+        command = re.search(r"^    (cc -o first .*)$", readme, re.MULTILINE).group(1)
+        for theirs, ours in (("127.0.0.1:7420", shop.unix), ("iphone_15_pro_256", self.sku + "-readme")):
+            self.assertIn(theirs, program)
+            program = program.replace(theirs, ours)
+        with open(os.path.join(self.folder.name, "first.c"), "w", encoding="utf-8") as first:
+            first.write(program)
+        self.build(command)
+        for outcome in ("HELD H-", "REPEATED H-"):
+            said = subprocess.run([os.path.join(self.folder.name, "first")], env=self.environment(), text=True,
+                                  check=True, capture_output=True, timeout=60).stdout
+            self.assertTrue(said.startswith(outcome), said)
 
     def test_what_the_shared_library_needs(self):
         needed = subprocess.run(["readelf", "-d", os.path.join(self.prefix, "lib", "libstockstream.so.1")],

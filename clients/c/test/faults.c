@@ -103,6 +103,24 @@ void busy_polling(const scenario_input *input) {
   stock_client_free(client);
 }
 
+/* Two servers in a row say that they go, with a call in flight on each: only one of them is waited for, and
+ * the other's call is made again. */
+void going_twice(const scenario_input *input) {
+  stock_client *client = client_of(input->address);
+  stock_reservation first = order(input->sku, "first"), second = order(input->sku, "second");
+  CHECK(stock_submit_reserve(client, 1, &first, 20000) == STOCK_CODE_OK);
+  CHECK(stock_poll(client, 300) == NULL && stock_outstanding(client) == 1);
+  CHECK(stock_submit_reserve(client, 2, &second, 20000) == STOCK_CODE_OK);
+  int tags = 0;
+  for (const stock_reply *reply; (reply = stock_poll(client, -1)) != NULL; tags += (int)reply->tag) {
+    CHECK_OK(reply);
+    CHECK(reply->outcome == (reply->tag == 1 ? STOCK_OUTCOME_REPEATED : STOCK_OUTCOME_HELD));
+    CHECK(reply->attempts == (reply->tag == 1 ? 2 : 1));
+  }
+  CHECK(tags == 3);
+  stock_client_free(client);
+}
+
 /* The server says that it goes before it answers the first call; the second call goes to another connection,
  * and the first is answered where it was made. */
 void going_away(const scenario_input *input) {

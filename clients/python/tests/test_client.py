@@ -7,6 +7,7 @@ STOCKD says which stockd; else the one of `swift build` is taken.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -162,6 +163,20 @@ class TestCalls(ClientTest):
             budget.earn()
         self.assertTrue(budget.spend())
         self.assertFalse(budget.spend())
+
+
+class TestReadme(ClientTest):
+    def test_the_example(self):
+        with open(os.path.join(PACKAGE, "README.md"), encoding="utf-8") as page:
+            program = re.search(r"^```python\n(.*?)^```$", page.read(), re.DOTALL | re.MULTILINE).group(1)
+        for theirs, ours in (("127.0.0.1:7420", shop.unix), ("iphone_15_pro_256", self.sku)):
+            self.assertIn(theirs, program)
+            program = program.replace(theirs, ours)
+        for outcome in ("Outcome.HELD", "Outcome.REPEATED"):
+            said = subprocess.run(
+                ["/usr/bin/python3", "-c", program], text=True, check=True, stdout=subprocess.PIPE,
+                env=os.environ | {"PYTHONPATH": os.path.join(PACKAGE, "src")}).stdout
+            self.assertTrue(said.startswith(f"Reserved(outcome=<{outcome}"), said)
 
 
 class TestFaults(ClientTest):
