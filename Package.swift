@@ -109,6 +109,9 @@ let package = Package(
         "stockworker",
       ]),
     .testTarget(
+      name: "DurabilityTests",
+      dependencies: ["Inventory", "Wire", "RPC", "Harness", "stockd", "stockworker", "stockctl"]),
+    .testTarget(
       name: "EndToEndTests",
       dependencies: [
         "Inventory", "Wire", "RPC", "HotPath", "Reservations", "Harness", "stockd", "stockworker",

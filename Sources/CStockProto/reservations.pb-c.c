@@ -547,7 +547,7 @@ void   stock__v1__hold__free_unpacked
   assert(message->base.descriptor == &stock__v1__hold__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor stock__v1__reserve_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor stock__v1__reserve_request__field_descriptors[6] =
 {
   {
     "sku",
@@ -609,8 +609,21 @@ static const ProtobufCFieldDescriptor stock__v1__reserve_request__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "acknowledge",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ReserveRequest, acknowledge),
+    &stock__v1__acknowledge__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__reserve_request__field_indices_by_name[] = {
+  5,   /* field[5] = acknowledge */
   3,   /* field[3] = idempotency_key */
   1,   /* field[1] = qty */
   0,   /* field[0] = sku */
@@ -620,7 +633,7 @@ static const unsigned stock__v1__reserve_request__field_indices_by_name[] = {
 static const ProtobufCIntRange stock__v1__reserve_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor stock__v1__reserve_request__descriptor =
 {
@@ -630,14 +643,14 @@ const ProtobufCMessageDescriptor stock__v1__reserve_request__descriptor =
   "Stock__V1__ReserveRequest",
   "stock.v1",
   sizeof(Stock__V1__ReserveRequest),
-  5,
+  6,
   stock__v1__reserve_request__field_descriptors,
   stock__v1__reserve_request__field_indices_by_name,
   1,  stock__v1__reserve_request__number_ranges,
   (ProtobufCMessageInit) stock__v1__reserve_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__reserve_reply__field_descriptors[5] =
+static const ProtobufCFieldDescriptor stock__v1__reserve_reply__field_descriptors[6] =
 {
   {
     "outcome",
@@ -699,8 +712,21 @@ static const ProtobufCFieldDescriptor stock__v1__reserve_reply__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "acknowledged",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ReserveReply, acknowledged),
+    &stock__v1__acknowledge__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__reserve_reply__field_indices_by_name[] = {
+  5,   /* field[5] = acknowledged */
   4,   /* field[4] = available */
   3,   /* field[3] = expires_at */
   1,   /* field[1] = hold_id */
@@ -710,7 +736,7 @@ static const unsigned stock__v1__reserve_reply__field_indices_by_name[] = {
 static const ProtobufCIntRange stock__v1__reserve_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor stock__v1__reserve_reply__descriptor =
 {
@@ -720,14 +746,14 @@ const ProtobufCMessageDescriptor stock__v1__reserve_reply__descriptor =
   "Stock__V1__ReserveReply",
   "stock.v1",
   sizeof(Stock__V1__ReserveReply),
-  5,
+  6,
   stock__v1__reserve_reply__field_descriptors,
   stock__v1__reserve_reply__field_indices_by_name,
   1,  stock__v1__reserve_reply__number_ranges,
   (ProtobufCMessageInit) stock__v1__reserve_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__batch_reserve_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor stock__v1__batch_reserve_request__field_descriptors[2] =
 {
   {
     "items",
@@ -741,14 +767,27 @@ static const ProtobufCFieldDescriptor stock__v1__batch_reserve_request__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "acknowledge",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__BatchReserveRequest, acknowledge),
+    &stock__v1__acknowledge__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__batch_reserve_request__field_indices_by_name[] = {
+  1,   /* field[1] = acknowledge */
   0,   /* field[0] = items */
 };
 static const ProtobufCIntRange stock__v1__batch_reserve_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor stock__v1__batch_reserve_request__descriptor =
 {
@@ -758,7 +797,7 @@ const ProtobufCMessageDescriptor stock__v1__batch_reserve_request__descriptor =
   "Stock__V1__BatchReserveRequest",
   "stock.v1",
   sizeof(Stock__V1__BatchReserveRequest),
-  1,
+  2,
   stock__v1__batch_reserve_request__field_descriptors,
   stock__v1__batch_reserve_request__field_indices_by_name,
   1,  stock__v1__batch_reserve_request__number_ranges,
@@ -867,7 +906,7 @@ const ProtobufCMessageDescriptor stock__v1__reserve_result__descriptor =
   (ProtobufCMessageInit) stock__v1__reserve_result__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__confirm_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor stock__v1__confirm_request__field_descriptors[3] =
 {
   {
     "hold_id",
@@ -893,15 +932,28 @@ static const ProtobufCFieldDescriptor stock__v1__confirm_request__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "acknowledge",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ConfirmRequest, acknowledge),
+    &stock__v1__acknowledge__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__confirm_request__field_indices_by_name[] = {
+  2,   /* field[2] = acknowledge */
   0,   /* field[0] = hold_id */
   1,   /* field[1] = payment_ref */
 };
 static const ProtobufCIntRange stock__v1__confirm_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor stock__v1__confirm_request__descriptor =
 {
@@ -911,14 +963,14 @@ const ProtobufCMessageDescriptor stock__v1__confirm_request__descriptor =
   "Stock__V1__ConfirmRequest",
   "stock.v1",
   sizeof(Stock__V1__ConfirmRequest),
-  2,
+  3,
   stock__v1__confirm_request__field_descriptors,
   stock__v1__confirm_request__field_indices_by_name,
   1,  stock__v1__confirm_request__number_ranges,
   (ProtobufCMessageInit) stock__v1__confirm_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__confirm_reply__field_descriptors[2] =
+static const ProtobufCFieldDescriptor stock__v1__confirm_reply__field_descriptors[3] =
 {
   {
     "outcome",
@@ -944,15 +996,28 @@ static const ProtobufCFieldDescriptor stock__v1__confirm_reply__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "acknowledged",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ConfirmReply, acknowledged),
+    &stock__v1__acknowledge__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__confirm_reply__field_indices_by_name[] = {
+  2,   /* field[2] = acknowledged */
   1,   /* field[1] = hold */
   0,   /* field[0] = outcome */
 };
 static const ProtobufCIntRange stock__v1__confirm_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor stock__v1__confirm_reply__descriptor =
 {
@@ -962,14 +1027,14 @@ const ProtobufCMessageDescriptor stock__v1__confirm_reply__descriptor =
   "Stock__V1__ConfirmReply",
   "stock.v1",
   sizeof(Stock__V1__ConfirmReply),
-  2,
+  3,
   stock__v1__confirm_reply__field_descriptors,
   stock__v1__confirm_reply__field_indices_by_name,
   1,  stock__v1__confirm_reply__number_ranges,
   (ProtobufCMessageInit) stock__v1__confirm_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__cancel_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor stock__v1__cancel_request__field_descriptors[2] =
 {
   {
     "hold_id",
@@ -983,14 +1048,27 @@ static const ProtobufCFieldDescriptor stock__v1__cancel_request__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "acknowledge",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__CancelRequest, acknowledge),
+    &stock__v1__acknowledge__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__cancel_request__field_indices_by_name[] = {
+  1,   /* field[1] = acknowledge */
   0,   /* field[0] = hold_id */
 };
 static const ProtobufCIntRange stock__v1__cancel_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor stock__v1__cancel_request__descriptor =
 {
@@ -1000,14 +1078,14 @@ const ProtobufCMessageDescriptor stock__v1__cancel_request__descriptor =
   "Stock__V1__CancelRequest",
   "stock.v1",
   sizeof(Stock__V1__CancelRequest),
-  1,
+  2,
   stock__v1__cancel_request__field_descriptors,
   stock__v1__cancel_request__field_indices_by_name,
   1,  stock__v1__cancel_request__number_ranges,
   (ProtobufCMessageInit) stock__v1__cancel_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__cancel_reply__field_descriptors[2] =
+static const ProtobufCFieldDescriptor stock__v1__cancel_reply__field_descriptors[3] =
 {
   {
     "outcome",
@@ -1033,15 +1111,28 @@ static const ProtobufCFieldDescriptor stock__v1__cancel_reply__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "acknowledged",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__CancelReply, acknowledged),
+    &stock__v1__acknowledge__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__cancel_reply__field_indices_by_name[] = {
+  2,   /* field[2] = acknowledged */
   1,   /* field[1] = hold */
   0,   /* field[0] = outcome */
 };
 static const ProtobufCIntRange stock__v1__cancel_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor stock__v1__cancel_reply__descriptor =
 {
@@ -1051,7 +1142,7 @@ const ProtobufCMessageDescriptor stock__v1__cancel_reply__descriptor =
   "Stock__V1__CancelReply",
   "stock.v1",
   sizeof(Stock__V1__CancelReply),
-  2,
+  3,
   stock__v1__cancel_reply__field_descriptors,
   stock__v1__cancel_reply__field_indices_by_name,
   1,  stock__v1__cancel_reply__number_ranges,
@@ -1438,6 +1529,40 @@ const ProtobufCEnumDescriptor stock__v1__outcome__descriptor =
   stock__v1__outcome__enum_values_by_name,
   1,
   stock__v1__outcome__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue stock__v1__acknowledge__enum_values_by_number[5] =
+{
+  { "ACKNOWLEDGE_DEFAULT", "STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT", 0 },
+  { "MEMORY", "STOCK__V1__ACKNOWLEDGE__MEMORY", 1 },
+  { "FSYNC", "STOCK__V1__ACKNOWLEDGE__FSYNC", 2 },
+  { "REPLICA", "STOCK__V1__ACKNOWLEDGE__REPLICA", 3 },
+  { "LEDGER", "STOCK__V1__ACKNOWLEDGE__LEDGER", 4 },
+};
+static const ProtobufCIntRange stock__v1__acknowledge__value_ranges[] = {
+{0, 0},{0, 5}
+};
+static const ProtobufCEnumValueIndex stock__v1__acknowledge__enum_values_by_name[5] =
+{
+  { "ACKNOWLEDGE_DEFAULT", 0 },
+  { "FSYNC", 2 },
+  { "LEDGER", 4 },
+  { "MEMORY", 1 },
+  { "REPLICA", 3 },
+};
+const ProtobufCEnumDescriptor stock__v1__acknowledge__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "stock.v1.Acknowledge",
+  "Acknowledge",
+  "Stock__V1__Acknowledge",
+  "stock.v1",
+  5,
+  stock__v1__acknowledge__enum_values_by_number,
+  5,
+  stock__v1__acknowledge__enum_values_by_name,
+  1,
+  stock__v1__acknowledge__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCMethodDescriptor stock__v1__reservations__method_descriptors[5] =

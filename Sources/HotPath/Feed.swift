@@ -130,17 +130,7 @@ public final class Feed {
   private func makeLink() -> RedisLink {
     let address = address
     return RedisLink(to: address, on: loop, logger: logger) { link, done in
-      var refusal: String?
-      func note(_ reply: RedisReply?) {
-        if refusal == nil { refusal = reply == nil ? "connection closed" : reply?.error }
-      }
-      if let password = address.password {
-        link.send(["AUTH"] + [address.user, password].compactMap { $0 }) { note($0) }
-      }
-      link.send(["SELECT", "\(address.database)"]) { reply in
-        note(reply)
-        done(refusal)
-      }
+      link.introduce(to: address, done)
     }
   }
 

@@ -1,5 +1,5 @@
 import Glibc
-import Inventory
+public import Inventory
 public import Logging
 public import Loop
 import Wire
@@ -18,6 +18,10 @@ public final class Store {
     public var retentionCancelledMs = Limits.retentionCancelledMsDefault
     /// Bytes of events that may wait for the books; 0: half of Redis's memory limit.
     public var backlogBytesMax: Int64 = 0
+    /// What must have happened to a change before it is acknowledged, where its caller does not say.
+    public var acknowledgement = Acknowledgement.fsync
+    /// Replicas that must have a change before it is acknowledged at REPLICA.
+    public var replicas = 1
 
     /// Settings with their defaults.
     public init(address: RedisAddress) { self.address = address }
@@ -77,12 +81,19 @@ public final class Store {
   /// Called when `isOpen` may have changed.
   public var changed: () -> Void = {}
   /// What is weaker than promised; empty when all is well.  Known once the link has been open.
-  public private(set) var warnings: [String] = []
+  public var warnings: [String] { durability.warnings }
+  private var durability = Durability()
+  /// As CONFIG GET has just said; nil: it is refused.
+  private var redisSettings: [String: String]?
+  /// Whether a worker has ever read the stream; nil: not known yet.
+  private var hasBooks: Bool?
+  /// How often the link has been greeted: what is known of another connection is of no use.
+  private(set) var greetings: UInt64 = 0
   /// Whether new holds may begin: Redis must have the memory, and the books must not be too far
   /// behind.
   public private(set) var placing = Placing.yes
 
-  private let settings: Settings
+  let settings: Settings
   let keys: KeySpace
   private let loop: EventLoop
   private let logger: Logger
@@ -127,6 +138,22 @@ public final class Store {
     case .open: nil
     case .greeting: "redis: being checked"
     case .down(let reason): "redis: \(reason)"
+    }
+  }
+
+  /// Why a change cannot be acknowledged at a level; nil: it can, as far as is known.
+  public func refusal(of level: Acknowledgement) -> String? {
+    switch level {
+    case .memory: return durability.memoryRefusal
+    case .fsync: return durability.fsyncRefusal
+    case .replica:
+      guard durability.fsyncRefusal == nil, isOpen, durability.replicas < settings.replicas else {
+        return durability.fsyncRefusal
+      }
+      return "redis has \(durability.replicas) replicas that follow, not \(settings.replicas)"
+    case .ledger:
+      return durability.fsyncRefusal
+        ?? (hasBooks == false ? "no worker has ever read the events of this redis" : nil)
     }
   }
 
@@ -207,48 +234,48 @@ public final class Store {
         }
       }
     }
-    link.send(["CONFIG", "GET", "*append*"]) { [weak self] in self?.judgeDurability($0) }
-    link.send(["CONFIG", "GET", "maxmemory-policy"]) { [weak self] in self?.judgeEviction($0) }
     link.send(["HGET", keys.fence, "epoch"]) { [weak self] reply in
       note(reply)
       self?.sender.epoch = reply?.text ?? "0"
     }
-    link.send(["INFO", "memory"]) { [weak self] reply in self?.judgeMemory(reply) }
+    greetings += 1
+    link.send(["XINFO", "GROUPS", keys.events]) { [weak self] reply in
+      // Without a stream it is an error, which has no elements.
+      self?.hasBooks = reply.map { Backlog.group(KeySpace.group, in: $0) != nil }
+    }
+    askForSettings()
     loadScript { failure in
       if refusal == nil { refusal = failure }
       done(refusal)
     }
   }
 
-  private func judgeDurability(_ reply: RedisReply?) {
-    warnings = []
-    guard let reply, reply.error == nil else {
-      return warn("redis does not let its append-only settings be read (CONFIG GET)")
+  /// Asks for everything that the promises and the memory limit depend on.
+  private func askForSettings() {
+    link.send(["CONFIG", "GET"] + Durability.settings) { [weak self] reply in
+      guard let self, let reply else { return }
+      redisSettings = reply.error == nil ? pairs(reply) : nil
     }
-    let found = pairs(reply)
-    if found["appendonly"] != "yes" {
-      warn("redis keeps no append-only file (appendonly no): a crash forgets acknowledged holds")
-    } else if found["appendfsync"] != "always" {
-      warn(
-        "redis does not sync every write (appendfsync \(found["appendfsync"] ?? "?")): "
-          + "a power cut forgets acknowledged holds")
-    }
-    if found["no-appendfsync-on-rewrite"] == "yes" {
-      warn("redis does not sync while it rewrites its file (no-appendfsync-on-rewrite yes)")
+    link.send(["INFO", "memory", "persistence", "replication"]) { [weak self] reply in
+      guard let self, let reply, reply.error == nil else { return }
+      let info = reply.text ?? ""
+      judgeDurability(info)
+      judgeMemory(info)
     }
   }
 
-  private func judgeEviction(_ reply: RedisReply?) {
-    guard let reply, reply.error == nil else { return }
-    let policy = pairs(reply)["maxmemory-policy"] ?? "?"
-    if policy != "noeviction" {
-      warn("redis may evict holds when its memory is full (maxmemory-policy \(policy))")
+  private func judgeDurability(_ info: String) {
+    let before = durability.warnings
+    durability.judge(settings: redisSettings, info: Durability.lines(of: info))
+    let now = durability.warnings
+    for warning in now where !before.contains(warning) {
+      if let refusal = refusal(of: settings.acknowledgement) {
+        logger.error("ALARM: nothing is sold: \(refusal)")
+      } else {
+        logger.warning("DEGRADED: \(warning)")
+      }
     }
-  }
-
-  private func warn(_ text: String) {
-    warnings.append(text)
-    logger.warning("DEGRADED: \(text)")
+    if now.isEmpty, !before.isEmpty { logger.notice("redis is set as it should be again") }
   }
 
   private func pairs(_ reply: RedisReply) -> [String: String] {
@@ -269,21 +296,20 @@ public final class Store {
       link.send(["MEMORY", "USAGE", keys.events]) { [weak self] in self?.streamBytes = $0?.integer }
       link.send(["XLEN", keys.events]) { [weak self] in self?.entries = $0?.integer }
       link.send(["XINFO", "GROUPS", keys.events]) { [weak self] in self?.judgeBacklog($0) }
-      link.send(["INFO", "memory"]) { [weak self] in self?.judgeMemory($0) }
+      askForSettings()
     }
   }
 
   /// With what the two replies before this one have said.
   private func judgeBacklog(_ reply: RedisReply?) {
     guard let reply, let streamBytes, let entries else { return }
-    backlog = Backlog(
-      streamBytes: streamBytes, entries: entries, group: Backlog.group(KeySpace.group, in: reply))
+    let group = Backlog.group(KeySpace.group, in: reply)
+    hasBooks = group != nil
+    backlog = Backlog(streamBytes: streamBytes, entries: entries, group: group)
   }
 
-  private func judgeMemory(_ reply: RedisReply?) {
-    guard let reply, reply.error == nil, let memory = RedisMemory(info: reply.text ?? "") else {
-      return
-    }
+  private func judgeMemory(_ info: String) {
+    guard let memory = RedisMemory(info: info) else { return }
     let limit = settings.backlogBytesMax > 0 ? settings.backlogBytesMax : memory.limitBytes / 2
     let verdict: Placing =
       if !memory.hasRoom(headroomBytes: Self.headroomBytes) {

@@ -7,8 +7,9 @@ extension Sale {
   /// Takes units for many holds that have nothing to do with each other.  Each is an operation by
   /// itself, in as many script calls as it takes, and other connections have their turn in between.
   func batchReserve(_ call: Call) throws(Status) {
-    let items = try decoder.batchReserve(call.message, trace: call.trace)
-    let answers = BatchAnswers(items)
+    let asked = try decoder.batchReserve(call.message, trace: call.trace)
+    let promise = try acknowledging.promise(asked.level)
+    let answers = BatchAnswers(asked.value)
     let reservations = answers.open
     guard !reservations.isEmpty else { return call.reply(answers.reply) }
     let ticket: Batch.Ticket
@@ -18,8 +19,15 @@ extension Sale {
         source: call.source
       ) { [self] index, result in
         let (place, reservation) = reservations[index]
-        answers.answer(place, with: self.result(of: result, for: reservation, in: answers))
-        if answers.isComplete { call.reply(answers.reply) }
+        func answer(_ reached: Acknowledgement?) {
+          answers.answer(
+            place, with: self.result(of: result, for: reservation, reached, in: answers))
+          if answers.isComplete { call.reply(answers.reply) }
+        }
+        guard case .success(let done) = result, !acknowledging.isKept(promise) else {
+          return answer(nil)
+        }
+        acknowledging.keep(promise, of: done, by: call.deadline) { answer($0) }
       }
     } catch {
       throw Status(error, storeIsDown: !store.isOpen)
@@ -28,7 +36,8 @@ extension Sale {
   }
 
   private func result(
-    of result: Result<Answer, StoreFault>, for reservation: Reservation, in answers: BatchAnswers
+    of result: Result<Answer, StoreFault>, for reservation: Reservation,
+    _ reached: Acknowledgement?, in answers: BatchAnswers
   ) -> Result<ReserveReply, Status> {
     do throws(Status) {
       switch result {
@@ -36,7 +45,8 @@ extension Sale {
       case .success(let answer):
         let known =
           answer.outcome == .stockMismatch && !answers.closed.insert(reservation.sku).inserted
-        return .success(try reserveReply(answer, reservation, isKnownMismatch: known))
+        return .success(
+          try reserveReply(answer, reservation, reached, isKnownMismatch: known))
       }
     } catch {
       return .failure(error)

@@ -5,7 +5,9 @@ import Wire
 extension Sale {
   /// Gives an active hold's units back.
   func cancel(_ call: Call) throws(Status) {
-    let operation = try decoder.cancel(call.message, arena: call.arena, trace: call.trace)
-    run(operation, for: call) { (answer) throws(Status) in try self.holdReply(answer) }
+    let asked = try decoder.cancel(call.message, arena: call.arena, trace: call.trace)
+    try change(asked, for: call) { (answer, reached) throws(Status) in
+      try self.holdReply(answer, reached)
+    }
   }
 }

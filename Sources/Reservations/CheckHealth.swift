@@ -21,7 +21,7 @@ extension Sale {
       return call.reply(
         HealthCheckReply(status: .serving, warnings: [], version: Release.version))
     }
-    if let reason = store.downReason {
+    if let reason = store.downReason ?? acknowledging.refusal {
       return call.reply(
         HealthCheckReply(status: .notServing, warnings: [reason], version: Release.version))
     }

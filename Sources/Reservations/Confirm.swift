@@ -5,7 +5,9 @@ import Wire
 extension Sale {
   /// Turns an active hold into an order.
   func confirm(_ call: Call) throws(Status) {
-    let operation = try decoder.confirm(call.message, arena: call.arena, trace: call.trace)
-    run(operation, for: call) { (answer) throws(Status) in try self.holdReply(answer) }
+    let asked = try decoder.confirm(call.message, arena: call.arena, trace: call.trace)
+    try change(asked, for: call) { (answer, reached) throws(Status) in
+      try self.holdReply(answer, reached)
+    }
   }
 }

@@ -6,16 +6,20 @@ import Wire
 extension Sale {
   /// Takes units of a SKU for a user until a deadline.
   func reserve(_ call: Call) throws(Status) {
-    let reservation = try decoder.reserve(call.message, arena: call.arena, trace: call.trace)
-    run(.reserve(reservation), for: call) { (answer) throws(Status) in
-      try self.reserveReply(answer, reservation)
+    let asked = try decoder.reserve(call.message, arena: call.arena, trace: call.trace)
+    let reservation = asked.value
+    try change(asked.map { .reserve($0) }, for: call) { (answer, reached) throws(Status) in
+      try self.reserveReply(answer, reservation, reached)
     }
   }
 
   /// The reply to one reserve.
-  /// - Parameter isKnownMismatch: the log has a line about the SKU already.
+  /// - Parameters:
+  ///   - reached: what the caller is to be told of the acknowledgement.
+  ///   - isKnownMismatch: the log has a line about the SKU already.
   func reserveReply(
-    _ answer: Answer, _ reservation: Reservation, isKnownMismatch: Bool = false
+    _ answer: Answer, _ reservation: Reservation, _ reached: Acknowledgement?,
+    isKnownMismatch: Bool = false
   ) throws(Status) -> ReserveReply {
     if answer.outcome == .stockMismatch, !isKnownMismatch {
       logger.error(
@@ -28,6 +32,7 @@ extension Sale {
     }
     return ReserveReply(
       outcome: answer.outcome, holdID: hold.id.description, status: hold.status(at: answer.now),
-      expiresAt: Int64(clamping: hold.expiresAt), available: answer.available)
+      expiresAt: Int64(clamping: hold.expiresAt), available: answer.available,
+      acknowledged: reached)
   }
 }

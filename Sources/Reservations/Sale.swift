@@ -14,19 +14,21 @@ final class Sale {
   let batch: Batch
   let feed: Feed
   let board: StockBoard
+  let acknowledging: Acknowledging
   let decoder: OperationDecoder
   let logger: Logger
   /// The services that are served here, for the health check.
   var services: Set<String> = []
 
   init(
-    store: Store, batch: Batch, feed: Feed, board: StockBoard, decoder: OperationDecoder,
-    logger: Logger
+    store: Store, batch: Batch, feed: Feed, board: StockBoard, acknowledging: Acknowledging,
+    decoder: OperationDecoder, logger: Logger
   ) {
     self.store = store
     self.batch = batch
     self.feed = feed
     self.board = board
+    self.acknowledging = acknowledging
     self.decoder = decoder
     self.logger = logger
   }
@@ -84,8 +86,37 @@ final class Sale {
     call.whenCancelled { [batch] in batch.withdraw(ticket) }
   }
 
+  /// The same for a change that is acknowledged at a level.
+  /// - Parameter reply: is given what the caller is to be told was reached.
+  func change<Reply: ReplyMessage>(
+    _ asked: Asked<Operation>, for call: Call,
+    _ reply: @escaping (Answer, Acknowledgement?) throws(Status) -> Reply
+  ) throws(Status) {
+    let promise = try acknowledging.promise(asked.level)
+    let ticket = batch.submit(asked.value, deadline: call.deadline, source: call.source) {
+      [store, acknowledging] result in
+      func send(_ answer: Answer, _ reached: Acknowledgement?) {
+        do throws(Status) {
+          call.reply(try reply(answer, reached))
+        } catch {
+          call.fail(error)
+        }
+      }
+      switch result {
+      case .failure(let fault): call.fail(Status(fault, storeIsDown: !store.isOpen))
+      case .success(let answer) where acknowledging.isKept(promise): send(answer, nil)
+      case .success(let answer):
+        acknowledging.keep(promise, of: answer, by: call.deadline) { send(answer, $0) }
+      }
+    }
+    call.whenCancelled { [batch] in batch.withdraw(ticket) }
+  }
+
   /// The reply of the operations on one hold.
-  func holdReply(_ answer: Answer) throws(Status) -> HoldReply {
+  /// - Parameter reached: of Confirm and Cancel.
+  func holdReply(
+    _ answer: Answer, _ reached: Acknowledgement? = nil
+  ) throws(Status) -> HoldReply {
     if let refusal = Status(refusal: answer) { throw refusal }
     let view = answer.hold.map { hold in
       // EXPIRED by the clock, though no sweep may have seen it yet.
@@ -93,7 +124,7 @@ final class Sale {
       return HoldView(
         hold, status: status, orderID: status == .confirmed ? decoder.order(of: hold.id) : "")
     }
-    return HoldReply(outcome: answer.outcome, hold: view)
+    return HoldReply(outcome: answer.outcome, hold: view, acknowledged: reached)
   }
 
   /// The reply of the operations on the stock of one SKU.

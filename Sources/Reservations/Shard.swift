@@ -49,6 +49,7 @@ public actor Shard {
     let sweep: Sweep
     let feed: Feed
     let board: StockBoard
+    let acknowledging: Acknowledging
     let server: Server
     let counts: CallCounts
     let gathering: StateGathering
@@ -80,8 +81,14 @@ public actor Shard {
     let sweep = Sweep(of: store, through: batch, on: loop, logger: logger)
     let feed = Feed(of: settings.store.address, on: loop, logger: logger)
     let board = StockBoard(on: feed, through: batch, loop: loop)
+    let acknowledging = Acknowledging(
+      store,
+      replicas: ReplicaWait(
+        for: settings.store.replicas, of: settings.store.address, on: loop, logger: logger),
+      books: BooksWait(on: store, loop: loop), loop: loop,
+      standard: settings.store.acknowledgement)
     let sale = Sale(
-      store: store, batch: batch, feed: feed, board: board,
+      store: store, batch: batch, feed: feed, board: board, acknowledging: acknowledging,
       decoder: OperationDecoder(holdMsDefault: settings.holdMsDefault), logger: logger)
     var methods = sale.makeMethods()
     methods.on(StateRequest.method) { (call) throws(Status) in try self.gatherState(call) }
@@ -100,7 +107,8 @@ public actor Shard {
     sweep.start()
     parts = Parts(
       loop: loop, store: store, batch: batch, sweep: sweep, feed: feed, board: board,
-      server: server, counts: counts, gathering: StateGathering(on: loop))
+      acknowledging: acknowledging, server: server, counts: counts,
+      gathering: StateGathering(on: loop))
     return server.listening
   }
 
@@ -114,6 +122,7 @@ public actor Shard {
     await withCheckedContinuation { continuation in
       let timer = parts.loop.after(ms: graceMs) {
         parts.batch.close()
+        parts.acknowledging.close()
         // The answers travel at the end of this pass; whoever does not read them is cut off.
         parts.loop.after(ms: 200) { parts.server.closeAll() }
       }
@@ -122,6 +131,7 @@ public actor Shard {
         continuation.resume()
       }
     }
+    parts.acknowledging.close()
     parts.board.close()
     parts.feed.close()
     parts.store.close()

@@ -12,9 +12,14 @@ public struct BatchReserveRequest: RequestMessage, Sendable {
 
   /// 1 to `itemsMax`; the server checks it.
   public var items: [ReserveRequest]
+  /// Of every item; nil: the server's default.
+  public var acknowledge: Acknowledgement?
 
   /// A request as the caller writes it; the server checks it.
-  public init(items: [ReserveRequest]) { self.items = items }
+  public init(items: [ReserveRequest], acknowledge: Acknowledgement? = nil) {
+    self.items = items
+    self.acknowledge = acknowledge
+  }
 
   /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
@@ -25,6 +30,7 @@ public struct BatchReserveRequest: RequestMessage, Sendable {
       items.map { item -> UnsafeMutablePointer<Stock__V1__ReserveRequest>? in
         arena.place(item.message(arena))
       })
+    message.acknowledge = acknowledge.onTheWire
     buffer.append(message: &message)
   }
 }
@@ -87,14 +93,18 @@ extension OperationDecoder {
   ///   names the item: "items[17].qty".
   public func batchReserve(
     _ bytes: UnsafeRawBufferPointer, trace: TraceContext? = nil
-  ) throws(Status) -> [Result<Reservation, Status>] {
-    let items = try Self.items(of: bytes)
+  ) throws(Status) -> Asked<[Result<Reservation, Status>]> {
+    let (items, level) = try Self.items(of: bytes)
     let arena = itemArena
     var decoded: [Result<Reservation, Status>] = []
     decoded.reserveCapacity(items.count)
     for (place, item) in items.enumerated() {
       do throws(Status) {
-        decoded.append(.success(try reserve(item, arena: arena, trace: trace)))
+        let asked = try reserve(item, arena: arena, trace: trace)
+        guard asked.level == nil else {
+          throw .invalid("acknowledge", "left out: the batch says it for all its items")
+        }
+        decoded.append(.success(asked.value))
       } catch {
         guard !error.field.isEmpty else { throw error }
         var status = error
@@ -103,20 +113,25 @@ extension OperationDecoder {
       }
       arena.reset()
     }
-    return decoded
+    return try Asked(decoded, at: level)
   }
 
-  /// Where each item lies.  More than `itemsMax` are refused before anything is decoded.
+  /// Where each item lies, and what the batch says of its acknowledgement.  More than `itemsMax` are
+  /// refused before anything is decoded.
   private static func items(
     of bytes: UnsafeRawBufferPointer
-  ) throws(Status) -> [UnsafeRawBufferPointer] {
+  ) throws(Status) -> ([UnsafeRawBufferPointer], Stock__V1__Acknowledge) {
     var items: [UnsafeRawBufferPointer] = []
+    var level = Stock__V1__Acknowledge(rawValue: 0)
     var others = 0
     var fields = MessageFields(bytes)
     while let field = fields.next() {
       guard field.number == 1 else {
         others += 1
         guard others <= Arena.fieldsMax else { throw .malformedMessage }
+        if field.number == 2, let number = field.varint {
+          level = Stock__V1__Acknowledge(rawValue: UInt32(truncatingIfNeeded: number))
+        }
         continue
       }
       guard let item = field.bytes else { throw .malformedMessage }
@@ -127,6 +142,6 @@ extension OperationDecoder {
     }
     guard !fields.isMalformed else { throw .malformedMessage }
     guard !items.isEmpty else { throw .invalid("items", "at least one reserve") }
-    return items
+    return (items, level)
   }
 }

@@ -5,7 +5,9 @@ struct MessageFields {
   struct Field {
     let number: UInt64
     /// nil when the field is a number.
-    let bytes: UnsafeRawBufferPointer?
+    var bytes: UnsafeRawBufferPointer?
+    /// nil when the field is no number of variable length.
+    var varint: UInt64?
   }
 
   private let bytes: UnsafeRawBufferPointer
@@ -34,7 +36,9 @@ struct MessageFields {
   private mutating func field() -> Field? {
     guard let tag = varint() else { return nil }
     switch tag & 7 {
-    case 0: if varint() == nil { return nil }
+    case 0:
+      guard let value = varint() else { return nil }
+      return Field(number: tag >> 3, varint: value)
     case 1: place += 8
     case 2:
       guard let length = varint(), length <= UInt64(bytes.count - place) else { return nil }
@@ -45,7 +49,7 @@ struct MessageFields {
     case 5: place += 4
     default: return nil
     }
-    return Field(number: tag >> 3, bytes: nil)
+    return Field(number: tag >> 3)
   }
 
   private mutating func varint() -> UInt64? {

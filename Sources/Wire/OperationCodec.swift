@@ -18,11 +18,12 @@ public struct OperationDecoder {
   /// Decodes a `ReserveRequest`.
   public func reserve(
     _ bytes: UnsafeRawBufferPointer, arena: Arena, trace: TraceContext? = nil
-  ) throws(Status) -> Reservation {
+  ) throws(Status) -> Asked<Reservation> {
     guard let message = arena.unpack(bytes, stock__v1__reserve_request__unpack) else {
       throw .malformedMessage
     }
-    return try reservation(message.pointee, trace)
+    return try Asked(
+      try reservation(message.pointee, trace), at: message.pointee.acknowledge)
   }
 
   private func reservation(
@@ -48,23 +49,27 @@ public struct OperationDecoder {
   /// Decodes a `ConfirmRequest`.
   public func confirm(
     _ bytes: UnsafeRawBufferPointer, arena: Arena, trace: TraceContext? = nil
-  ) throws(Status) -> Operation {
+  ) throws(Status) -> Asked<Operation> {
     guard let message = arena.unpack(bytes, stock__v1__confirm_request__unpack) else {
       throw .malformedMessage
     }
-    return .confirm(
-      try Self.holdID(message.pointee.hold_id),
-      paymentRef: try Self.label("payment_ref", message.pointee.payment_ref), trace: trace)
+    return try Asked(
+      .confirm(
+        try Self.holdID(message.pointee.hold_id),
+        paymentRef: try Self.label("payment_ref", message.pointee.payment_ref), trace: trace),
+      at: message.pointee.acknowledge)
   }
 
   /// Decodes a `CancelRequest`.
   public func cancel(
     _ bytes: UnsafeRawBufferPointer, arena: Arena, trace: TraceContext? = nil
-  ) throws(Status) -> Operation {
+  ) throws(Status) -> Asked<Operation> {
     guard let message = arena.unpack(bytes, stock__v1__cancel_request__unpack) else {
       throw .malformedMessage
     }
-    return .cancel(try Self.holdID(message.pointee.hold_id), trace: trace)
+    return try Asked(
+      .cancel(try Self.holdID(message.pointee.hold_id), trace: trace),
+      at: message.pointee.acknowledge)
   }
 
   /// Decodes a `GetHoldRequest`.

@@ -18,16 +18,20 @@ public struct ReserveRequest: RequestMessage, Sendable {
   public var idempotencyKey: String
   /// Milliseconds; 0: the server's default.
   public var ttlMs: UInt64
+  /// nil: the server's default; inside a `BatchReserveRequest`, that of the batch.
+  public var acknowledge: Acknowledgement?
 
   /// A request as the caller writes it; the server checks it.
   public init(
-    sku: String, qty: UInt64, userID: String, idempotencyKey: String, ttlMs: UInt64 = 0
+    sku: String, qty: UInt64, userID: String, idempotencyKey: String, ttlMs: UInt64 = 0,
+    acknowledge: Acknowledgement? = nil
   ) {
     self.sku = sku
     self.qty = qty
     self.userID = userID
     self.idempotencyKey = idempotencyKey
     self.ttlMs = ttlMs
+    self.acknowledge = acknowledge
   }
 
   /// Appends the encoded message.
@@ -44,6 +48,7 @@ public struct ReserveRequest: RequestMessage, Sendable {
     message.user_id = arena.bytes(userID)
     message.idempotency_key = arena.bytes(idempotencyKey)
     message.ttl_ms = ttlMs
+    message.acknowledge = acknowledge.onTheWire
     return message
   }
 }
@@ -60,17 +65,20 @@ public struct ReserveReply: ReplyMessage, Sendable, Hashable {
   public var expiresAt: Int64
   /// Units left.
   public var available: UInt64
+  /// The level that was reached, when the call named one or when it is less than was asked for.
+  public var acknowledged: Acknowledgement?
 
   /// A reply from its parts.
   public init(
     outcome: Outcome, holdID: String = "", status: HoldStatus? = nil, expiresAt: Int64 = 0,
-    available: UInt64
+    available: UInt64, acknowledged: Acknowledgement? = nil
   ) {
     self.outcome = outcome
     self.holdID = holdID
     self.status = status
     self.expiresAt = expiresAt
     self.available = available
+    self.acknowledged = acknowledged
   }
 
   /// Appends the encoded message.
@@ -87,6 +95,7 @@ public struct ReserveReply: ReplyMessage, Sendable, Hashable {
     message.status = status.onTheWire
     message.expires_at = expiresAt
     message.available = available
+    message.acknowledged = acknowledged.onTheWire
     return message
   }
 
@@ -104,6 +113,7 @@ public struct ReserveReply: ReplyMessage, Sendable, Hashable {
     status = HoldStatus(message.status)
     expiresAt = message.expires_at
     available = message.available
+    acknowledged = Acknowledgement(message.acknowledged)
   }
 }
 
@@ -118,11 +128,14 @@ public struct ConfirmRequest: RequestMessage, Sendable {
   public var holdID: String
   /// The payment that stands behind it.
   public var paymentRef: String
+  /// nil: the server's default.
+  public var acknowledge: Acknowledgement?
 
   /// A request as the caller writes it; the server checks it.
-  public init(holdID: String, paymentRef: String) {
+  public init(holdID: String, paymentRef: String, acknowledge: Acknowledgement? = nil) {
     self.holdID = holdID
     self.paymentRef = paymentRef
+    self.acknowledge = acknowledge
   }
 
   /// Appends the encoded message.
@@ -131,6 +144,7 @@ public struct ConfirmRequest: RequestMessage, Sendable {
     stock__v1__confirm_request__init(&message)
     message.hold_id = arena.bytes(holdID)
     message.payment_ref = arena.bytes(paymentRef)
+    message.acknowledge = acknowledge.onTheWire
     buffer.append(message: &message)
   }
 }
@@ -144,15 +158,21 @@ public struct CancelRequest: RequestMessage, Sendable {
 
   /// Which hold.
   public var holdID: String
+  /// nil: the server's default.
+  public var acknowledge: Acknowledgement?
 
   /// A request as the caller writes it; the server checks it.
-  public init(holdID: String) { self.holdID = holdID }
+  public init(holdID: String, acknowledge: Acknowledgement? = nil) {
+    self.holdID = holdID
+    self.acknowledge = acknowledge
+  }
 
   /// Appends the encoded message.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
     var message = Stock__V1__CancelRequest()
     stock__v1__cancel_request__init(&message)
     message.hold_id = arena.bytes(holdID)
+    message.acknowledge = acknowledge.onTheWire
     buffer.append(message: &message)
   }
 }
@@ -196,11 +216,15 @@ public struct HoldReply: ReplyMessage, Sendable, Hashable {
   public var outcome: Outcome?
   /// Unless NO_SUCH_HOLD.
   public var hold: HoldView?
+  /// The level that was reached by Confirm or Cancel, when the call named one or when it is less
+  /// than was asked for.
+  public var acknowledged: Acknowledgement?
 
   /// A reply from its parts.
-  public init(outcome: Outcome, hold: HoldView?) {
+  public init(outcome: Outcome, hold: HoldView?, acknowledged: Acknowledgement? = nil) {
     self.outcome = outcome
     self.hold = hold
+    self.acknowledged = acknowledged
   }
 
   /// Appends the encoded message.
@@ -209,6 +233,7 @@ public struct HoldReply: ReplyMessage, Sendable, Hashable {
     stock__v1__confirm_reply__init(&message)
     message.outcome = outcome.onTheWire
     message.hold = hold.map { arena.place($0.message(arena)) }
+    message.acknowledged = acknowledged.onTheWire
     buffer.append(message: &message)
   }
 
@@ -219,6 +244,7 @@ public struct HoldReply: ReplyMessage, Sendable, Hashable {
     }
     outcome = Outcome(message.pointee.outcome)
     hold = message.pointee.hold.map { HoldView($0.pointee) }
+    acknowledged = Acknowledgement(message.pointee.acknowledged)
   }
 }
 

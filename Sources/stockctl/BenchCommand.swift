@@ -23,6 +23,8 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(help: "Calls in flight on each.") var outstanding = 1
   @Option(help: "Reserves in one call, with BatchReserve; 0: each by itself, with Reserve.")
   var batch = 0
+  @Option(help: Acknowledgement.help, transform: Acknowledgement.named)
+  var ack: Acknowledgement?
   @Option(help: "How long, in seconds.") var seconds = 5.0
   @Option(help: "The SKU that is sold.") var sku = "bench-hot-sku-000001"
   @Option(help: "Units that are put on sale first; 0: sell what there is.")
@@ -51,7 +53,7 @@ struct BenchCommand: AsyncParsableCommand {
     let before = watched.map(\.microseconds)
     let lane = BenchLane(
       sku: sku, connections: connections, outstanding: outstanding, batch: batch,
-      seconds: seconds)
+      seconds: seconds, acknowledge: ack)
     let result = try await lane.run(against: try server.serverAddress())
     var fields = result.fields
     for (process, start) in zip(watched, before) where result.held > 0 {

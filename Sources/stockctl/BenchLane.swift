@@ -10,6 +10,8 @@ struct BenchResult: Sendable {
   var soldOut = 0
   /// Told to come back later, and repeated then.
   var overloaded = 0
+  /// Held, but less durable than was asked for.
+  var lessDurable = 0
   var failures = 0
   var elapsed = 0.0
   /// Microseconds, sorted.
@@ -27,7 +29,7 @@ struct BenchResult: Sendable {
       ("reserves_per_second", .number(Int64(Double(held) / elapsed))),
       ("held", .number(Int64(held))),
       ("sold_out", .number(Int64(soldOut))), ("overloaded", .number(Int64(overloaded))),
-      ("failures", .number(Int64(failures))),
+      ("less_durable", .number(Int64(lessDurable))), ("failures", .number(Int64(failures))),
       ("seconds", .real((elapsed * 100).rounded() / 100)), ("p50_ms", .real(at(0.5))),
       ("p99_ms", .real(at(0.99))), ("p999_ms", .real(at(0.999))),
     ]
@@ -45,6 +47,7 @@ actor BenchLane {
   /// Reserves in one call; 0: each by itself, with Reserve.
   private let batch: Int
   private let seconds: Double
+  private let acknowledge: Acknowledgement?
   private let run = UInt64.random(in: .min ... .max)
 
   private var loop: EventLoop!
@@ -57,12 +60,16 @@ actor BenchLane {
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  init(sku: String, connections: Int, outstanding: Int, batch: Int, seconds: Double) {
+  init(
+    sku: String, connections: Int, outstanding: Int, batch: Int, seconds: Double,
+    acknowledge: Acknowledgement?
+  ) {
     self.sku = sku
     self.connections = connections
     self.outstanding = outstanding
     self.batch = batch
     self.seconds = seconds
+    self.acknowledge = acknowledge
   }
 
   func run(against address: Address) async throws -> BenchResult {
@@ -85,9 +92,12 @@ actor BenchLane {
 
   private func call(on place: Int) {
     if batch == 0 {
-      send(nextReserve(), on: place) { [$0] }
+      var request = nextReserve()
+      request.acknowledge = acknowledge
+      send(request, on: place) { [$0] }
     } else {
-      let request = BatchReserveRequest(items: (0..<batch).map { _ in nextReserve() })
+      let request = BatchReserveRequest(
+        items: (0..<batch).map { _ in nextReserve() }, acknowledge: acknowledge)
       send(request, on: place) { answer in
         switch answer {
         case .success(let reply): reply.results
@@ -124,7 +134,9 @@ actor BenchLane {
     var pauseMs: UInt64 = 0
     for answer in answers {
       switch answer {
-      case .success(let reply) where reply.outcome == .held: result.held += 1
+      case .success(let reply) where reply.outcome == .held:
+        result.held += 1
+        if let level = reply.acknowledged, level < acknowledge ?? level { result.lessDurable += 1 }
       case .success(let reply) where reply.outcome == .soldOut: result.soldOut += 1
       case .success(let reply): fail("\(String(describing: reply.outcome))")
       case .failure(let status) where status.reason == "OVERLOADED":

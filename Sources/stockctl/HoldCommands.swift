@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Inventory
 import Wire
 
 /// `stockctl reserve SKU`
@@ -15,12 +16,15 @@ struct ReserveCommand: AsyncParsableCommand {
   @Option(help: "The idempotency key; a new one is made up when left out.") var key: String?
   @Option(help: "Life of the hold: 500ms, 90s, 15m, 2h, 7d. Left out: the server's default.")
   var ttl: Span?
+  @Option(help: Acknowledgement.help, transform: Acknowledgement.named)
+  var ack: Acknowledgement?
 
   func run() async throws {
     let key = key ?? UUID().uuidString
     let reply = try await server.call(
       ReserveRequest(
-        sku: sku, qty: qty, userID: user, idempotencyKey: key, ttlMs: ttl?.milliseconds ?? 0))
+        sku: sku, qty: qty, userID: user, idempotencyKey: key, ttlMs: ttl?.milliseconds ?? 0,
+        acknowledge: ack))
     var fields: Output.Fields = [("outcome", .text(reply.outcome?.name ?? "UNSPECIFIED"))]
     if !reply.holdID.isEmpty {
       fields += [
@@ -29,6 +33,7 @@ struct ReserveCommand: AsyncParsableCommand {
     }
     fields += [("sku", .text(sku)), ("qty", .number(qty)), ("available", .number(reply.available))]
     if !reply.holdID.isEmpty { fields.append(("expires_at", .number(reply.expiresAt))) }
+    if let level = reply.acknowledged { fields.append(("acknowledged", .text(level.name))) }
     fields += [("user_id", .text(user)), ("idempotency_key", .text(key))]
     Output(json: server.json).print(fields)
     try ExitReason(reply.outcome).finish()
@@ -43,10 +48,13 @@ struct ConfirmCommand: AsyncParsableCommand {
   @OptionGroup var server: ServerOptions
   @Argument(help: "The hold's id.") var hold: String
   @Option(help: "The payment that stands behind it.") var paymentRef: String
+  @Option(help: Acknowledgement.help, transform: Acknowledgement.named)
+  var ack: Acknowledgement?
 
   func run() async throws {
     try server.show(
-      try await server.call(ConfirmRequest(holdID: hold, paymentRef: paymentRef)), hold: hold)
+      try await server.call(
+        ConfirmRequest(holdID: hold, paymentRef: paymentRef, acknowledge: ack)), hold: hold)
   }
 }
 
@@ -57,9 +65,12 @@ struct CancelCommand: AsyncParsableCommand {
 
   @OptionGroup var server: ServerOptions
   @Argument(help: "The hold's id.") var hold: String
+  @Option(help: Acknowledgement.help, transform: Acknowledgement.named)
+  var ack: Acknowledgement?
 
   func run() async throws {
-    try server.show(try await server.call(CancelRequest(holdID: hold)), hold: hold)
+    try server.show(
+      try await server.call(CancelRequest(holdID: hold, acknowledge: ack)), hold: hold)
   }
 }
 
@@ -98,9 +109,25 @@ struct HoldCommand: AsyncParsableCommand {
 extension ServerOptions {
   fileprivate func show(_ reply: HoldReply, hold: String) throws {
     let fields: Output.Fields = reply.hold?.fields ?? [("hold_id", .text(hold))]
+    let reached: Output.Fields =
+      reply.acknowledged.map { [("acknowledged", .text($0.name))] } ?? []
     Output(json: json).print(
-      [("outcome", .text(reply.outcome?.name ?? "UNSPECIFIED"))] + fields)
+      [("outcome", .text(reply.outcome?.name ?? "UNSPECIFIED"))] + fields + reached)
     try ExitReason(reply.outcome).finish()
+  }
+}
+
+extension Acknowledgement {
+  static let help: ArgumentHelp = """
+    What must have happened before the answer: memory, fsync, replica or ledger. Left out: what \
+    the server is set to.
+    """
+
+  static func named(_ name: String) throws -> Acknowledgement {
+    guard let level = Acknowledgement(name: name) else {
+      throw ValidationError("'\(name)' is not memory, fsync, replica or ledger")
+    }
+    return level
   }
 }
 

@@ -56,6 +56,20 @@ struct ServerFlags: ParsableArguments {
       """)
   var retentionMs: String?
 
+  @Option(
+    help: """
+      What must have happened to a change before it is acknowledged, where the caller does not say: \
+      memory, fsync, replica or ledger. [STOCK_ACKNOWLEDGE, default fsync]
+      """)
+  var acknowledge: String?
+
+  @Option(
+    help: """
+      Replicas of Redis that must have a change before it is acknowledged at REPLICA. \
+      [STOCK_REPLICAS, default 1]
+      """)
+  var replicas: String?
+
   @Option(help: "Connections of a shard at once. [STOCK_CONNECTIONS_MAX, default 10000]")
   var connectionsMax: String?
 
@@ -118,6 +132,8 @@ struct ServerFlags: ParsableArguments {
       let holdMs = try found.value(of: Self.holdMs, flag: holdMs)
       store.retentionMs = try found.value(of: Self.retentionMs, flag: retentionMs)
       store.backlogBytesMax = try found.value(of: Self.backlogBytes, flag: backlogBytes)
+      store.acknowledgement = try found.value(of: Self.acknowledge, flag: acknowledge)
+      store.replicas = try found.value(of: Self.replicas, flag: replicas)
       store.retentionCancelledMs = min(store.retentionMs, Limits.retentionCancelledMsDefault)
       var server = Server.Terms()
       server.connectionsMax = try found.value(of: Self.connectionsMax, flag: connectionsMax)
@@ -192,6 +208,17 @@ struct ServerFlags: ParsableArguments {
     .number(
       "retention-ms", variable: "STOCK_RETENTION_MS", standard: Limits.retentionMsDefault,
       in: 60_000...(90 * 86_400_000), unit: "milliseconds (one minute to ninety days)")
+  }
+
+  private static var acknowledge: Setting<Acknowledgement> {
+    Setting(
+      "acknowledge", variable: "STOCK_ACKNOWLEDGE", standard: "fsync",
+      rule: "memory, fsync, replica or ledger", parse: { Acknowledgement(name: $0) },
+      show: { $0.name.lowercased() })
+  }
+
+  private static var replicas: Setting<Int> {
+    .number("replicas", variable: "STOCK_REPLICAS", standard: 1, in: 1...16, unit: "replicas")
   }
 
   private static var connectionsMax: Setting<Int> {

@@ -118,7 +118,8 @@ struct ServerTests {
     shop.close()
   }
 
-  @Test("a Redis without an append-only file: a loud warning, degraded, and it sells")
+  @Test(
+    "a Redis without an append-only file, and a server that promises MEMORY: degraded, it sells")
   func degraded() async throws {
     let shop = try await Shop.open(redis: try RedisServer.start(appendOnly: false))
     try await shop.server.waitForLog("DEGRADED")

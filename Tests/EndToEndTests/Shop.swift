@@ -10,6 +10,7 @@ final class Shop: Sendable {
   let server: Program
   let address: Address
 
+  /// On a Redis that does not sync every write, the server promises MEMORY.
   /// - Parameter proxyPort: of a proxy between the server and its Redis.
   static func open(
     redis: RedisServer? = nil, proxyPort: UInt16? = nil, arguments: [String] = []
@@ -21,7 +22,7 @@ final class Shop: Sendable {
       [
         "--listen", "127.0.0.1:\(port)", "--redis",
         "redis://127.0.0.1:\(proxyPort ?? redis.port)",
-      ] + arguments)
+      ] + (redis.syncsEveryWrite ? [] : ["--acknowledge", "memory"]) + arguments)
     try await server.waitForLog("listening on")
     let shop = Shop(redis, server, Address(host: "127.0.0.1", port: port))
     return shop

@@ -9,12 +9,27 @@ public final class RedisServer: Sendable {
   /// The TCP port on 127.0.0.1; the same after a restart.
   public let port: UInt16
 
+  /// Whether it is set to sync every write: a server promises FSYNC on no other.
+  public let syncsEveryWrite: Bool
   private let arguments: [String]
+  private let environment: [String: String]
   private let scratch: ScratchFolder
   private let child: Mutex<Child>
 
   /// The unix socket.
   public var socketPath: String { scratch.file("redis.sock") }
+
+  /// Where its files are.
+  public var folder: String { scratch.path }
+
+  /// The process's id; another one after a restart.
+  public var pid: Int32 { current.pid }
+
+  /// Waits for the server to end by itself.
+  /// - Returns: The exit code, or 128 plus the signal that ended it; nil when time is up.
+  public func waitForEnd(timeout: Duration = .seconds(20)) -> Int32? {
+    current.wait(timeout: timeout)
+  }
 
   /// `redis://127.0.0.1:PORT`
   public var url: String { "redis://127.0.0.1:\(port)" }
@@ -28,27 +43,37 @@ public final class RedisServer: Sendable {
   ///   - appendOnly: Whether it keeps an append-only file.
   ///   - fsync: `always`, `everysec` or `no`.
   ///   - extra: More settings as on redis-server's command line: `["--maxmemory", "32mb"]`.
+  ///   - environment: Of the process, such as a library to preload.
   public static func start(
-    appendOnly: Bool = true, fsync: String = "always", extra: [String] = []
+    appendOnly: Bool = true, fsync: String = "always", extra: [String] = [],
+    environment: [String: String] = [:]
   ) throws -> RedisServer {
     let settings = ["--appendonly", appendOnly ? "yes" : "no", "--appendfsync", fsync] + extra
     var failure: any Error = HarnessError("redis-server was never started")
     // Another process may take the port between the choice and the bind.
     for _ in 0..<3 {
-      do { return try RedisServer(port: freePort(), settings: settings) } catch { failure = error }
+      do {
+        return try RedisServer(
+          port: freePort(), settings: settings, environment: environment,
+          syncsEveryWrite: appendOnly && fsync == "always")
+      } catch { failure = error }
     }
     throw failure
   }
 
-  private init(port: UInt16, settings: [String]) throws {
+  private init(
+    port: UInt16, settings: [String], environment: [String: String], syncsEveryWrite: Bool
+  ) throws {
     self.port = port
+    self.environment = environment
+    self.syncsEveryWrite = syncsEveryWrite
     scratch = try ScratchFolder()
     arguments =
       [
         "--port", "\(port)", "--bind", "127.0.0.1", "--unixsocket", scratch.file("redis.sock"),
         "--dir", scratch.path, "--save", "", "--maxmemory-policy", "noeviction",
       ] + settings
-    child = Mutex(try Self.launch(arguments, in: scratch))
+    child = Mutex(try Self.launch(arguments, environment, in: scratch))
     try waitUntilReady()
   }
 
@@ -70,7 +95,7 @@ public final class RedisServer: Sendable {
   public func restart() throws {
     try child.withLock { child in
       child.end(SIGTERM, timeout: .seconds(10))
-      child = try Self.launch(arguments, in: scratch)
+      child = try Self.launch(arguments, environment, in: scratch)
     }
     try waitUntilReady()
   }
@@ -98,9 +123,12 @@ public final class RedisServer: Sendable {
 
   private var current: Child { child.withLock { $0 } }
 
-  private static func launch(_ arguments: [String], in scratch: ScratchFolder) throws -> Child {
+  private static func launch(
+    _ arguments: [String], _ environment: [String: String], in scratch: ScratchFolder
+  ) throws -> Child {
     try Child(
-      "redis-server", arguments, environment: ["PATH": "/usr/bin:/bin:/usr/local/bin"],
+      "redis-server", arguments,
+      environment: ["PATH": "/usr/bin:/bin:/usr/local/bin"].merging(environment) { $1 },
       output: scratch.file("log"), errors: scratch.file("log"))
   }
 

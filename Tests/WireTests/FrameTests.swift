@@ -80,7 +80,7 @@ struct FrameTests {
     let request = try RequestEnvelope(try #require(try Frame.next(in: wire.readable)), arena: arena)
     #expect(request.callID == 7 && request.timeoutMs == 250)
     #expect(request.method.elementsEqual(ReserveRequest.method.utf8))
-    let reservation = try OperationDecoder().reserve(request.message, arena: arena)
+    let reservation = try OperationDecoder().reserve(request.message, arena: arena).value
     #expect(reservation.qty == 2 && reservation.sku.text == "x")
 
     let status = Status(

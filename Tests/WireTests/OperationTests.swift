@@ -39,8 +39,36 @@ struct OperationTests {
       userID: String(repeating: "u", count: 128),
       idempotencyKey: String(repeating: "k", count: 128),
       ttlMs: 604_800_000)
-    let reservation = try decode(request) { try OperationDecoder().reserve($0, arena: $1) }
+    let reservation = try decode(request) { try OperationDecoder().reserve($0, arena: $1) }.value
     #expect(reservation.qty == 1_000_000 && reservation.ttlMs == 604_800_000)
+  }
+
+  @Test("every level of acknowledgement survives the wire, there and back; another is refused")
+  func levels() throws {
+    let decoder = OperationDecoder()
+    let hold = "H-0000000000000000000000000000-5"
+    for level in Acknowledgement.allCases + [nil] {
+      let reserve = ReserveRequest(
+        sku: "x", qty: 1, userID: "u", idempotencyKey: "k", acknowledge: level)
+      #expect(try decode(reserve) { try decoder.reserve($0, arena: $1) }.level == level)
+      let confirm = ConfirmRequest(holdID: hold, paymentRef: "p", acknowledge: level)
+      #expect(try decode(confirm) { try decoder.confirm($0, arena: $1) }.level == level)
+      let cancel = CancelRequest(holdID: hold, acknowledge: level)
+      #expect(try decode(cancel) { try decoder.cancel($0, arena: $1) }.level == level)
+      let batch = BatchReserveRequest(items: [reserve], acknowledge: level)
+      let items = try decode(batch) { bytes, _ in try decoder.batchReserve(bytes) }
+      #expect(items.level == level)
+      #expect((try? items.value[0].get()) == nil || level == nil, "an item names none")
+      let reply = ReserveReply(outcome: .held, available: 1, acknowledged: level)
+      #expect(try decoded(reply) == reply)
+      let changed = HoldReply(outcome: .cancelled, hold: nil, acknowledged: level)
+      #expect(try decoded(changed) == changed)
+    }
+    let newer: [UInt8] = [0x0A, 1, 0x78, 0x10, 1, 0x1A, 1, 0x75, 0x22, 1, 0x6B, 0x30, 99]
+    let status = #expect(throws: Status.self) {
+      try newer.withUnsafeBytes { try decoder.reserve($0, arena: Arena()) }
+    }
+    #expect(status?.code == .invalidArgument && status?.field == "acknowledge")
   }
 
   @Test("confirm, cancel, GetHold and stock name their fields too")
@@ -113,6 +141,13 @@ struct OperationTests {
     var bytes = ByteBuffer()
     request.encode(into: &bytes, arena: arena)
     return try decode(bytes.readable, arena)
+  }
+
+  /// A reply as its caller reads it.
+  private func decoded<Reply: ReplyMessage>(_ reply: Reply) throws -> Reply {
+    var bytes = ByteBuffer()
+    reply.encode(into: &bytes, arena: Arena())
+    return try Reply(bytes.readable, arena: Arena())
   }
 
   private func expectInvalid<Result>(

@@ -99,6 +99,33 @@ typedef enum _Stock__V1__Outcome {
   STOCK__V1__OUTCOME__ALREADY_CANCELLED = 13
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(STOCK__V1__OUTCOME)
 } Stock__V1__Outcome;
+/*
+ * What must have happened to a change before its caller hears of it.  Each of the last two includes
+ * FSYNC.  See WIRE.md.
+ */
+typedef enum _Stock__V1__Acknowledge {
+  /*
+   * the server's setting: FSYNC, unless it was set otherwise
+   */
+  STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT = 0,
+  /*
+   * Redis has it in memory; a crash may forget it
+   */
+  STOCK__V1__ACKNOWLEDGE__MEMORY = 1,
+  /*
+   * Redis's disk has it: it survives a crash and a power cut, not the disk
+   */
+  STOCK__V1__ACKNOWLEDGE__FSYNC = 2,
+  /*
+   * so many replicas of Redis as the server is set to have it in memory
+   */
+  STOCK__V1__ACKNOWLEDGE__REPLICA = 3,
+  /*
+   * PostgreSQL has committed it
+   */
+  STOCK__V1__ACKNOWLEDGE__LEDGER = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(STOCK__V1__ACKNOWLEDGE)
+} Stock__V1__Acknowledge;
 
 /* --- messages --- */
 
@@ -125,10 +152,14 @@ struct  Stock__V1__ReserveRequest
    * 1,000-604,800,000; 0: the server's default
    */
   uint64_t ttl_ms;
+  /*
+   * inside a BatchReserve: left out, since the batch says it
+   */
+  Stock__V1__Acknowledge acknowledge;
 };
 #define STOCK__V1__RESERVE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__reserve_request__descriptor) \
-    , {0,NULL}, 0, {0,NULL}, {0,NULL}, 0 }
+    , {0,NULL}, 0, {0,NULL}, {0,NULL}, 0, STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT }
 
 
 struct  Stock__V1__ReserveReply
@@ -154,10 +185,15 @@ struct  Stock__V1__ReserveReply
    * units left after this call
    */
   uint64_t available;
+  /*
+   * The level that was reached: with HELD and REPEATED, when the call named one, or when it is less than
+   * was asked for.  Less: held all the same.
+   */
+  Stock__V1__Acknowledge acknowledged;
 };
 #define STOCK__V1__RESERVE_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__reserve_reply__descriptor) \
-    , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, {0,NULL}, STOCK__V1__HOLD__STATUS__UNSPECIFIED, 0, 0 }
+    , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, {0,NULL}, STOCK__V1__HOLD__STATUS__UNSPECIFIED, 0, 0, STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT }
 
 
 struct  Stock__V1__BatchReserveRequest
@@ -168,10 +204,14 @@ struct  Stock__V1__BatchReserveRequest
    */
   size_t n_items;
   Stock__V1__ReserveRequest **items;
+  /*
+   * of every item
+   */
+  Stock__V1__Acknowledge acknowledge;
 };
 #define STOCK__V1__BATCH_RESERVE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__batch_reserve_request__descriptor) \
-    , 0,NULL }
+    , 0,NULL, STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT }
 
 
 struct  Stock__V1__BatchReserveReply
@@ -217,10 +257,11 @@ struct  Stock__V1__ConfirmRequest
    * 1-128 bytes of UTF-8 without control characters
    */
   ProtobufCBinaryData payment_ref;
+  Stock__V1__Acknowledge acknowledge;
 };
 #define STOCK__V1__CONFIRM_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__confirm_request__descriptor) \
-    , {0,NULL}, {0,NULL} }
+    , {0,NULL}, {0,NULL}, STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT }
 
 
 struct  Stock__V1__ConfirmReply
@@ -234,20 +275,25 @@ struct  Stock__V1__ConfirmReply
    * unless NO_SUCH_HOLD
    */
   Stock__V1__Hold *hold;
+  /*
+   * with CONFIRMED and REPEATED, as in ReserveReply
+   */
+  Stock__V1__Acknowledge acknowledged;
 };
 #define STOCK__V1__CONFIRM_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__confirm_reply__descriptor) \
-    , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, NULL }
+    , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, NULL, STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT }
 
 
 struct  Stock__V1__CancelRequest
 {
   ProtobufCMessage base;
   ProtobufCBinaryData hold_id;
+  Stock__V1__Acknowledge acknowledge;
 };
 #define STOCK__V1__CANCEL_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__cancel_request__descriptor) \
-    , {0,NULL} }
+    , {0,NULL}, STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT }
 
 
 struct  Stock__V1__CancelReply
@@ -261,10 +307,14 @@ struct  Stock__V1__CancelReply
    * unless NO_SUCH_HOLD
    */
   Stock__V1__Hold *hold;
+  /*
+   * with CANCELLED and REPEATED, as in ReserveReply
+   */
+  Stock__V1__Acknowledge acknowledged;
 };
 #define STOCK__V1__CANCEL_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__cancel_reply__descriptor) \
-    , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, NULL }
+    , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, NULL, STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT }
 
 
 struct  Stock__V1__GetHoldRequest
@@ -659,6 +709,7 @@ void stock__v1__reservations__get_hold(ProtobufCService *service,
 /* --- descriptors --- */
 
 extern const ProtobufCEnumDescriptor    stock__v1__outcome__descriptor;
+extern const ProtobufCEnumDescriptor    stock__v1__acknowledge__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__reserve_request__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__reserve_reply__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__batch_reserve_request__descriptor;

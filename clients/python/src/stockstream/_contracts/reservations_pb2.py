@@ -14,41 +14,43 @@ _sym_db = _symbol_database.Default()
 from . import envelope_pb2 as stock_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bstock/v1/reservations.proto\x12\x08stock.v1\x1a\x17stock/v1/envelope.proto\"d\n\x0eReserveRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0b\n\x03qty\x18\x02 \x01(\x04\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12\x0e\n\x06ttl_ms\x18\x05 \x01(\x04\"\x91\x01\n\x0cReserveReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12\x0f\n\x07hold_id\x18\x02 \x01(\t\x12%\n\x06status\x18\x03 \x01(\x0e\x32\x15.stock.v1.Hold.Status\x12\x12\n\nexpires_at\x18\x04 \x01(\x03\x12\x11\n\tavailable\x18\x05 \x01(\x04\">\n\x13\x42\x61tchReserveRequest\x12\'\n\x05items\x18\x01 \x03(\x0b\x32\x18.stock.v1.ReserveRequest\"=\n\x11\x42\x61tchReserveReply\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.stock.v1.ReserveResult\"}\n\rReserveResult\x12\x1e\n\x06status\x18\x01 \x01(\x0e\x32\x0e.stock.v1.Code\x12%\n\x06\x64\x65tail\x18\x02 \x01(\x0b\x32\x15.stock.v1.ErrorDetail\x12%\n\x05reply\x18\x03 \x01(\x0b\x32\x16.stock.v1.ReserveReply\"6\n\x0e\x43onfirmRequest\x12\x0f\n\x07hold_id\x18\x01 \x01(\t\x12\x13\n\x0bpayment_ref\x18\x02 \x01(\t\"P\n\x0c\x43onfirmReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12\x1c\n\x04hold\x18\x02 \x01(\x0b\x32\x0e.stock.v1.Hold\" \n\rCancelRequest\x12\x0f\n\x07hold_id\x18\x01 \x01(\t\"O\n\x0b\x43\x61ncelReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12\x1c\n\x04hold\x18\x02 \x01(\x0b\x32\x0e.stock.v1.Hold\"K\n\x0eGetHoldRequest\x12\x0f\n\x07hold_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\t\"P\n\x0cGetHoldReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12\x1c\n\x04hold\x18\x02 \x01(\x0b\x32\x0e.stock.v1.Hold\"\xc8\x02\n\x04Hold\x12\x0f\n\x07hold_id\x18\x01 \x01(\t\x12%\n\x06status\x18\x02 \x01(\x0e\x32\x15.stock.v1.Hold.Status\x12\x0b\n\x03sku\x18\x03 \x01(\t\x12\x0b\n\x03qty\x18\x04 \x01(\x04\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\x12\x12\n\ncreated_at\x18\x07 \x01(\x03\x12\x12\n\nexpires_at\x18\x08 \x01(\x03\x12\x12\n\nchanged_at\x18\t \x01(\x03\x12\x0f\n\x07version\x18\n \x01(\x04\x12\x13\n\x0bpayment_ref\x18\x0b \x01(\t\x12\x10\n\x08order_id\x18\x0c \x01(\t\"P\n\x06Status\x12\x0f\n\x0bUNSPECIFIED\x10\x00\x12\n\n\x06\x41\x43TIVE\x10\x01\x12\r\n\tCONFIRMED\x10\x02\x12\r\n\tCANCELLED\x10\x03\x12\x0b\n\x07\x45XPIRED\x10\x04*\xf1\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x08\n\x04HELD\x10\x01\x12\x0c\n\x08REPEATED\x10\x02\x12\x0c\n\x08SOLD_OUT\x10\x03\x12\x0f\n\x0bUNKNOWN_SKU\x10\x04\x12\r\n\tCONFIRMED\x10\x05\x12\r\n\tCANCELLED\x10\x06\x12\x0b\n\x07\x45XPIRED\x10\x07\x12\x10\n\x0cNO_SUCH_HOLD\x10\x08\x12\t\n\x05\x46OUND\x10\t\x12\r\n\tSTOCK_SET\x10\n\x12\x11\n\rSTOCK_ADOPTED\x10\x0b\x12\x15\n\x11\x41LREADY_CONFIRMED\x10\x0c\x12\x15\n\x11\x41LREADY_CANCELLED\x10\r2\xcb\x02\n\x0cReservations\x12;\n\x07Reserve\x12\x18.stock.v1.ReserveRequest\x1a\x16.stock.v1.ReserveReply\x12J\n\x0c\x42\x61tchReserve\x12\x1d.stock.v1.BatchReserveRequest\x1a\x1b.stock.v1.BatchReserveReply\x12;\n\x07\x43onfirm\x12\x18.stock.v1.ConfirmRequest\x1a\x16.stock.v1.ConfirmReply\x12\x38\n\x06\x43\x61ncel\x12\x17.stock.v1.CancelRequest\x1a\x15.stock.v1.CancelReply\x12;\n\x07GetHold\x12\x18.stock.v1.GetHoldRequest\x1a\x16.stock.v1.GetHoldReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bstock/v1/reservations.proto\x12\x08stock.v1\x1a\x17stock/v1/envelope.proto\"\x90\x01\n\x0eReserveRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0b\n\x03qty\x18\x02 \x01(\x04\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12\x0e\n\x06ttl_ms\x18\x05 \x01(\x04\x12*\n\x0b\x61\x63knowledge\x18\x06 \x01(\x0e\x32\x15.stock.v1.Acknowledge\"\xbe\x01\n\x0cReserveReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12\x0f\n\x07hold_id\x18\x02 \x01(\t\x12%\n\x06status\x18\x03 \x01(\x0e\x32\x15.stock.v1.Hold.Status\x12\x12\n\nexpires_at\x18\x04 \x01(\x03\x12\x11\n\tavailable\x18\x05 \x01(\x04\x12+\n\x0c\x61\x63knowledged\x18\x06 \x01(\x0e\x32\x15.stock.v1.Acknowledge\"j\n\x13\x42\x61tchReserveRequest\x12\'\n\x05items\x18\x01 \x03(\x0b\x32\x18.stock.v1.ReserveRequest\x12*\n\x0b\x61\x63knowledge\x18\x02 \x01(\x0e\x32\x15.stock.v1.Acknowledge\"=\n\x11\x42\x61tchReserveReply\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.stock.v1.ReserveResult\"}\n\rReserveResult\x12\x1e\n\x06status\x18\x01 \x01(\x0e\x32\x0e.stock.v1.Code\x12%\n\x06\x64\x65tail\x18\x02 \x01(\x0b\x32\x15.stock.v1.ErrorDetail\x12%\n\x05reply\x18\x03 \x01(\x0b\x32\x16.stock.v1.ReserveReply\"b\n\x0e\x43onfirmRequest\x12\x0f\n\x07hold_id\x18\x01 \x01(\t\x12\x13\n\x0bpayment_ref\x18\x02 \x01(\t\x12*\n\x0b\x61\x63knowledge\x18\x03 \x01(\x0e\x32\x15.stock.v1.Acknowledge\"}\n\x0c\x43onfirmReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12\x1c\n\x04hold\x18\x02 \x01(\x0b\x32\x0e.stock.v1.Hold\x12+\n\x0c\x61\x63knowledged\x18\x03 \x01(\x0e\x32\x15.stock.v1.Acknowledge\"L\n\rCancelRequest\x12\x0f\n\x07hold_id\x18\x01 \x01(\t\x12*\n\x0b\x61\x63knowledge\x18\x02 \x01(\x0e\x32\x15.stock.v1.Acknowledge\"|\n\x0b\x43\x61ncelReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12\x1c\n\x04hold\x18\x02 \x01(\x0b\x32\x0e.stock.v1.Hold\x12+\n\x0c\x61\x63knowledged\x18\x03 \x01(\x0e\x32\x15.stock.v1.Acknowledge\"K\n\x0eGetHoldRequest\x12\x0f\n\x07hold_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\t\"P\n\x0cGetHoldReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12\x1c\n\x04hold\x18\x02 \x01(\x0b\x32\x0e.stock.v1.Hold\"\xc8\x02\n\x04Hold\x12\x0f\n\x07hold_id\x18\x01 \x01(\t\x12%\n\x06status\x18\x02 \x01(\x0e\x32\x15.stock.v1.Hold.Status\x12\x0b\n\x03sku\x18\x03 \x01(\t\x12\x0b\n\x03qty\x18\x04 \x01(\x04\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\x12\x12\n\ncreated_at\x18\x07 \x01(\x03\x12\x12\n\nexpires_at\x18\x08 \x01(\x03\x12\x12\n\nchanged_at\x18\t \x01(\x03\x12\x0f\n\x07version\x18\n \x01(\x04\x12\x13\n\x0bpayment_ref\x18\x0b \x01(\t\x12\x10\n\x08order_id\x18\x0c \x01(\t\"P\n\x06Status\x12\x0f\n\x0bUNSPECIFIED\x10\x00\x12\n\n\x06\x41\x43TIVE\x10\x01\x12\r\n\tCONFIRMED\x10\x02\x12\r\n\tCANCELLED\x10\x03\x12\x0b\n\x07\x45XPIRED\x10\x04*\xf1\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x08\n\x04HELD\x10\x01\x12\x0c\n\x08REPEATED\x10\x02\x12\x0c\n\x08SOLD_OUT\x10\x03\x12\x0f\n\x0bUNKNOWN_SKU\x10\x04\x12\r\n\tCONFIRMED\x10\x05\x12\r\n\tCANCELLED\x10\x06\x12\x0b\n\x07\x45XPIRED\x10\x07\x12\x10\n\x0cNO_SUCH_HOLD\x10\x08\x12\t\n\x05\x46OUND\x10\t\x12\r\n\tSTOCK_SET\x10\n\x12\x11\n\rSTOCK_ADOPTED\x10\x0b\x12\x15\n\x11\x41LREADY_CONFIRMED\x10\x0c\x12\x15\n\x11\x41LREADY_CANCELLED\x10\r*V\n\x0b\x41\x63knowledge\x12\x17\n\x13\x41\x43KNOWLEDGE_DEFAULT\x10\x00\x12\n\n\x06MEMORY\x10\x01\x12\t\n\x05\x46SYNC\x10\x02\x12\x0b\n\x07REPLICA\x10\x03\x12\n\n\x06LEDGER\x10\x04\x32\xcb\x02\n\x0cReservations\x12;\n\x07Reserve\x12\x18.stock.v1.ReserveRequest\x1a\x16.stock.v1.ReserveReply\x12J\n\x0c\x42\x61tchReserve\x12\x1d.stock.v1.BatchReserveRequest\x1a\x1b.stock.v1.BatchReserveReply\x12;\n\x07\x43onfirm\x12\x18.stock.v1.ConfirmRequest\x1a\x16.stock.v1.ConfirmReply\x12\x38\n\x06\x43\x61ncel\x12\x17.stock.v1.CancelRequest\x1a\x15.stock.v1.CancelReply\x12;\n\x07GetHold\x12\x18.stock.v1.GetHoldRequest\x1a\x16.stock.v1.GetHoldReplyb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'stock.v1.reservations_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _OUTCOME._serialized_start=1314
-  _OUTCOME._serialized_end=1555
-  _RESERVEREQUEST._serialized_start=66
-  _RESERVEREQUEST._serialized_end=166
-  _RESERVEREPLY._serialized_start=169
-  _RESERVEREPLY._serialized_end=314
-  _BATCHRESERVEREQUEST._serialized_start=316
-  _BATCHRESERVEREQUEST._serialized_end=378
-  _BATCHRESERVEREPLY._serialized_start=380
-  _BATCHRESERVEREPLY._serialized_end=441
-  _RESERVERESULT._serialized_start=443
-  _RESERVERESULT._serialized_end=568
-  _CONFIRMREQUEST._serialized_start=570
-  _CONFIRMREQUEST._serialized_end=624
-  _CONFIRMREPLY._serialized_start=626
-  _CONFIRMREPLY._serialized_end=706
-  _CANCELREQUEST._serialized_start=708
-  _CANCELREQUEST._serialized_end=740
-  _CANCELREPLY._serialized_start=742
-  _CANCELREPLY._serialized_end=821
-  _GETHOLDREQUEST._serialized_start=823
-  _GETHOLDREQUEST._serialized_end=898
-  _GETHOLDREPLY._serialized_start=900
-  _GETHOLDREPLY._serialized_end=980
-  _HOLD._serialized_start=983
-  _HOLD._serialized_end=1311
-  _HOLD_STATUS._serialized_start=1231
-  _HOLD_STATUS._serialized_end=1311
-  _RESERVATIONS._serialized_start=1558
-  _RESERVATIONS._serialized_end=1889
+  _OUTCOME._serialized_start=1626
+  _OUTCOME._serialized_end=1867
+  _ACKNOWLEDGE._serialized_start=1869
+  _ACKNOWLEDGE._serialized_end=1955
+  _RESERVEREQUEST._serialized_start=67
+  _RESERVEREQUEST._serialized_end=211
+  _RESERVEREPLY._serialized_start=214
+  _RESERVEREPLY._serialized_end=404
+  _BATCHRESERVEREQUEST._serialized_start=406
+  _BATCHRESERVEREQUEST._serialized_end=512
+  _BATCHRESERVEREPLY._serialized_start=514
+  _BATCHRESERVEREPLY._serialized_end=575
+  _RESERVERESULT._serialized_start=577
+  _RESERVERESULT._serialized_end=702
+  _CONFIRMREQUEST._serialized_start=704
+  _CONFIRMREQUEST._serialized_end=802
+  _CONFIRMREPLY._serialized_start=804
+  _CONFIRMREPLY._serialized_end=929
+  _CANCELREQUEST._serialized_start=931
+  _CANCELREQUEST._serialized_end=1007
+  _CANCELREPLY._serialized_start=1009
+  _CANCELREPLY._serialized_end=1133
+  _GETHOLDREQUEST._serialized_start=1135
+  _GETHOLDREQUEST._serialized_end=1210
+  _GETHOLDREPLY._serialized_start=1212
+  _GETHOLDREPLY._serialized_end=1292
+  _HOLD._serialized_start=1295
+  _HOLD._serialized_end=1623
+  _HOLD_STATUS._serialized_start=1543
+  _HOLD_STATUS._serialized_end=1623
+  _RESERVATIONS._serialized_start=1958
+  _RESERVATIONS._serialized_end=2289
 # @@protoc_insertion_point(module_scope)

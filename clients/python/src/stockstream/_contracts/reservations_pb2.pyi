@@ -5,6 +5,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
+ACKNOWLEDGE_DEFAULT: Acknowledge
 ALREADY_CANCELLED: Outcome
 ALREADY_CONFIRMED: Outcome
 CANCELLED: Outcome
@@ -12,10 +13,14 @@ CONFIRMED: Outcome
 DESCRIPTOR: _descriptor.FileDescriptor
 EXPIRED: Outcome
 FOUND: Outcome
+FSYNC: Acknowledge
 HELD: Outcome
+LEDGER: Acknowledge
+MEMORY: Acknowledge
 NO_SUCH_HOLD: Outcome
 OUTCOME_UNSPECIFIED: Outcome
 REPEATED: Outcome
+REPLICA: Acknowledge
 SOLD_OUT: Outcome
 STOCK_ADOPTED: Outcome
 STOCK_SET: Outcome
@@ -28,40 +33,50 @@ class BatchReserveReply(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[ReserveResult, _Mapping]]] = ...) -> None: ...
 
 class BatchReserveRequest(_message.Message):
-    __slots__ = ["items"]
+    __slots__ = ["acknowledge", "items"]
+    ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
+    acknowledge: Acknowledge
     items: _containers.RepeatedCompositeFieldContainer[ReserveRequest]
-    def __init__(self, items: _Optional[_Iterable[_Union[ReserveRequest, _Mapping]]] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[ReserveRequest, _Mapping]]] = ..., acknowledge: _Optional[_Union[Acknowledge, str]] = ...) -> None: ...
 
 class CancelReply(_message.Message):
-    __slots__ = ["hold", "outcome"]
+    __slots__ = ["acknowledged", "hold", "outcome"]
+    ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
     HOLD_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    acknowledged: Acknowledge
     hold: Hold
     outcome: Outcome
-    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ...) -> None: ...
+    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledge, str]] = ...) -> None: ...
 
 class CancelRequest(_message.Message):
-    __slots__ = ["hold_id"]
+    __slots__ = ["acknowledge", "hold_id"]
+    ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
     HOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    acknowledge: Acknowledge
     hold_id: str
-    def __init__(self, hold_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, hold_id: _Optional[str] = ..., acknowledge: _Optional[_Union[Acknowledge, str]] = ...) -> None: ...
 
 class ConfirmReply(_message.Message):
-    __slots__ = ["hold", "outcome"]
+    __slots__ = ["acknowledged", "hold", "outcome"]
+    ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
     HOLD_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    acknowledged: Acknowledge
     hold: Hold
     outcome: Outcome
-    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ...) -> None: ...
+    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledge, str]] = ...) -> None: ...
 
 class ConfirmRequest(_message.Message):
-    __slots__ = ["hold_id", "payment_ref"]
+    __slots__ = ["acknowledge", "hold_id", "payment_ref"]
+    ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
     HOLD_ID_FIELD_NUMBER: _ClassVar[int]
     PAYMENT_REF_FIELD_NUMBER: _ClassVar[int]
+    acknowledge: Acknowledge
     hold_id: str
     payment_ref: str
-    def __init__(self, hold_id: _Optional[str] = ..., payment_ref: _Optional[str] = ...) -> None: ...
+    def __init__(self, hold_id: _Optional[str] = ..., payment_ref: _Optional[str] = ..., acknowledge: _Optional[_Union[Acknowledge, str]] = ...) -> None: ...
 
 class GetHoldReply(_message.Message):
     __slots__ = ["hold", "outcome"]
@@ -117,32 +132,36 @@ class Hold(_message.Message):
     def __init__(self, hold_id: _Optional[str] = ..., status: _Optional[_Union[Hold.Status, str]] = ..., sku: _Optional[str] = ..., qty: _Optional[int] = ..., user_id: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., created_at: _Optional[int] = ..., expires_at: _Optional[int] = ..., changed_at: _Optional[int] = ..., version: _Optional[int] = ..., payment_ref: _Optional[str] = ..., order_id: _Optional[str] = ...) -> None: ...
 
 class ReserveReply(_message.Message):
-    __slots__ = ["available", "expires_at", "hold_id", "outcome", "status"]
+    __slots__ = ["acknowledged", "available", "expires_at", "hold_id", "outcome", "status"]
+    ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
     HOLD_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    acknowledged: Acknowledge
     available: int
     expires_at: int
     hold_id: str
     outcome: Outcome
     status: Hold.Status
-    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., hold_id: _Optional[str] = ..., status: _Optional[_Union[Hold.Status, str]] = ..., expires_at: _Optional[int] = ..., available: _Optional[int] = ...) -> None: ...
+    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., hold_id: _Optional[str] = ..., status: _Optional[_Union[Hold.Status, str]] = ..., expires_at: _Optional[int] = ..., available: _Optional[int] = ..., acknowledged: _Optional[_Union[Acknowledge, str]] = ...) -> None: ...
 
 class ReserveRequest(_message.Message):
-    __slots__ = ["idempotency_key", "qty", "sku", "ttl_ms", "user_id"]
+    __slots__ = ["acknowledge", "idempotency_key", "qty", "sku", "ttl_ms", "user_id"]
+    ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     QTY_FIELD_NUMBER: _ClassVar[int]
     SKU_FIELD_NUMBER: _ClassVar[int]
     TTL_MS_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
+    acknowledge: Acknowledge
     idempotency_key: str
     qty: int
     sku: str
     ttl_ms: int
     user_id: str
-    def __init__(self, sku: _Optional[str] = ..., qty: _Optional[int] = ..., user_id: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., ttl_ms: _Optional[int] = ...) -> None: ...
+    def __init__(self, sku: _Optional[str] = ..., qty: _Optional[int] = ..., user_id: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., ttl_ms: _Optional[int] = ..., acknowledge: _Optional[_Union[Acknowledge, str]] = ...) -> None: ...
 
 class ReserveResult(_message.Message):
     __slots__ = ["detail", "reply", "status"]
@@ -155,4 +174,7 @@ class ReserveResult(_message.Message):
     def __init__(self, status: _Optional[_Union[_envelope_pb2.Code, str]] = ..., detail: _Optional[_Union[_envelope_pb2.ErrorDetail, _Mapping]] = ..., reply: _Optional[_Union[ReserveReply, _Mapping]] = ...) -> None: ...
 
 class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []
+
+class Acknowledge(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []

@@ -1,0 +1,86 @@
+/// What a Redis's settings let the server promise.  They are read on every connection, and twice a
+/// second from then on.
+struct Durability: Equatable {
+  /// What is read, and what each must be.
+  static let settings = [
+    "appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory-policy",
+    "auto-aof-rewrite-percentage",
+  ]
+
+  /// Why not even MEMORY can be promised; nil: it can.
+  private(set) var memoryRefusal: String?
+  /// Why FSYNC cannot be promised; nil: it can.
+  private(set) var fsyncRefusal: String?
+  /// Replicas that are connected and follow.
+  private(set) var replicas = 0
+  /// What breaks no promise today.
+  private(set) var advice: [String] = []
+  /// The file was off when it was last looked at.  While Redis makes a new one, what it answers is in no
+  /// file that a restart would read.
+  private var fileWasOff = false
+
+  /// Everything that is not as it should be.
+  var warnings: [String] {
+    [memoryRefusal, fsyncRefusal == memoryRefusal ? nil : fsyncRefusal].compactMap { $0 } + advice
+  }
+
+  /// - Parameters:
+  ///   - settings: what CONFIG GET says; nil: Redis does not let them be read.
+  ///   - info: the lines of INFO's sections `persistence` and `replication`.
+  mutating func judge(settings: [String: String]?, info: [Substring: Substring]) {
+    replicas = info.count { name, value in
+      name.hasPrefix("slave") && value.contains("state=online")
+    }
+    advice = []
+    guard let settings else {
+      memoryRefusal = nil
+      fsyncRefusal = "redis does not let its settings be read (CONFIG GET)"
+      return
+    }
+    let policy = settings["maxmemory-policy"] ?? "?"
+    memoryRefusal =
+      policy == "noeviction"
+      ? nil : "redis may evict holds when its memory is full (maxmemory-policy \(policy))"
+    fsyncRefusal = memoryRefusal ?? refusalOfFile(settings, info)
+    if settings["auto-aof-rewrite-percentage"] == "0" {
+      advice.append(
+        "redis never makes its append-only file shorter (auto-aof-rewrite-percentage 0): "
+          + "it grows until the disk is full")
+    }
+  }
+
+  private mutating func refusalOfFile(
+    _ settings: [String: String], _ info: [Substring: Substring]
+  ) -> String? {
+    guard settings["appendonly"] == "yes" else {
+      fileWasOff = true
+      return "redis keeps no append-only file (appendonly no): a crash forgets acknowledged holds"
+    }
+    let isWritten =
+      info["aof_rewrite_in_progress"] == "0" && info["aof_rewrite_scheduled"] == "0"
+      && info["aof_last_bgrewrite_status"] == "ok"
+    fileWasOff = fileWasOff && !isWritten
+    if fileWasOff {
+      return "redis is still making its append-only file, which has just been switched on"
+    }
+    let fsync = settings["appendfsync"] ?? "?"
+    guard fsync == "always" else {
+      return "redis does not sync every write (appendfsync \(fsync)): "
+        + "a power cut forgets acknowledged holds"
+    }
+    guard settings["no-appendfsync-on-rewrite"] == "no" else {
+      return "redis does not sync while it rewrites its file (no-appendfsync-on-rewrite yes)"
+    }
+    return nil
+  }
+
+  /// The lines `name:value` of INFO.
+  static func lines(of info: String) -> [Substring: Substring] {
+    var lines: [Substring: Substring] = [:]
+    for line in info.split(whereSeparator: \.isNewline) {
+      guard let colon = line.firstIndex(of: ":") else { continue }
+      lines[line[..<colon]] = line[line.index(after: colon)...]
+    }
+    return lines
+  }
+}
