@@ -122,6 +122,28 @@ class TestStoreRefuses(StoreTest):
         self.assertEqual(self.reserve().outcome, reservations.HELD)
         self.assert_figures(999, 1, 0)
 
+    def test_set_to_promise_less(self):
+        """What Redis cannot keep is not promised: nothing changes, and reading goes on."""
+        reads = {"Reservations/GetHold", "Stock/Get"}
+        self.programs.store("CONFIG", "SET", "appendfsync", "everysec")
+        try:
+            wait_until(lambda: self.health().status == health.NOT_SERVING, "it is noticed")
+            for method, request in STORED.items():
+                with self.subTest(method=method):
+                    if method in reads:
+                        response = self.connection.call(method, request(self.sku))
+                        self.assertEqual(response.status, envelope.CODE_OK)
+                    else:
+                        self.assert_refused(
+                            method, request(self.sku), envelope.CODE_FAILED_PRECONDITION,
+                            "ACKNOWLEDGE_UNAVAILABLE", "acknowledge")
+            weaker = self.reserve(self.reserve_request(acknowledge=reservations.MEMORY))
+            self.assertEqual(weaker.outcome, reservations.HELD)
+            self.assertEqual(weaker.acknowledged, reservations.MEMORY)
+        finally:
+            self.programs.store("CONFIG", "SET", "appendfsync", "always")
+        wait_until(lambda: self.reserve_status().status == envelope.CODE_OK, "it sells again")
+
     def test_full(self):
         hold_id = self.reserve().hold_id
         self.programs.store("CONFIG", "SET", "maxmemory", "500000")
