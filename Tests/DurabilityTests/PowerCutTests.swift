@@ -1,0 +1,155 @@
+import Foundation
+import Harness
+import Inventory
+import Testing
+
+/// What FSYNC promises, tested by losing what was not synced.
+///
+/// Each round: a crowd reserves, confirms and cancels; Redis is killed; its files are cut at what was
+/// synced; it starts again.  STOCK_POWER_CUTS is the number of rounds, STOCK_SEED makes them the same
+/// again.
+@Suite("Power cuts")
+struct PowerCutTests {
+  /// What else happens to the files.
+  enum Damage: CaseIterable {
+    /// The rest of the last write is missing.
+    case cut
+    /// Some of what was not synced is there after all, up to the middle of a command.
+    case torn
+    /// The file was being rewritten.
+    case rewriting
+  }
+
+  private static let environment = ProcessInfo.processInfo.environment
+  private static let rounds = environment["STOCK_POWER_CUTS"].flatMap { Int($0) } ?? 6
+  private static let seed =
+    environment["STOCK_SEED"].flatMap { UInt64($0) } ?? .random(in: .min ... .max)
+
+  /// One round; the caller says when it has seen enough.
+  private func powerCut(
+    _ market: Market, _ files: SyncedFiles, _ damage: Damage, after: Duration, keeping: Double,
+    buyers: Buyers
+  ) async throws {
+    await buyers.start()
+    try await eventually("the crowd buys") { await buyers.told.count >= 20 }
+    if damage == .rewriting { try market.redis.cli("BGREWRITEAOF") }
+    // The load goes on meanwhile: this is how long.
+    try await Task.sleep(for: after)
+    market.redis.kill()
+    let folder = market.redis.folder + "/appendonlydir"
+    let cut = try files.cut(folder)
+    if damage == .torn { try tear(folder, cut, keeping) }
+    try market.redis.restart()
+  }
+
+  /// The last file gets back some of what was cut off it, or else half a command.
+  private func tear(_ folder: String, _ cut: [String: [UInt8]], _ keeping: Double) throws {
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+    let name = try #require(names.filter { $0.hasSuffix(".incr.aof") }.max())
+    let path = "\(folder)/\(name)"
+    let lost = Data(cut[path] ?? Array("*3\r\n$3\r\nSET\r\n$9\r\nstock:ne".utf8))
+    let file = try #require(FileHandle(forWritingAtPath: path))
+    try file.seekToEnd()
+    try file.write(contentsOf: lost.prefix(max(1, Int(Double(lost.count) * keeping))))
+    try file.close()
+  }
+
+  @Test("whatever was acknowledged at FSYNC is there afterwards, and selling resumes by itself")
+  func nothingLost() async throws {
+    print("power cuts: STOCK_POWER_CUTS=\(Self.rounds) STOCK_SEED=\(Self.seed)")
+    var random = Seeded(Self.seed)
+    let files = try SyncedFiles()
+    let redis = try RedisServer.start(
+      extra: ["--rdb-key-save-delay", "20"], environment: files.environment)
+    let market = try await Market.open(redis, arguments: ["--shards", "2"])
+    defer { market.close() }
+    try await market.supply(10_000_000)
+    var told: [String: HoldStatus] = [:]
+    for round in 0..<Self.rounds {
+      let damage = Damage.allCases[round % Damage.allCases.count]
+      let buyers = Buyers(market, run: round)
+      try await powerCut(
+        market, files, damage, after: .milliseconds(.random(in: 1...150, using: &random)),
+        keeping: .random(in: 0...1, using: &random), buyers: buyers)
+      let before = await buyers.told
+      #expect(try redis.lost(of: before) == 0, "round \(round), \(damage), seed \(Self.seed)")
+      try await market.ready()
+      try await eventually("selling resumes") { await buyers.told.count > before.count }
+      await buyers.stop()
+      let contradictions = await buyers.contradictions
+      #expect(contradictions.isEmpty, "\(contradictions)")
+      told.merge(await buyers.told) { $1 }
+      let figures = try await market.figures()
+      #expect(figures.balance && figures.supplied == 10_000_000)
+      #expect(figures.held == UInt64(told.count { $1 == .active }), "round \(round), \(damage)")
+      #expect(figures.sold == UInt64(told.count { $1 == .confirmed }), "round \(round), \(damage)")
+      #expect(try redis.cli("GET", "stock:x") == "\(figures.available)")
+    }
+    #expect(try redis.lost(of: told) == 0)
+    print("power cuts: \(Self.rounds) survived, \(told.count) holds acknowledged, all found")
+  }
+
+  @Test("the same test finds losses where Redis does not sync before it answers")
+  func lossIsFound() async throws {
+    let files = try SyncedFiles()
+    let redis = try RedisServer.start(fsync: "everysec", environment: files.environment)
+    let market = try await Market.open(redis, arguments: ["--acknowledge", "memory"])
+    defer { market.close() }
+    try await market.supply(10_000_000)
+    let buyers = Buyers(market, run: 0)
+    try await powerCut(
+      market, files, .cut, after: .milliseconds(300), keeping: 0, buyers: buyers)
+    let told = await buyers.told
+    await buyers.abandon()
+    #expect(try redis.lost(of: told) > 0, "of \(told.count) acknowledged")
+  }
+
+  @Test(
+    "garbage at the end of the file: Redis does not start and nothing is sold; repaired, all is there"
+  )
+  func garbage() async throws {
+    let files = try SyncedFiles()
+    let redis = try RedisServer.start(environment: files.environment)
+    let market = try await Market.open(redis)
+    defer { market.close() }
+    try await market.supply(1_000_000)
+    let buyers = Buyers(market, run: 0)
+    await buyers.start()
+    try await eventually("the crowd buys") { await buyers.told.count > 100 }
+    redis.kill()
+    let folder = redis.folder + "/appendonlydir"
+    _ = try files.cut(folder)
+    let path = "\(folder)/appendonly.aof.1.incr.aof"
+    let file = try #require(FileHandle(forWritingAtPath: path))
+    try file.seekToEnd()
+    // What a file system shows of a block that was allocated and never written.
+    try file.write(contentsOf: Data(count: 4_096))
+    try file.close()
+    #expect(throws: HarnessError.self) { try redis.restart() }
+    #expect(redis.log.contains("Bad file format"))
+    #expect(try await market.health().status == .notServing)
+    let told = await buyers.told
+    let repair = "yes | redis-check-aof --fix \(folder)/appendonly.aof.manifest"
+    #expect(try Program.run("sh", ["-c", repair]).status == 0)
+    try redis.restart()
+    #expect(try redis.lost(of: told) == 0)
+    try await market.ready()
+    await buyers.stop()
+    #expect(await buyers.contradictions.isEmpty)
+  }
+}
+
+/// SplitMix64: the same numbers for the same seed.
+struct Seeded: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(_ seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
