@@ -45,7 +45,9 @@ struct PowerCutTests {
   /// The last file gets back some of what was cut off it, or else half a command.
   private func tear(_ folder: String, _ cut: [String: [UInt8]], _ keeping: Double) throws {
     let names = try FileManager.default.contentsOfDirectory(atPath: folder)
-    let name = try #require(names.filter { $0.hasSuffix(".incr.aof") }.max())
+    // appendonly.aof.10.incr.aof comes after appendonly.aof.9.incr.aof.
+    let name = try #require(
+      names.filter { $0.hasSuffix(".incr.aof") }.max { ($0.count, $0) < ($1.count, $1) })
     let path = "\(folder)/\(name)"
     let lost = Data(cut[path] ?? Array("*3\r\n$3\r\nSET\r\n$9\r\nstock:ne".utf8))
     let file = try #require(FileHandle(forWritingAtPath: path))
