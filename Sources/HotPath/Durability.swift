@@ -18,6 +18,16 @@ struct Durability: Equatable {
   /// The file was off when it was last looked at.  While Redis makes a new one, what it answers is in no
   /// file that a restart would read.
   private var fileWasOff = false
+  /// The process of Redis whose file is known to be whole: it has written it anew since it started.
+  ///
+  /// A power cut may leave the beginning of a script in the file: MULTI and some of its writes.  Redis
+  /// 7.0 does not take it away when it starts, and appends to it; when it starts once more, it joins
+  /// that beginning to the next script, and does what nobody was ever told.
+  private var wholeRun: Substring?
+  /// The file must be written anew before anything is sold.
+  private(set) var mustRewrite = false
+  /// And it is being written.
+  private(set) var isRewriting = false
 
   /// Everything that is not as it should be.
   var warnings: [String] {
@@ -26,12 +36,13 @@ struct Durability: Equatable {
 
   /// - Parameters:
   ///   - settings: what CONFIG GET says; nil: Redis does not let them be read.
-  ///   - info: the lines of INFO's sections `persistence` and `replication`.
+  ///   - info: the lines of INFO's sections `server`, `persistence` and `replication`.
   mutating func judge(settings: [String: String]?, info: [Substring: Substring]) {
     replicas = info.count { name, value in
       name.hasPrefix("slave") && value.contains("state=online")
     }
     advice = []
+    judgeFile(info, isKept: settings?["appendonly"] == "yes")
     guard let settings else {
       memoryRefusal = nil
       fsyncRefusal = "redis does not let its settings be read (CONFIG GET)"
@@ -49,6 +60,15 @@ struct Durability: Equatable {
     }
   }
 
+  private mutating func judgeFile(_ info: [Substring: Substring], isKept: Bool) {
+    isRewriting =
+      info["aof_rewrite_in_progress"] == "1" || info["aof_rewrite_scheduled"] == "1"
+    if info["aof_last_rewrite_time_sec"] != "-1", info["aof_last_bgrewrite_status"] == "ok" {
+      wholeRun = info["run_id"]
+    }
+    mustRewrite = isKept && (wholeRun == nil || wholeRun != info["run_id"])
+  }
+
   private mutating func refusalOfFile(
     _ settings: [String: String], _ info: [Substring: Substring]
   ) -> String? {
@@ -56,9 +76,7 @@ struct Durability: Equatable {
       fileWasOff = true
       return "redis keeps no append-only file (appendonly no): a crash forgets acknowledged holds"
     }
-    let isWritten =
-      info["aof_rewrite_in_progress"] == "0" && info["aof_rewrite_scheduled"] == "0"
-      && info["aof_last_bgrewrite_status"] == "ok"
+    let isWritten = !isRewriting && info["aof_last_bgrewrite_status"] == "ok"
     fileWasOff = fileWasOff && !isWritten
     if fileWasOff {
       return "redis is still making its append-only file, which has just been switched on"

@@ -244,9 +244,20 @@ public final class Store {
       self?.hasBooks = reply.map { Backlog.group(KeySpace.group, in: $0) != nil }
     }
     askForSettings()
-    loadScript { failure in
+    loadScript { [weak self] failure in
       if refusal == nil { refusal = failure }
-      done(refusal)
+      guard refusal == nil, let self, durability.mustRewrite else { return done(refusal) }
+      rewriteFile(link, done)
+    }
+  }
+
+  /// Has Redis write its file anew; the next greeting finds out whether it has.
+  private func rewriteFile(_ link: RedisLink, _ done: @escaping (String?) -> Void) {
+    let reason = "redis writes its append-only file anew, as after every start"
+    guard !durability.isRewriting else { return done(reason) }
+    link.send(["BGREWRITEAOF"]) { reply in
+      let refusal = reply?.error.map { $0.contains("in progress") ? reason : $0 }
+      done(refusal ?? reason)
     }
   }
 
@@ -256,7 +267,7 @@ public final class Store {
       guard let self, let reply else { return }
       redisSettings = reply.error == nil ? pairs(reply) : nil
     }
-    link.send(["INFO", "memory", "persistence", "replication"]) { [weak self] reply in
+    link.send(["INFO", "server", "memory", "persistence", "replication"]) { [weak self] reply in
       guard let self, let reply, reply.error == nil else { return }
       let info = reply.text ?? ""
       judgeDurability(info)
