@@ -713,7 +713,7 @@ const ProtobufCMessageDescriptor stock__v1__setting_state__descriptor =
   (ProtobufCMessageInit) stock__v1__setting_state__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__shard_state__field_descriptors[8] =
+static const ProtobufCFieldDescriptor stock__v1__shard_state__field_descriptors[10] =
 {
   {
     "number",
@@ -811,12 +811,38 @@ static const ProtobufCFieldDescriptor stock__v1__shard_state__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "connection_bytes",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ShardState, connection_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "connections_shed",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ShardState, connections_shed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__shard_state__field_indices_by_name[] = {
   6,   /* field[6] = batch */
+  8,   /* field[8] = connection_bytes */
   4,   /* field[4] = connections */
   3,   /* field[3] = connections_made */
   2,   /* field[2] = connections_open */
+  9,   /* field[9] = connections_shed */
   5,   /* field[5] = methods */
   0,   /* field[0] = number */
   7,   /* field[7] = redis */
@@ -825,7 +851,7 @@ static const unsigned stock__v1__shard_state__field_indices_by_name[] = {
 static const ProtobufCIntRange stock__v1__shard_state__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor stock__v1__shard_state__descriptor =
 {
@@ -835,14 +861,14 @@ const ProtobufCMessageDescriptor stock__v1__shard_state__descriptor =
   "Stock__V1__ShardState",
   "stock.v1",
   sizeof(Stock__V1__ShardState),
-  8,
+  10,
   stock__v1__shard_state__field_descriptors,
   stock__v1__shard_state__field_indices_by_name,
   1,  stock__v1__shard_state__number_ranges,
   (ProtobufCMessageInit) stock__v1__shard_state__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__connection_state__field_descriptors[9] =
+static const ProtobufCFieldDescriptor stock__v1__connection_state__field_descriptors[10] =
 {
   {
     "number",
@@ -952,6 +978,18 @@ static const ProtobufCFieldDescriptor stock__v1__connection_state__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "held_bytes",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ConnectionState, held_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__connection_state__field_indices_by_name[] = {
   3,   /* field[3] = age_ms */
@@ -960,6 +998,7 @@ static const unsigned stock__v1__connection_state__field_indices_by_name[] = {
   4,   /* field[4] = calls_in_flight */
   6,   /* field[6] = calls_made */
   2,   /* field[2] = client */
+  9,   /* field[9] = held_bytes */
   0,   /* field[0] = number */
   1,   /* field[1] = peer */
   5,   /* field[5] = streams */
@@ -967,7 +1006,7 @@ static const unsigned stock__v1__connection_state__field_indices_by_name[] = {
 static const ProtobufCIntRange stock__v1__connection_state__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor stock__v1__connection_state__descriptor =
 {
@@ -977,7 +1016,7 @@ const ProtobufCMessageDescriptor stock__v1__connection_state__descriptor =
   "Stock__V1__ConnectionState",
   "stock.v1",
   sizeof(Stock__V1__ConnectionState),
-  9,
+  10,
   stock__v1__connection_state__field_descriptors,
   stock__v1__connection_state__field_indices_by_name,
   1,  stock__v1__connection_state__number_ranges,

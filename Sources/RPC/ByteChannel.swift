@@ -12,11 +12,13 @@ final class ByteChannel: Descriptor, EndOfPass {
     func received(_ payload: UnsafeRawBufferPointer) throws(FrameError)
     /// Everything that waited to be sent has been sent.
     func drained()
+    /// `heldBytes` may be another: bytes were taken or sent.
+    func heldChanged()
     /// The channel has closed itself; nil when the peer ended it in order.  Told once.
     func closed(_ reason: String?)
   }
 
-  /// Memory that a quiet connection keeps for each direction.
+  /// Memory that a quiet connection keeps for what goes out.
   private static let quietBytes = 1024
   /// More than this is given back at once, less when the connection has become quiet.
   private static let busyBytes = 64 * 1024
@@ -31,7 +33,9 @@ final class ByteChannel: Descriptor, EndOfPass {
   private let scratch: ReadScratch
   private var fd: Int32
   private var token: Token?
-  private var leftover = ByteBuffer(capacity: quietBytes)
+  private var frames = FrameReader()
+  /// Of a frame that has begun; as it was before, while frames are delivered.
+  private var unfinishedBytes = 0
   private var flushing = false
   private var armedForWrite = false
   private var connecting: Bool
@@ -60,8 +64,11 @@ final class ByteChannel: Descriptor, EndOfPass {
   /// Nothing can be sent any more.
   var isClosed: Bool { fd < 0 }
 
+  /// Bytes of an unfinished frame, and of what has not been sent.
+  var heldBytes: Int { unfinishedBytes + output.count }
+
   /// The peer has begun a frame and not ended it.
-  var hasPartialFrame: Bool { !leftover.isEmpty }
+  var hasPartialFrame: Bool { unfinishedBytes > 0 }
 
   /// Bytes wait that the peer does not take.
   var isBlocked: Bool { armedForWrite && !connecting }
@@ -76,7 +83,7 @@ final class ByteChannel: Descriptor, EndOfPass {
   /// Gives back memory that a burst has left behind.
   func becameQuiet() {
     output.shrink(to: Self.quietBytes)
-    leftover.shrink(to: Self.quietBytes)
+    frames.becameQuiet()
   }
 
   /// Says nothing more once everything has been sent, and listens to nothing but the peer's end:
@@ -140,6 +147,7 @@ final class ByteChannel: Descriptor, EndOfPass {
       output.consume(sent)
     }
     output.shrink(to: Self.busyBytes)
+    owner?.heldChanged()
     if output.isEmpty && endWhenSent { shutdown(fd, Int32(SHUT_WR)) }
     let blocked = !output.isEmpty
     if blocked != armedForWrite, let token {
@@ -161,41 +169,24 @@ final class ByteChannel: Descriptor, EndOfPass {
         return close(String(cString: strerror(errno)))
       }
       if count == 0 {
-        return close(leftover.isEmpty ? nil : "the peer left in the middle of a frame")
+        return close(hasPartialFrame ? "the peer left in the middle of a frame" : nil)
       }
       taken += count
       receivedBytes += UInt64(count)
       guard reading else { continue }
-      do {
-        try take(UnsafeRawBufferPointer(rebasing: scratch.memory[..<count]))
+      do throws(FrameError) {
+        let bytes = UnsafeRawBufferPointer(rebasing: scratch.memory[..<count])
+        try frames.take(bytes) { (payload) throws(FrameError) in
+          try owner?.received(payload)
+          return !isClosed
+        }
       } catch {
         return close("\(error)")
       }
+      unfinishedBytes = frames.unfinishedBytes
+      owner?.heldChanged()
       if count < scratch.memory.count { return }
     }
-  }
-
-  /// Cuts the bytes into frames where they lie; only the rest of an unfinished frame is kept.
-  private func take(_ bytes: UnsafeRawBufferPointer) throws(FrameError) {
-    if leftover.isEmpty {
-      let used = try deliver(bytes)
-      leftover.append(UnsafeRawBufferPointer(rebasing: bytes[used...]))
-    } else {
-      leftover.append(bytes)
-      leftover.consume(try deliver(leftover.readable))
-    }
-    leftover.shrink(to: Self.busyBytes)
-  }
-
-  private func deliver(_ bytes: UnsafeRawBufferPointer) throws(FrameError) -> Int {
-    var used = 0
-    while !isClosed,
-      let payload = try Frame.next(in: UnsafeRawBufferPointer(rebasing: bytes[used...]))
-    {
-      used += Frame.headerBytes + payload.count
-      try owner?.received(payload)
-    }
-    return used
   }
 }
 

@@ -12,7 +12,8 @@ public final class ClientConnection: ByteChannel.Owner {
   /// What is kept with a call in flight: what to do with an answer.
   private struct Work {
     let complete: (Result<UnsafeRawBufferPointer, Status>) -> Void
-    let item: ((UnsafeRawBufferPointer) -> Void)?
+    /// - Returns: whether it could be read.
+    let item: ((UnsafeRawBufferPointer) -> Bool)?
   }
 
   private let channel: ByteChannel
@@ -37,7 +38,8 @@ public final class ClientConnection: ByteChannel.Owner {
     self.loop = loop
     channel = try ByteChannel(
       fd: try Socket.connect(to: address), connecting: true, on: loop, scratch: ReadScratch())
-    machine = ClientMachine(keepaliveMs: keepaliveMs, now: monotonicNow())
+    machine = ClientMachine(
+      keepaliveMs: keepaliveMs, asksVersion: client != nil, now: monotonicNow())
     channel.owner = self
     if let client { greet(client) }
   }
@@ -70,7 +72,7 @@ public final class ClientConnection: ByteChannel.Owner {
   ) -> UInt64 {
     let now = monotonicNow()
     return begin(
-      request, timeoutMs: timeoutMs, windowBytes: 0, metadata: metadata,
+      request, timeoutMs: timeoutMs, windowBytes: nil, metadata: metadata,
       deadline: now + UInt64(timeoutMs) * 1_000_000, item: nil
     ) { [arena] result in
       completion(result.flatMap { bytes in decode(bytes, arena) })
@@ -91,9 +93,9 @@ public final class ClientConnection: ByteChannel.Owner {
       request, timeoutMs: 0, windowBytes: windowBytes, metadata: metadata, deadline: .max,
       item: { [arena] bytes in
         let decoded: Result<Request.Reply, Status> = decode(bytes, arena)
-        if case .success(let reply) = decoded {
-          item(reply, RPCLimits.windowBytes(of: bytes.count))
-        }
+        guard case .success(let reply) = decoded else { return false }
+        item(reply, RPCLimits.windowBytes(of: bytes.count))
+        return true
       },
       complete: { result in
         if case .failure(let status) = result { end(status) } else { end(nil) }
@@ -101,37 +103,41 @@ public final class ClientConnection: ByteChannel.Owner {
   }
 
   private func begin<Request: RequestMessage>(
-    _ request: Request, timeoutMs: UInt32, windowBytes: UInt32, metadata: Metadata,
-    deadline: UInt64, item: ((UnsafeRawBufferPointer) -> Void)?,
+    _ request: Request, timeoutMs: UInt32, windowBytes: UInt32?, metadata: Metadata,
+    deadline: UInt64, item: ((UnsafeRawBufferPointer) -> Bool)?,
     complete: @escaping (Result<UnsafeRawBufferPointer, Status>) -> Void
   ) -> UInt64 {
     let work = Work(complete: complete, item: item)
     switch machine.start(
-      deadline: deadline, isStream: item != nil, now: monotonicNow(), work: work)
+      deadline: deadline, windowBytes: windowBytes, now: monotonicNow(), work: work)
     {
     case .refuse(let status):
       complete(.failure(status))
       return 0
     case .send(let id):
       send(
-        request, as: id, timeoutMs: timeoutMs, windowBytes: windowBytes, metadata: metadata)
+        request, as: id, timeoutMs: timeoutMs, windowBytes: windowBytes ?? 0, metadata: metadata)
       watch()
       return id
     }
   }
 
   /// Asks the server to stop a call.  It is answered all the same: with CANCELLED, or as if nothing
-  /// had been said.  A server of the first version is not asked.
+  /// had been said.  A server of the first version is not asked; before its version is known, the
+  /// question waits.
   public func cancel(_ id: UInt64) {
-    guard machine.isInFlight(id), machine.version >= 2 else { return }
+    if machine.cancel(id) { sendCancel(id) }
+  }
+
+  private func sendCancel(_ id: UInt64) {
     send(CancelCallRequest(callID: id), as: machine.idForControl())
   }
 
   /// Lets the server send more of a stream.
   public func grant(_ bytes: Int, to id: UInt64) {
-    guard machine.isInFlight(id) else { return }
-    send(
-      CreditRequest(callID: id, bytes: UInt32(clamping: bytes)), as: machine.idForControl())
+    let bytes = UInt32(clamping: bytes)
+    guard machine.granted(bytes, to: id) else { return }
+    send(CreditRequest(callID: id, bytes: bytes), as: machine.idForControl())
   }
 
   /// Closes; calls without an answer end with their outcome unknown.
@@ -139,10 +145,11 @@ public final class ClientConnection: ByteChannel.Owner {
 
   private func greet(_ client: String) {
     call(HelloRequest(client: client), timeoutMs: 5_000) { [weak self] result in
+      guard let self else { return }
+      server = try? result.get()
       // A server that does not know the question speaks the first version.
-      guard let self, case .success(let reply) = result else { return }
-      server = reply
-      machine.agreed(on: reply.version)
+      let version = server?.version ?? ProtocolVersion.first
+      for id in machine.agreed(on: version) { sendCancel(id) }
     }
   }
 
@@ -167,13 +174,26 @@ public final class ClientConnection: ByteChannel.Owner {
     arena.reset()
     let response = try ResponseEnvelope(payload, arena: arena)
     if response.callID == 0 { return notice(response) }
-    switch machine.responded(to: response.callID, isItem: response.isItem) {
-    case .complete(let work): work.complete(response.result)
+    let result = response.result
+    var item: UnsafeRawBufferPointer?
+    if response.isItem, case .success(let bytes) = result { item = bytes }
+    let itemBytes = item.map { RPCLimits.windowBytes(of: $0.count) }
+    switch machine.responded(to: response.callID, itemBytes: itemBytes) {
+    case .complete(let work): work.complete(result)
     case .item(let work):
-      if case .success(let bytes) = response.result { work.item?(bytes) }
+      if let item, work.item?(item) == false { giveUp(response.callID) }
+    case .overrun(let work):
+      work.complete(.failure(.windowOverrun))
+      return channel.close("the server sent more of a stream than its window")
     case .ignore: break
     }
     closeIfDone()
+  }
+
+  /// Ends a stream whose items are not what they should be.
+  private func giveUp(_ id: UInt64) {
+    cancel(id)
+    machine.abandoned(id)?.complete(.failure(.malformedReply))
   }
 
   private func notice(_ response: ResponseEnvelope) {
@@ -192,6 +212,8 @@ public final class ClientConnection: ByteChannel.Owner {
 
   func drained() {}
 
+  func heldChanged() {}
+
   func closed(_ reason: String?) {
     let reason = reason ?? "closed by the server"
     let status =
@@ -209,12 +231,8 @@ public final class ClientConnection: ByteChannel.Owner {
       watching = false
       if channel.wasConnected { machine.connected() }
       let tick = machine.tick(monotonicNow())
-      for (id, work) in tick.expired {
-        if machine.version >= 2 {
-          send(CancelCallRequest(callID: id), as: machine.idForControl())
-        }
-        work.complete(.failure(.noAnswer))
-      }
+      for id in tick.cancel { sendCancel(id) }
+      for work in tick.expired { work.complete(.failure(.noAnswer)) }
       if tick.sendPing { send(PingRequest(), as: machine.idForControl()) }
       if let reason = tick.close { return channel.close(reason) }
       if machine.inFlight > 0 { watch() }

@@ -19,6 +19,8 @@ final class Connection: ByteChannel.Owner {
   private var machine: ServerMachine<Work>
   private var sentAtLastTick: UInt64 = 0
   private var callsMade: UInt64 = 0
+  /// What `HeldBytes` has been told.
+  private var heldBytesTold = 0
   /// Streams that have credit, in the order in which they have their turn.
   private var waitingForSocket: [UInt64] = []
   /// What the peer calls itself; empty until it says.
@@ -248,7 +250,18 @@ final class Connection: ByteChannel.Owner {
       return channel.close(
         "the peer does not read: \(channel.output.count) bytes of replies are waiting")
     }
+    heldChanged()
     channel.flush()
+  }
+
+  /// Bytes that are kept for the peer.
+  var heldBytes: Int { channel.heldBytes + machine.requestBytes }
+
+  func heldChanged() {
+    guard !channel.isClosed else { return }
+    let bytes = heldBytes
+    server.held.changed(by: bytes - heldBytesTold)
+    heldBytesTold = bytes
   }
 
   func drained() {
@@ -264,7 +277,7 @@ final class Connection: ByteChannel.Owner {
     state.ageMs = (monotonicNow() - machine.openedAt) / 1_000_000
     (state.callsInFlight, state.streams) = (UInt64(machine.inFlight), UInt64(machine.streamCount))
     (state.callsMade, state.bytesIn) = (callsMade, channel.receivedBytes)
-    state.bytesOut = channel.sentBytes
+    (state.bytesOut, state.heldBytes) = (channel.sentBytes, UInt64(heldBytes))
     return state
   }
 
@@ -304,12 +317,20 @@ final class Connection: ByteChannel.Owner {
 
   func close() { channel.close(nil) }
 
+  /// Closes at once, since memory is needed.  A peer that has read everything is told.
+  func close(holding bytes: Int) {
+    if channel.output.isEmpty { goAway("the server needs memory") }
+    channel.close("it held \(bytes) bytes when the memory for connections was used up")
+  }
+
   func closed(_ reason: String?) {
     machine.closed()
     // Nobody waits any more: what has not been sent to Redis need not be.
     for work in machine.allWork {
       if let stream = work.stream { stream.cancel(.cancelled) } else { work.stop?() }
     }
+    server.held.changed(by: -heldBytesTold)
+    heldBytesTold = 0
     server.closed(self, reason)
   }
 }

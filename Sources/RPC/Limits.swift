@@ -10,6 +10,10 @@ public enum RPCLimits {
   public static let windowBytesDefault = 64 * 1024
   /// The largest window of a stream, in bytes; a caller that asks for more gets this.
   public static let windowBytesMax = 1024 * 1024
+  /// The window of a stream whose caller asks for so many bytes.
+  static func window(_ asked: UInt32) -> Int {
+    asked == 0 ? windowBytesDefault : min(Int(asked), windowBytesMax)
+  }
   /// What an item with so many bytes of message takes of its stream's window: its envelope counts too.
   static func windowBytes(of messageBytes: Int) -> Int { messageBytes + 64 }
   /// Bytes of replies that one connection has not read; beyond it the connection is closed.
@@ -18,6 +22,12 @@ public enum RPCLimits {
   public static let streamBacklogBytesMax = 256 * 1024
   /// Connections of one shard; one more is closed at once.
   public static let connectionsMax = 10_000
+  /// Connections of one shard with one peer; one more is closed at once.  Callers put many calls on
+  /// one connection, and no single address should be able to lock the others out.
+  public static let connectionsPerPeerMax = 1_000
+  /// Bytes that the connections of one shard hold together: frames that have begun, requests in flight,
+  /// replies that were not read.  Beyond it those that hold most are closed.
+  public static let connectionBytesMax = 256 * 1024 * 1024
   /// Bytes taken from one connection in one pass, so that none starves the others: some hundred
   /// reserves.
   public static let readBytesPerPass = 16 * 1024

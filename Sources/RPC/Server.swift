@@ -19,7 +19,10 @@ public final class Server {
     /// Connections at once; one more is closed.
     public var connectionsMax = RPCLimits.connectionsMax
     /// Connections of one peer at once: of an address, or of a user on a Unix socket.
-    public var connectionsPerPeerMax = RPCLimits.connectionsMax
+    public var connectionsPerPeerMax = RPCLimits.connectionsPerPeerMax
+    /// Bytes that all connections together may hold: unfinished frames, requests in flight and replies
+    /// that have not been read; beyond it those that hold most are closed.
+    public var connectionBytesMax = RPCLimits.connectionBytesMax
     /// A connection without calls is closed after so many milliseconds; 0: never.
     public var idleMs = RPCLimits.idleMsDefault
     /// A connection is closed after so many milliseconds; 0: never.
@@ -54,6 +57,7 @@ public final class Server {
   var replyMessage = ByteBuffer()
 
   let logger: Logger
+  private(set) lazy var held = HeldBytes(of: self)
   private let scratch = ReadScratch()
   private var listeners: [Listener] = []
   private(set) var connections: [UInt64: Connection] = [:]
@@ -124,6 +128,10 @@ public final class Server {
 
   /// Open connections.
   public var connectionCount: Int { connections.count }
+  /// What they hold, in bytes, see `Terms.connectionBytesMax`.
+  public var connectionBytes: Int { held.total }
+  /// Connections that were closed for what they held.
+  public var connectionsShed: UInt64 { held.closed }
 
   private func accepted(_ fd: Int32) {
     guard let peer = Socket.peer(of: fd) else {

@@ -54,7 +54,8 @@ struct ServerMachine<Work> {
   private let terms: Terms
   let openedAt: UInt64
   private var calls: [UInt64: Call] = [:]
-  private var requestBytes = 0
+  /// Bytes of the requests of calls in flight.
+  private(set) var requestBytes = 0
   private(set) var streamCount = 0
   /// When the last frame came; nil before the first.
   private var heardAt: UInt64?
@@ -86,7 +87,7 @@ struct ServerMachine<Work> {
     }
     if windowBytes != nil, streamCount >= RPCLimits.streamsMax { return .refuse(.tooManyStreams) }
     let call = Call(
-      requestBytes: bytes, credit: windowBytes.map { Self.window($0) }, work: work)
+      requestBytes: bytes, credit: windowBytes.map { RPCLimits.window($0) }, work: work)
     if let first = calls.updateValue(call, forKey: id) {
       // The one in flight is still owed its answer.
       calls[id] = first
@@ -95,10 +96,6 @@ struct ServerMachine<Work> {
     if windowBytes != nil { streamCount += 1 }
     requestBytes += bytes
     return .dispatch
-  }
-
-  private static func window(_ asked: UInt32) -> Int {
-    asked == 0 ? RPCLimits.windowBytesDefault : min(Int(asked), RPCLimits.windowBytesMax)
   }
 
   /// The last word on a call.

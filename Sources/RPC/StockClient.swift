@@ -89,7 +89,7 @@ public actor StockClient {
     let now = monotonicNow()
     let leftMs = deadline > now ? (deadline - now) / 1_000_000 : 0
     if isDial {
-      let wait = nextDialAt > now ? (nextDialAt - now) / 1_000_000 : 0
+      let wait = nextDialAt > now ? (nextDialAt - now + 999_999) / 1_000_000 : 0
       guard options.waitsForServer || wasEverConnected, wait < leftMs else { throw status }
       return try await sleep(ms: wait)
     }
@@ -156,6 +156,11 @@ public actor StockClient {
 
   private func connected() throws(Status) -> ClientConnection {
     if let connection, connection.takesCalls { return connection }
+    let now = monotonicNow()
+    guard now >= nextDialAt else {
+      let ms = (nextDialAt - now) / 1_000_000
+      throw .unreachable("the last attempt failed, and the next is due in \(ms) ms")
+    }
     do throws(SystemError) {
       if loop == nil { loop = try EventLoop(on: executor.queue) }
       let made = try ClientConnection(
@@ -183,7 +188,7 @@ public actor StockClient {
   /// Makes a call whose answer is a stream.  It is not made again when it fails: the caller knows
   /// where to resume.
   /// - Parameter windowBytes: of items that may wait here, unread.
-  /// - Throws: `Status` when the server cannot be reached.
+  /// - Throws: `Status` when the server cannot be reached, or could not be a moment ago.
   public func stream<Request: StreamRequest & Sendable>(
     _ request: Request, windowBytes: UInt32 = UInt32(RPCLimits.windowBytesDefault),
     metadata: Metadata = Metadata()
@@ -196,8 +201,10 @@ public actor StockClient {
     let id = connection.stream(request, windowBytes: windowBytes, metadata: metadata) {
       [weak open] reply, bytes in
       open?.received(reply, bytes)
+      self.judge(nil, of: connection)
     } end: { [weak open] status in
       open?.ended(status)
+      self.judge(status, of: connection)
     }
     open.grant = { [weak connection] bytes in connection?.grant(bytes, to: id) }
     open.cancel = { [weak connection] in connection?.cancel(id) }
@@ -220,6 +227,9 @@ public actor StockClient {
     if result.isEnd { streams[number] = nil }
     return result
   }
+
+  /// Streams that somebody holds.
+  var openStreams: Int { streams.count }
 
   func end(_ number: UInt64) { streams.removeValue(forKey: number)?.close() }
 }

@@ -42,6 +42,12 @@ final class Sale {
         try handler(call)
       }
     }
+    func onStream(_ name: String, _ handler: @escaping MethodTable.StreamHandler) {
+      table.onStream(name) { (call, stream) throws(Status) in
+        try self.admit(call)
+        try handler(call, stream)
+      }
+    }
     on(ReserveRequest.method) { (call) throws(Status) in try self.reserve(call) }
     on(BatchReserveRequest.method) { (call) throws(Status) in try self.batchReserve(call) }
     on(ConfirmRequest.method) { (call) throws(Status) in try self.confirm(call) }
@@ -52,16 +58,17 @@ final class Sale {
     on(AdoptStockRequest.method) { (call) throws(Status) in try self.adoptStock(call) }
     table.on(HealthCheckRequest.method) { (call) throws(Status) in try self.checkHealth(call) }
     table.on(DescribeRequest.method) { (call) in self.describe(call) }
-    table.onStream(WatchStockRequest.method) { (call, stream) throws(Status) in
+    onStream(WatchStockRequest.method) { (call, stream) throws(Status) in
       try self.watchStock(call, stream)
     }
-    table.onStream(FollowRequest.method) { (call, stream) throws(Status) in
+    onStream(FollowRequest.method) { (call, stream) throws(Status) in
       try self.followEvents(call, stream)
     }
     return table
   }
 
-  /// Refuses a call that would wait for too long, before anything else is done for it.
+  /// Refuses a call that would wait for too long, before anything else is done for it.  A stream is
+  /// work for as long as it is open: while calls are refused, no more of them begin.
   private func admit(_ call: Call) throws(Status) {
     if let fault = batch.refusal(deadline: call.deadline, source: call.source) {
       throw Status(fault, storeIsDown: !store.isOpen)

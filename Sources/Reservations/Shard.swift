@@ -173,6 +173,8 @@ public actor Shard {
     (state.number, state.writer) = (UInt32(number), writer)
     state.connectionsOpen = UInt64(parts.server.connectionCount)
     state.connectionsMade = parts.server.connectionsMade
+    state.connectionBytes = UInt64(parts.server.connectionBytes)
+    state.connectionsShed = parts.server.connectionsShed
     state.connections = parts.server.connectionStates(max: connectionsMax)
     state.methods = parts.counts.state
     state.batch.waiting = UInt64(parts.batch.waiting)

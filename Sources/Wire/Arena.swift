@@ -9,16 +9,20 @@ import CStockProto
 ///
 /// Not thread-safe: one per shard, or one per use.  What was decoded is valid until `reset`.
 public final class Arena {
-  private static let blockBytes = 64 * 1024
-
-  private let block = UnsafeMutableRawPointer.allocate(byteCount: blockBytes, alignment: 16)
+  private let blockBytes: Int
+  private let block: UnsafeMutableRawPointer
   private var used = 0
   /// Allocations that the block could not take.
   private var spilled: [UnsafeMutableRawPointer] = []
   private let allocator = UnsafeMutablePointer<ProtobufCAllocator>.allocate(capacity: 1)
 
   /// An empty arena with its first block.
-  public init() {
+  public convenience init() { self.init(blockBytes: 64 * 1024) }
+
+  /// - Parameter blockBytes: 0: each allocation is by itself, and AddressSanitizer sees its ends.
+  init(blockBytes: Int) {
+    self.blockBytes = blockBytes
+    block = .allocate(byteCount: blockBytes, alignment: 16)
     allocator.initialize(
       to: ProtobufCAllocator(
         alloc: { Unmanaged<Arena>.fromOpaque($0!).takeUnretainedValue().allocate($1) },
@@ -42,11 +46,11 @@ public final class Arena {
 
   func allocate(_ count: Int) -> UnsafeMutableRawPointer {
     let padded = (count + 15) & ~15
-    if used + padded <= Self.blockBytes {
+    if used + padded <= blockBytes {
       defer { used += padded }
       return block + used
     }
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: max(padded, 16), alignment: 16)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1), alignment: 16)
     spilled.append(memory)
     return memory
   }
@@ -134,6 +138,10 @@ extension ByteBuffer {
 extension ProtobufCBinaryData {
   /// The bytes where they lie: valid as long as the arena they came from.
   var view: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: data, count: len) }
-  /// A copy as text; bytes that are not UTF-8 are replaced.
-  var text: String { String(decoding: view, as: UTF8.self) }
+  /// A copy as text.  Where it is not UTF-8, whatever is not ASCII is replaced: the standard library's
+  /// repair throws an error inside for each byte, and a peer may send two million of them.
+  var text: String {
+    if let text = String(validating: view, as: UTF8.self) { return text }
+    return String(decoding: view.map { $0 < 0x80 ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+  }
 }

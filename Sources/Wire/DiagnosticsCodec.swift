@@ -109,6 +109,8 @@ extension ShardState {
     message.writer = arena.bytes(writer)
     message.connections_open = connectionsOpen
     message.connections_made = connectionsMade
+    message.connection_bytes = connectionBytes
+    message.connections_shed = connectionsShed
     message.n_connections = connections.count
     message.connections = arena.pointers(connections) { $0.message(arena) }
     message.n_methods = methods.count
@@ -123,6 +125,8 @@ extension ShardState {
     writer = message.writer.text
     connectionsOpen = message.connections_open
     connectionsMade = message.connections_made
+    connectionBytes = message.connection_bytes
+    connectionsShed = message.connections_shed
     connections = values(message.n_connections, message.connections) { ConnectionState($0) }
     methods = values(message.n_methods, message.methods) { MethodState($0) }
     if let batch = message.batch?.pointee { self.batch = BatchState(batch) }
@@ -143,6 +147,7 @@ extension ConnectionState {
     message.calls_made = callsMade
     message.bytes_in = bytesIn
     message.bytes_out = bytesOut
+    message.held_bytes = heldBytes
     return message
   }
 
@@ -156,6 +161,7 @@ extension ConnectionState {
     callsMade = message.calls_made
     bytesIn = message.bytes_in
     bytesOut = message.bytes_out
+    heldBytes = message.held_bytes
   }
 }
 

@@ -69,6 +69,10 @@ public struct ShardState: Sendable, Hashable, Encodable {
   public var connectionsOpen: UInt64 = 0
   /// How many have been accepted.
   public var connectionsMade: UInt64 = 0
+  /// Bytes that they hold: unfinished frames, requests in flight, unread replies.
+  public var connectionBytes: UInt64 = 0
+  /// How many were closed because those bytes were used up.
+  public var connectionsShed: UInt64 = 0
   /// Those with most calls in flight first; not all, when there are many.
   public var connections: [ConnectionState] = []
   /// Every method, called or not.
@@ -102,6 +106,8 @@ public struct ConnectionState: Sendable, Hashable, Encodable {
   public var bytesIn: UInt64 = 0
   /// Bytes that have been sent.
   public var bytesOut: UInt64 = 0
+  /// Bytes that are kept for it, as in `ShardState.connectionBytes`.
+  public var heldBytes: UInt64 = 0
 
   /// A state without content.
   public init() {}

@@ -24,6 +24,11 @@ struct StateText {
     if state.shardsSilent > 0 { lines.append("\(state.shardsSilent) shards did not answer") }
     for shard in state.shards {
       let redis = shard.redis
+      if shard.connectionsShed > 0 {
+        lines.append(
+          "shard \(shard.number): \(shard.connectionsShed) connections were closed for their memory"
+        )
+      }
       for trouble in [redis.downReason, redis.holdsRefused] + redis.warnings where !trouble.isEmpty
       {
         lines.append("shard \(shard.number): \(trouble)")
@@ -35,16 +40,17 @@ struct StateText {
   private var shards: Table {
     var table = Table(
       [
-        "shard", "redis", "connections", "waiting", "at redis", "scripts", "ops/script",
+        "shard", "redis", "conns", "held", "waiting", "at redis", "scripts", "ops/script",
         "ms/script",
       ],
-      numeric: [0, 2, 3, 4, 5, 6, 7])
+      numeric: [0, 2, 3, 4, 5, 6, 7, 8])
     for shard in state.shards {
       let batch = shard.batch
       let scripts = Double(max(batch.scripts, 1))
       table.add([
         "\(shard.number)", shard.redis.open ? "open" : "down", "\(shard.connectionsOpen)",
-        "\(batch.waiting)", "\(batch.inFlight)", "\(batch.scripts)",
+        Self.size(shard.connectionBytes), "\(batch.waiting)", "\(batch.inFlight)",
+        "\(batch.scripts)",
         Self.decimals(Double(batch.operations) / scripts, 1),
         Self.ms(Double(batch.scriptNs) / scripts),
       ])

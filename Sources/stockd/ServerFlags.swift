@@ -76,9 +76,17 @@ struct ServerFlags: ParsableArguments {
   @Option(
     help: """
       Connections of one address, or of one user on a Unix socket, with a shard at once. \
-      [STOCK_CONNECTIONS_PER_PEER_MAX, default 10000]
+      [STOCK_CONNECTIONS_PER_PEER_MAX, default 1000]
       """)
   var connectionsPerPeerMax: String?
+
+  @Option(
+    help: """
+      Bytes of unfinished requests, requests in flight and unread replies that a shard holds; \
+      beyond it the connections that hold most are closed. \
+      [STOCK_CONNECTION_BYTES_MAX, default 268435456]
+      """)
+  var connectionBytesMax: String?
 
   @Option(
     help: """
@@ -139,6 +147,8 @@ struct ServerFlags: ParsableArguments {
       server.connectionsMax = try found.value(of: Self.connectionsMax, flag: connectionsMax)
       server.connectionsPerPeerMax = try found.value(
         of: Self.connectionsPerPeerMax, flag: connectionsPerPeerMax)
+      server.connectionBytesMax = try found.value(
+        of: Self.connectionBytesMax, flag: connectionBytesMax)
       server.idleMs = try found.value(of: Self.connectionIdleMs, flag: connectionIdleMs)
       server.ageMs = try found.value(of: Self.connectionAgeMs, flag: connectionAgeMs)
       server.name = "stockd/\(Release.version)"
@@ -230,7 +240,15 @@ struct ServerFlags: ParsableArguments {
   private static var connectionsPerPeerMax: Setting<Int> {
     .number(
       "connections-per-peer-max", variable: "STOCK_CONNECTIONS_PER_PEER_MAX",
-      standard: RPCLimits.connectionsMax, in: 1...1_000_000, unit: "connections")
+      standard: RPCLimits.connectionsPerPeerMax, in: 1...1_000_000, unit: "connections")
+  }
+
+  /// At least what one connection may hold for itself, with room.
+  private static var connectionBytesMax: Setting<Int> {
+    .number(
+      "connection-bytes-max", variable: "STOCK_CONNECTION_BYTES_MAX",
+      standard: RPCLimits.connectionBytesMax, in: 32 * 1024 * 1024...1_099_511_627_776,
+      unit: "bytes (32 MiB to 1 TiB)")
   }
 
   private static var connectionIdleMs: Setting<UInt64> {

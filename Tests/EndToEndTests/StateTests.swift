@@ -54,6 +54,25 @@ struct StateTests {
     shop.close()
   }
 
+  @Test("what is kept for a connection is told, and summed up for its shard")
+  func held() async throws {
+    let shop = try await Shop.open(arguments: ["--connection-bytes-max", "40000000"])
+    try await shop.ready()
+    let (watcher, asker) = (shop.client(), shop.client())
+    var watch = try await watcher.stream(WatchStockRequest(skus: ["x"])).makeAsyncIterator()
+    #expect(try await watch.next() != nil)
+    // Nothing is on its way to whoever asks.
+    _ = try await asker.call(PingRequest())
+    let state = try await asker.call(StateRequest())
+    #expect(
+      state.settings.contains { $0.name == "connection-bytes-max" && $0.value == "40000000" })
+    let shard = try #require(state.shards.first { $0.connectionBytes > 0 })
+    let streaming = try #require(shard.connections.first { $0.streams == 1 })
+    #expect(shard.connectionBytes == streaming.heldBytes && shard.connectionsShed == 0)
+    for client in [watcher, asker] { await client.close() }
+    shop.close()
+  }
+
   @Test("a failed call is counted under its code, on the shard that had it")
   func failures() async throws {
     let shop = try await Shop.open()

@@ -199,7 +199,7 @@ struct ConnectionTests {
   func requestID(bytes: Int) async throws {
     let lane = try ServerLane()
     let peer = RawPeer(port: try await lane.start())
-    // Not UTF-8: repaired, each byte would take three.
+    // Not UTF-8: it must be replaced in no time, however long.
     let repaired = bytes > 1_000
     func field(_ number: UInt8, _ value: [UInt8]) -> [UInt8] {
       var length = ByteBuffer()

@@ -25,6 +25,9 @@ struct CountRequest: StreamRequest, Sendable {
 
 /// One number.
 struct Count: ReplyMessage, Sendable {
+  /// Answers with one number, as long as the padding that is asked for.
+  static let method = "test.Counting/One"
+
   var number: UInt64
   var padding: UInt64 = 0
 
@@ -37,7 +40,7 @@ struct Count: ReplyMessage, Sendable {
 
   func encode(into buffer: inout ByteBuffer, arena: Arena) {
     withUnsafeBytes(of: number) { buffer.append($0) }
-    for _ in 0..<padding { buffer.append("x") }
+    buffer.append(String(repeating: "x", count: Int(padding)))
   }
 }
 

@@ -59,6 +59,10 @@ actor ServerLane {
       waiting.calls.append(call)
       call.whenCancelled { [waiting] in waiting.cancel(call) }
     }
+    methods.on(Count.method) { (call) throws(Status) in
+      let request = try CountRequest(call.message)
+      call.reply(Count(number: 1, padding: request.padding))
+    }
     methods.onStream(CountRequest.method) { [counters] (call, stream) throws(Status) in
       counters.open.append(Counter(on: stream, from: try CountRequest(call.message)))
     }
@@ -99,6 +103,11 @@ actor ServerLane {
 
   var connectionCount: Int { server?.connectionCount ?? 0 }
 
+  /// What the connections hold, and how many were closed for it.
+  var held: (bytes: Int, shed: UInt64) {
+    (server?.connectionBytes ?? 0, server?.connectionsShed ?? 0)
+  }
+
   func drain() async {
     await withCheckedContinuation { continuation in
       guard let server else { return continuation.resume() }
@@ -118,8 +127,22 @@ actor ServerLane {
 final class RawPeer {
   private let fd: Int32
 
-  init(port: UInt16) {
+  /// - Parameters:
+  ///   - source: the address to come from.
+  ///   - receiveBytes: of the kernel's buffer; nil: what it likes.
+  init(port: UInt16, from source: String = "127.0.0.1", receiveBytes: Int32? = nil) {
     fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    if var receiveBytes {
+      setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receiveBytes, socklen_t(MemoryLayout<Int32>.size))
+    }
+    var own = sockaddr_in()
+    own.sin_family = sa_family_t(AF_INET)
+    own.sin_addr.s_addr = inet_addr(source)
+    withUnsafePointer(to: &own) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        _ = bind(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
     var limit = timeval(tv_sec: 10, tv_usec: 0)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     var address = sockaddr_in()
@@ -180,13 +203,15 @@ final class RawPeer {
   }
 
   /// A call as a frame.
-  static func frame(_ id: UInt64, _ method: String, _ message: [UInt8] = []) -> [UInt8] {
+  static func frame(
+    _ id: UInt64, _ method: String, _ message: [UInt8] = [], timeoutMs: UInt32 = 0
+  ) -> [UInt8] {
     let arena = Arena()
     var body = ByteBuffer()
     message.withUnsafeBytes { body.append($0) }
     var wire = ByteBuffer()
     RequestEnvelope.append(
-      callID: id, method: method, timeoutMs: 0, message: body, to: &wire, arena: arena)
+      callID: id, method: method, timeoutMs: timeoutMs, message: body, to: &wire, arena: arena)
     return Array(wire.readable)
   }
 }

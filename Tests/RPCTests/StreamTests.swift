@@ -68,6 +68,26 @@ struct StreamTests {
     await lane.stop()
   }
 
+  @Test(
+    "a stream with a timeout ends when it has passed; one without stays, and so does the connection"
+  )
+  func deadline() async throws {
+    let lane = try ServerLane()
+    let peer = RawPeer(port: try await lane.start())
+    var message: [UInt8] = []
+    withUnsafeBytes(of: CountRequest(last: .max, padding: 100_000)) { message = Array($0) }
+    peer.send(RawPeer.frame(1, CountRequest.method, message))
+    #expect(try peer.reply()?.callID == 1, "one item, and the window is used")
+    peer.send(RawPeer.frame(2, CountRequest.method, message, timeoutMs: 50))
+    #expect(try peer.reply()?.callID == 2, "one item")
+    let end = try #require(try peer.reply())
+    #expect(end.callID == 2 && end.status?.reason == "DEADLINE")
+    #expect(await lane.streams.map(\.ended) == [false, true])
+    peer.send(RawPeer.frame(3, ConnectionTests.health))
+    #expect(try peer.reply()?.callID == 3)
+    await lane.stop()
+  }
+
   @Test("draining ends streams with SHUTTING_DOWN")
   func drain() async throws {
     let lane = try ServerLane()

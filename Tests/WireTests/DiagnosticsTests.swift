@@ -36,7 +36,7 @@ struct DiagnosticsTests {
     connection.client = String(repeating: "x", count: HelloRequest.clientBytesMax)
     (connection.number, connection.ageMs, connection.callsMade) = (.max, .max, .max)
     (connection.bytesIn, connection.bytesOut, connection.streams) = (.max, .max, .max)
-    connection.callsInFlight = .max
+    (connection.callsInFlight, connection.heldBytes) = (.max, .max)
     var state = StateReply()
     state.shards = (0..<64).map { shard($0) }
     let each = StateRequest.connectionsMax / 64
@@ -60,10 +60,12 @@ struct DiagnosticsTests {
     var shard = ShardState()
     (shard.number, shard.writer) = (number, "abc.\(number)")
     (shard.connectionsOpen, shard.connectionsMade) = (1, 2)
+    (shard.connectionBytes, shard.connectionsShed) = (11, 12)
     var connection = ConnectionState()
     (connection.number, connection.peer, connection.client) = (3, "uid 0", "shop/1")
     (connection.ageMs, connection.callsInFlight, connection.streams) = (4, 5, 6)
     (connection.callsMade, connection.bytesIn, connection.bytesOut) = (7, 8, 9)
+    connection.heldBytes = 10
     shard.connections = [connection, ConnectionState()]
     var method = MethodState()
     (method.method, method.calls) = ("s.S/M", 10)

@@ -100,7 +100,7 @@ start_redis() {
 start_stockd() {
   stock_port=$(free_port)
   start stockd "$@" "$programs/stockd" --listen "127.0.0.1:$stock_port" --shards 1 \
-    --redis "redis://127.0.0.1:$redis_port"
+    --redis "redis://127.0.0.1:$redis_port" --connections-per-peer-max 10000
   stockd_process=$process
   for _ in {1..200}; do
     if "$programs/stockctl" health --address "127.0.0.1:$stock_port" > "$work/health" 2>&1; then return; fi

@@ -114,10 +114,16 @@ struct  Stock__V1__ShardState
   Stock__V1__MethodState **methods;
   Stock__V1__BatchState *batch;
   Stock__V1__RedisState *redis;
+  /*
+   * What the connections hold: frames that have begun, requests in flight, replies not read; and how
+   * many connections were closed because the limit of it was passed.
+   */
+  uint64_t connection_bytes;
+  uint64_t connections_shed;
 };
 #define STOCK__V1__SHARD_STATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__shard_state__descriptor) \
-    , 0, {0,NULL}, 0, 0, 0,NULL, 0,NULL, NULL, NULL }
+    , 0, {0,NULL}, 0, 0, 0,NULL, 0,NULL, NULL, NULL, 0, 0 }
 
 
 struct  Stock__V1__ConnectionState
@@ -144,10 +150,14 @@ struct  Stock__V1__ConnectionState
   uint64_t calls_made;
   uint64_t bytes_in;
   uint64_t bytes_out;
+  /*
+   * its share of the shard's connection_bytes
+   */
+  uint64_t held_bytes;
 };
 #define STOCK__V1__CONNECTION_STATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__connection_state__descriptor) \
-    , 0, {0,NULL}, {0,NULL}, 0, 0, 0, 0, 0, 0 }
+    , 0, {0,NULL}, {0,NULL}, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Stock__V1__MethodState
