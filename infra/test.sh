@@ -97,6 +97,16 @@ fuzz_c_client() {
   grep '^Done' "$work/fuzz.log"
 }
 
+# Ten seconds for each of four targets; `infra/fuzz.sh` runs as long as one likes.
+fuzz() {
+  local code=0 ran
+  infra/fuzz.sh --seconds 10 > "$work/fuzz.log" 2>&1 || code=$?
+  ran=$(grep -c '^stat::number_of_executed_units' "$work/fuzz.log")
+  if [ "$code" = 0 ] && [ "$ran" = 4 ]; then grep -E '^--- |DONE' "$work/fuzz.log"; return; fi
+  cat "$work/fuzz.log"
+  return 1
+}
+
 # Builds the package and looks into it, installs it, upgrades it and purges it (root).
 package() { infra/deb/build.sh && infra/deb/check.sh; }
 
@@ -140,6 +150,7 @@ part 'build without warnings' build
 part 'swift tests' swift_tests
 part 'wire tests' python_tests wire Tests/wire/wire_test.py
 part 'a crowd of bad peers' attack
+part 'fuzzing' fuzz
 part 'infra/run.sh' run_check
 part 'C client' c_client
 part 'C client, fuzzed' fuzz_c_client
