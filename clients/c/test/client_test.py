@@ -321,8 +321,9 @@ class TestInstalled(unittest.TestCase):
             first.write(program)
         self.build(command)
         for outcome in ("HELD H-", "REPEATED H-"):
-            said = subprocess.run([os.path.join(self.folder.name, "first")], env=self.environment(), check=True,
-                                  text=True, capture_output=True, timeout=60).stdout
+            said = subprocess.run(
+                [os.path.join(self.folder.name, "first")], env=self.environment(), check=True, text=True,
+                stdout=subprocess.PIPE, timeout=60).stdout
             self.assertTrue(said.startswith(outcome), said)
 
     def test_what_the_shared_library_needs(self):
