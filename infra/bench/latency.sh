@@ -44,11 +44,13 @@ redis() {
   fail "Redis did not start"
 }
 
-# serve NAME REDIS_SOCKET: a stockd on $work/NAME.sock and on a port; sets stock_port.
+# serve NAME REDIS_SOCKET always|off: a stockd on $work/NAME.sock and on a port; sets stock_port.
 serve() {
+  local acknowledge=fsync
+  [ "$3" = always ] || acknowledge=memory
   stock_port=$(free_port)
   start "$1" "${first[@]}" "$programs/stockd" --listen "127.0.0.1:$stock_port,unix:$work/$1.sock" \
-    --shards 1 --redis "unix:$2"
+    --shards 1 --redis "unix:$2" --acknowledge $acknowledge
   for _ in {1..200}; do
     "$programs/stockctl" health --address "127.0.0.1:$stock_port" > "$work/health" 2>&1 && return
     sleep 0.05
@@ -65,7 +67,7 @@ record() {
   start record /usr/bin/python3 $here/record.py "$work/between.sock" "$work/empty.sock" "$work/said"
   recorder=$process
   for _ in {1..200}; do [ ! -S "$work/between.sock" ] || break; sleep 0.05; done
-  serve recorded "$work/between.sock"
+  serve recorded "$work/between.sock" off
   server=$process
   redis-cli -p "${redis_port_of[empty]}" SET stock:box 1000000 > /dev/null
   "$built/client" "unix:$work/recorded.sock" box recorded "$calls" 0 > /dev/null ||
@@ -116,7 +118,7 @@ echo "stockd reaches Redis over a Unix socket; $calls calls a run, $rounds round
 for mode in "${modes[@]}"; do
   redis "direct-$mode" "$mode"
   redis "store-$mode" "$mode"
-  serve "stockd-$mode" "$work/store-$mode.sock"
+  serve "stockd-$mode" "$work/store-$mode.sock" "$mode"
   server=$process
   redis-cli -p "${redis_port_of[store-$mode]}" SET stock:box 100000000 > /dev/null
   for ((round = 1; round <= rounds; round++)); do one_round "$mode" $round; done

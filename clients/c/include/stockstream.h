@@ -98,6 +98,16 @@ enum {
   STOCK_HOLD_EXPIRED = 4
 };
 
+/* What must have happened to a change before you hear of it: WIRE.md, "Acknowledgement". */
+typedef int stock_acknowledge;
+enum {
+  STOCK_ACKNOWLEDGE_DEFAULT = 0, /* the server's setting: FSYNC, unless it was set otherwise */
+  STOCK_ACKNOWLEDGE_MEMORY = 1,  /* the store has it in memory; a crash may forget it */
+  STOCK_ACKNOWLEDGE_FSYNC = 2,   /* the store's disk has it */
+  STOCK_ACKNOWLEDGE_REPLICA = 3, /* and replicas of the store have it in memory */
+  STOCK_ACKNOWLEDGE_LEDGER = 4   /* FSYNC, and the books have it */
+};
+
 typedef int stock_serving;
 enum {
   STOCK_SERVING_UNSPECIFIED = 0,
@@ -140,6 +150,9 @@ typedef struct stock_reply {
   stock_hold_status hold_status;
   int64_t expires_at_ms;
   uint64_t available; /* reserve: units left after this call */
+  stock_acknowledge acknowledged; /* reserve, confirm, cancel: what was reached, when stock_set_acknowledge
+                                     named a level, or when it is less than was promised; else DEFAULT.
+                                     Less is done all the same: make the call again to know more */
 
   const stock_hold *hold;   /* confirm, cancel, get_hold, find_hold; NULL when there is none */
   const stock_level *stock; /* get_stock, set_stock; NULL when there is none */
@@ -225,6 +238,10 @@ const stock_reply *stock_set_stock(stock_client *client, const char *sku, uint64
 const stock_reply *stock_health(stock_client *client, const char *service, uint32_t timeout_ms);
 /* Whether the process at the other end turns. */
 const stock_reply *stock_ping(stock_client *client, uint32_t timeout_ms);
+
+/* What reserves, confirms, cancels and batches from now on ask for; DEFAULT at first.  A level that the store
+ * cannot keep is refused with FAILED_PRECONDITION/ACKNOWLEDGE_UNAVAILABLE, and nothing is done. */
+void stock_set_acknowledge(stock_client *client, stock_acknowledge level);
 
 /* PIPELINED CALLS.  Submitting queues; stock_poll and stock_flush send.  All that has been submitted by
  * then travels in one write.

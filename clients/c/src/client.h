@@ -99,6 +99,7 @@ struct stock_client {
   char name[65];
   address addresses[ADDRESSES_MAX];
   size_t address_count, address_at;
+  stock_acknowledge acknowledge; /* of the calls to come */
   int set; /* epoll: both channels; the caller's descriptor */
 
   channel channels[2];

@@ -16,6 +16,8 @@ static ProtobufCBinaryData text(const char *string) {
   return (ProtobufCBinaryData){strlen(string), (uint8_t *)string};
 }
 
+void stock_set_acknowledge(stock_client *c, stock_acknowledge level) { c->acknowledge = level; }
+
 static void fill(Stock__V1__ReserveRequest *request, const stock_reservation *what) {
   stock__v1__reserve_request__init(request);
   request->sku = text(what->sku);
@@ -29,6 +31,7 @@ stock_code stock_submit_reserve(stock_client *c, uint64_t tag, const stock_reser
                                 uint32_t timeout_ms) {
   Stock__V1__ReserveRequest request;
   fill(&request, what);
+  request.acknowledge = (Stock__V1__Acknowledge)c->acknowledge;
   return submit(c, tag, &METHOD_RESERVE, &request.base, timeout_ms, NULL);
 }
 
@@ -46,6 +49,7 @@ stock_code stock_submit_reserve_batch(stock_client *c, uint64_t tag, const stock
   Stock__V1__BatchReserveRequest request = STOCK__V1__BATCH_RESERVE_REQUEST__INIT;
   request.n_items = count;
   request.items = list;
+  request.acknowledge = (Stock__V1__Acknowledge)c->acknowledge;
   uint32_t place;
   stock_code code = submit(c, tag, &METHOD_BATCH_RESERVE, &request.base, timeout_ms, &place);
   if (code == STOCK_CODE_OK) c->calls[place].items = count;
@@ -57,12 +61,14 @@ stock_code stock_submit_confirm(stock_client *c, uint64_t tag, const char *hold_
   Stock__V1__ConfirmRequest request = STOCK__V1__CONFIRM_REQUEST__INIT;
   request.hold_id = text(hold_id);
   request.payment_ref = text(payment_ref);
+  request.acknowledge = (Stock__V1__Acknowledge)c->acknowledge;
   return submit(c, tag, &METHOD_CONFIRM, &request.base, timeout_ms, NULL);
 }
 
 stock_code stock_submit_cancel(stock_client *c, uint64_t tag, const char *hold_id, uint32_t timeout_ms) {
   Stock__V1__CancelRequest request = STOCK__V1__CANCEL_REQUEST__INIT;
   request.hold_id = text(hold_id);
+  request.acknowledge = (Stock__V1__Acknowledge)c->acknowledge;
   return submit(c, tag, &METHOD_CANCEL, &request.base, timeout_ms, NULL);
 }
 

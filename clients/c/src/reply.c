@@ -48,6 +48,7 @@ static bool show_reserve(stock_reply *into, arena *memory, const ProtobufCMessag
   into->hold_status = (int)reply->status;
   into->expires_at_ms = reply->expires_at;
   into->available = reply->available;
+  into->acknowledged = (int)reply->acknowledged;
   return show_text(&into->hold_id, memory, reply->hold_id);
 }
 
@@ -82,12 +83,14 @@ static bool show_batch(stock_reply *into, arena *memory, const ProtobufCMessage 
 static bool show_confirm(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
   const Stock__V1__ConfirmReply *reply = (const Stock__V1__ConfirmReply *)message;
   into->outcome = (int)reply->outcome;
+  into->acknowledged = (int)reply->acknowledged;
   return show_hold(into, memory, reply->hold);
 }
 
 static bool show_cancel(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
   const Stock__V1__CancelReply *reply = (const Stock__V1__CancelReply *)message;
   into->outcome = (int)reply->outcome;
+  into->acknowledged = (int)reply->acknowledged;
   return show_hold(into, memory, reply->hold);
 }
 

@@ -71,6 +71,36 @@ void sale(const scenario_input *input) {
   stock_client_free(client);
 }
 
+/* The test's Redis syncs always and has no replica. */
+void acknowledged(const scenario_input *input) {
+  stock_client *client = client_of(input->address);
+  supply(client, input->sku, 10);
+  stock_reservation what = order(input->sku, "k");
+  CHECK(stock_reserve(client, &what, 0)->acknowledged == STOCK_ACKNOWLEDGE_DEFAULT);
+  stock_set_acknowledge(client, STOCK_ACKNOWLEDGE_FSYNC);
+  what.key = "k2";
+  const stock_reply *reply = stock_reserve(client, &what, 0);
+  CHECK_OK(reply);
+  CHECK(reply->outcome == STOCK_OUTCOME_HELD && reply->acknowledged == STOCK_ACKNOWLEDGE_FSYNC);
+  char hold_id[64];
+  strcpy(hold_id, reply->hold_id);
+  CHECK(stock_confirm(client, hold_id, "pay", 0)->acknowledged == STOCK_ACKNOWLEDGE_FSYNC);
+  what.key = "k3";
+  reply = stock_reserve_batch(client, &what, 1, 0);
+  CHECK_OK(reply);
+  CHECK(reply->items[0]->acknowledged == STOCK_ACKNOWLEDGE_FSYNC);
+  strcpy(hold_id, reply->items[0]->hold_id);
+  CHECK(stock_cancel(client, hold_id, 0)->acknowledged == STOCK_ACKNOWLEDGE_FSYNC);
+  stock_set_acknowledge(client, STOCK_ACKNOWLEDGE_REPLICA);
+  what.key = "k4";
+  reply = stock_reserve(client, &what, 0);
+  CHECK(reply->code == STOCK_CODE_FAILED_PRECONDITION);
+  CHECK(strcmp(reply->reason, "ACKNOWLEDGE_UNAVAILABLE") == 0 && !reply->outcome_unknown);
+  stock_set_acknowledge(client, STOCK_ACKNOWLEDGE_DEFAULT);
+  CHECK(stock_reserve(client, &what, 0)->outcome == STOCK_OUTCOME_HELD);
+  stock_client_free(client);
+}
+
 void refusals(const scenario_input *input) {
   stock_client *client = client_of(input->address);
   supply(client, input->sku, 3);

@@ -83,6 +83,9 @@ class TestCalls(ClientTest):
         self.sku += "u"
         self.run_scenario("sale", shop.unix)
 
+    def test_acknowledgement(self):
+        self.run_scenario("acknowledged")
+
     def test_refusals(self):
         self.run_scenario("refusals")
 

@@ -36,7 +36,7 @@ typedef struct scenario_input {
 /* A scenario ends the program with CHECK when something is wrong. */
 typedef void scenario(const scenario_input *);
 
-scenario units, addresses, sale, refusals, batch, several_clients;
+scenario units, addresses, sale, acknowledged, refusals, batch, several_clients;
 scenario reserves, fails, keeps_selling, busy_polling, going_away, going_twice;
 scenario pipelined, own_loop, teardown, bounded, one_way_at_a_time;
 scenario stubs, stub_failures, stub_teardown;

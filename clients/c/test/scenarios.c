@@ -7,7 +7,8 @@ int main(int count, char **arguments) {
     const char *name;
     scenario *run;
   } all[] = {
-      {"units", units}, {"addresses", addresses}, {"sale", sale}, {"refusals", refusals},
+      {"units", units}, {"addresses", addresses}, {"sale", sale}, {"acknowledged", acknowledged},
+      {"refusals", refusals},
       {"batch", batch}, {"several_clients", several_clients}, {"reserves", reserves}, {"fails", fails},
       {"keeps_selling", keeps_selling}, {"busy_polling", busy_polling},
       {"going_away", going_away}, {"going_twice", going_twice},

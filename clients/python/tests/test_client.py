@@ -23,8 +23,8 @@ import proxy  # noqa: E402
 from proxy import Proxy, envelope  # noqa: E402
 from shop import Shop, free_port  # noqa: E402
 from stockstream import (  # noqa: E402
-    Code, Conflict, DeadlineExceeded, HoldStatus, InvalidRequest, Options, Outcome, Overloaded, Reservation,
-    Reserved, RetryPolicy, Serving, StockClient, StockError, Unavailable)
+    Acknowledge, Code, Conflict, DeadlineExceeded, HoldStatus, InvalidRequest, Options, Outcome, Overloaded,
+    Reservation, Reserved, RetryPolicy, Serving, StockClient, StockError, Unavailable)
 from stockstream.retry import RetryBudget, dial_pause_s  # noqa: E402
 
 ONCE = Options(retry=RetryPolicy(attempts_max=1))
@@ -98,6 +98,20 @@ class TestCalls(ClientTest):
 
     def test_a_sale_over_a_unix_socket(self):
         self.sale(shop.unix)
+
+    def test_acknowledgement(self):
+        self.supply()
+        with StockClient(shop.tcp) as client:
+            self.assertEqual(self.reserve(client).acknowledged, Acknowledge.DEFAULT)
+            fsync = dict(acknowledge=Acknowledge.FSYNC)
+            first, second = self.reserve(client, "a", **fsync), self.reserve(client, "b", **fsync)
+            batch = client.reserve_batch([Reservation(self.sku, self.user, "c")], **fsync)
+            confirmed = client.confirm(first.hold_id, "pay", **fsync)
+            cancelled = client.cancel(second.hold_id, **fsync)
+            self.assertEqual({one.acknowledged for one in (first, second, *batch, confirmed, cancelled)},
+                             {Acknowledge.FSYNC})
+            self.fails(StockError, "ACKNOWLEDGE_UNAVAILABLE", False, 1,
+                       lambda: self.reserve(client, "d", acknowledge=Acknowledge.REPLICA))
 
     def test_refusals(self):
         self.supply()

@@ -19,6 +19,7 @@ from .errors import (
     Unavailable,
 )
 from .results import (
+    Acknowledge,
     Health,
     Hold,
     HoldResult,
@@ -33,7 +34,7 @@ from .results import (
 from .retry import RetryPolicy
 
 __all__ = [
-    "Code", "Conflict", "DeadlineExceeded", "Health", "Hold", "HoldResult", "HoldStatus", "InvalidRequest",
-    "Options", "Outcome", "Overloaded", "Reservation", "Reserved", "RetryPolicy", "Serving", "StockClient",
-    "StockError", "StockLevel", "StockResult", "Unavailable",
+    "Acknowledge", "Code", "Conflict", "DeadlineExceeded", "Health", "Hold", "HoldResult", "HoldStatus",
+    "InvalidRequest", "Options", "Outcome", "Overloaded", "Reservation", "Reserved", "RetryPolicy", "Serving",
+    "StockClient", "StockError", "StockLevel", "StockResult", "Unavailable",
 ]

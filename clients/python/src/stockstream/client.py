@@ -11,8 +11,8 @@ from google.protobuf.message import DecodeError, Message
 from . import errors
 from ._contracts import connection_pb2, envelope_pb2, health_pb2, reservations_pb2, stock_pb2
 from .connection import Connection, Lost, parse_address
-from .results import Health, Hold, HoldResult, Outcome, Reservation, Reserved, StockLevel, StockResult
-from .results import _member
+from .results import (
+    Acknowledge, Health, Hold, HoldResult, Outcome, Reservation, Reserved, StockLevel, StockResult, _member)
 from .retry import RetryBudget, RetryPolicy, dial_pause_s
 
 TIMEOUT_S_MAX = 60.0
@@ -77,16 +77,21 @@ class StockClient:
     # Calls.  Each takes `timeout_s` and raises StockError.
 
     def reserve(self, sku: str, *, user_id: str, key: str, qty: int = 1, ttl_ms: int = 0,
+                acknowledge: Acknowledge = Acknowledge.DEFAULT,
                 timeout_s: Optional[float] = None) -> Reserved:
         """Takes units of a SKU for a user until a deadline.  key: the same for every repeat of an order."""
         request = Reservation(sku, user_id, key, qty, ttl_ms)._request()
+        request.acknowledge = int(acknowledge)  # type: ignore[assignment]
         return Reserved._of(self._call(
             "Reservations/Reserve", request, reservations_pb2.ReserveReply, timeout_s))
 
     def reserve_batch(self, items: Sequence[Reservation], *,
+                      acknowledge: Acknowledge = Acknowledge.DEFAULT,
                       timeout_s: Optional[float] = None) -> List[Union[Reserved, errors.StockError]]:
         """Up to 4,096 reservations in one frame, each as if it had come alone; results in their order."""
-        request = reservations_pb2.BatchReserveRequest(items=[item._request() for item in items])
+        request = reservations_pb2.BatchReserveRequest(
+            items=[item._request() for item in items],
+            acknowledge=int(acknowledge))  # type: ignore[arg-type]
         reply = self._call(
             "Reservations/BatchReserve", request, reservations_pb2.BatchReserveReply, timeout_s)
         if len(reply.results) != len(items):
@@ -94,15 +99,20 @@ class StockClient:
         return [Reserved._of(result.reply) if result.status == envelope_pb2.CODE_OK else _fault(result)
                 for result in reply.results]
 
-    def confirm(self, hold_id: str, payment_ref: str, *, timeout_s: Optional[float] = None) -> HoldResult:
+    def confirm(self, hold_id: str, payment_ref: str, *, acknowledge: Acknowledge = Acknowledge.DEFAULT,
+                timeout_s: Optional[float] = None) -> HoldResult:
         """Turns a hold into an order.  With the same payment_ref it can be repeated."""
-        request = reservations_pb2.ConfirmRequest(hold_id=hold_id, payment_ref=payment_ref)
-        return _hold(self._call("Reservations/Confirm", request, reservations_pb2.ConfirmReply, timeout_s))
+        request = reservations_pb2.ConfirmRequest(
+            hold_id=hold_id, payment_ref=payment_ref,
+            acknowledge=int(acknowledge))  # type: ignore[arg-type]
+        return _changed(self._call("Reservations/Confirm", request, reservations_pb2.ConfirmReply, timeout_s))
 
-    def cancel(self, hold_id: str, *, timeout_s: Optional[float] = None) -> HoldResult:
+    def cancel(self, hold_id: str, *, acknowledge: Acknowledge = Acknowledge.DEFAULT,
+               timeout_s: Optional[float] = None) -> HoldResult:
         """Gives the units of a hold back."""
-        request = reservations_pb2.CancelRequest(hold_id=hold_id)
-        return _hold(self._call("Reservations/Cancel", request, reservations_pb2.CancelReply, timeout_s))
+        request = reservations_pb2.CancelRequest(
+            hold_id=hold_id, acknowledge=int(acknowledge))  # type: ignore[arg-type]
+        return _changed(self._call("Reservations/Cancel", request, reservations_pb2.CancelReply, timeout_s))
 
     def get_hold(self, hold_id: str, *, timeout_s: Optional[float] = None) -> HoldResult:
         """One hold, by its id."""
@@ -237,13 +247,15 @@ def _fault(said: Union[envelope_pb2.Response, reservations_pb2.ReserveResult]) -
         outcome_unknown=detail.outcome_unknown)
 
 
-_HoldReply = Union[
-    reservations_pb2.ConfirmReply, reservations_pb2.CancelReply, reservations_pb2.GetHoldReply]
-
-
-def _hold(reply: _HoldReply) -> HoldResult:
+def _hold(reply: reservations_pb2.GetHoldReply) -> HoldResult:
     return HoldResult(
         _member(Outcome, reply.outcome), Hold._of(reply.hold) if reply.HasField("hold") else None)
+
+
+def _changed(reply: Union[reservations_pb2.ConfirmReply, reservations_pb2.CancelReply]) -> HoldResult:
+    return HoldResult(
+        _member(Outcome, reply.outcome), Hold._of(reply.hold) if reply.HasField("hold") else None,
+        _member(Acknowledge, reply.acknowledged))
 
 
 def _stock(reply: Union[stock_pb2.SetStockReply, stock_pb2.GetStockReply]) -> StockResult:

@@ -41,6 +41,18 @@ class HoldStatus(enum.IntEnum):
     EXPIRED = 4
 
 
+class Acknowledge(enum.IntEnum):
+    """What must have happened to a change before its caller hears of it: WIRE.md, "Acknowledgement"."""
+
+    UNRECOGNIZED = -1
+    DEFAULT = 0
+    """The server's setting: FSYNC, unless it was set otherwise."""
+    MEMORY = 1
+    FSYNC = 2
+    REPLICA = 3
+    LEDGER = 4
+
+
 class Serving(enum.IntEnum):
     """Whether to send work to a server."""
 
@@ -92,6 +104,9 @@ class Reserved:
     hold_id: str
     status: HoldStatus
     expires_at: Optional[datetime.datetime]
+    acknowledged: Acknowledge
+    """What was reached, when the call named a level, or when it is less than was promised; else DEFAULT.
+    Less is held all the same: make the call again to know more."""
 
     @property
     def is_held(self) -> bool:
@@ -101,7 +116,8 @@ class Reserved:
     @classmethod
     def _of(cls, reply: reservations_pb2.ReserveReply) -> "Reserved":
         return cls(_member(Outcome, reply.outcome), reply.available, reply.hold_id,
-                   _member(HoldStatus, reply.status), _time(reply.expires_at) if reply.expires_at else None)
+                   _member(HoldStatus, reply.status), _time(reply.expires_at) if reply.expires_at else None,
+                   _member(Acknowledge, reply.acknowledged))
 
 
 @dataclass(frozen=True)
@@ -136,6 +152,8 @@ class HoldResult:
     outcome: Outcome
     hold: Optional[Hold]
     """None: NO_SUCH_HOLD."""
+    acknowledged: Acknowledge = Acknowledge.DEFAULT
+    """Of a confirm or cancel: as in `Reserved`."""
 
 
 @dataclass(frozen=True)
