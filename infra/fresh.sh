@@ -99,9 +99,6 @@ step "a clone"
 git clone -q --no-hardlinks "$root" "$builder/root/stockstream"
 step "infra/run.sh, and a sale"
 sell "$builder"
-step "infra/test.sh"
-inside "$builder" bash -c 'set -o pipefail; cd /root/stockstream && infra/test.sh' |
-  grep -E '^(---|[0-9]+ passed|.*✘)'
 step "the package"
 inside "$builder" bash -c 'cd /root/stockstream && infra/deb/build.sh' > "$folder/deb.log" 2>&1 ||
   fail "the package could not be built; see $folder/deb.log"
@@ -109,4 +106,7 @@ tail -n 3 "$folder/deb.log"
 
 step "the package on a machine without Swift, booted by systemd"
 infra/deb/boot-check.sh "$builder"/root/stockstream/.data/deb/stockstream_*.deb
+step "infra/test.sh"
+inside "$builder" bash -c 'set -o pipefail; cd /root/stockstream && infra/test.sh' |
+  grep -E '^(---|[0-9]+ passed|.*✘)'
 step "done"

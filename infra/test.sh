@@ -2,8 +2,9 @@
 # Checks everything: formatting, generated code, warnings, every test.  Ends with a count and fails
 # if anything has failed.  It builds into .build-test, apart from a developer's own build.
 #
-#   infra/test.sh          what CI runs
-#   infra/test.sh --box    how it is shipped, alone: the Debian package and the container files
+#   infra/test.sh          the programs
+#   infra/test.sh --box    how they are shipped, alone: the Debian package and the container files
+#   infra/test.sh --all    both: what CI runs
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -110,15 +111,15 @@ fuzz() {
 # Builds the package and looks into it, installs it, upgrades it and purges it (root).
 package() { infra/deb/build.sh && infra/deb/check.sh; }
 
-# A small crowd: the whole one is infra/attack.sh.
-attack() {
-  infra/attack.sh --peers 300 --seconds 3 --programs "$(swift build "${swift_in[@]}" --show-bin-path)"
-}
-
 # Its units under a systemd of their own.
 package_booted() {
   [ "$(id -u)" = 0 ] || { echo 'left out: it needs root'; return 0; }
   infra/deb/boot-check.sh
+}
+
+# A small crowd: the whole one is infra/attack.sh.
+attack() {
+  infra/attack.sh --peers 300 --seconds 3 --programs "$(swift build "${swift_in[@]}" --show-bin-path)"
 }
 
 run_check() { infra/run-check.sh "$(swift build "${swift_in[@]}" --show-bin-path)"; }
@@ -128,33 +129,32 @@ verdict() {
   [ "$failed" = 0 ]
 }
 
+the_programs() {
+  part 'packages' infra/install.sh
+  part 'generated code' proto/generate.sh --check
+  part 'format' swift format lint --strict --parallel -r Sources Tests Package.swift
+  part 'build without warnings' build
+  part 'swift tests' swift_tests
+  part 'wire tests' python_tests wire Tests/wire/wire_test.py
+  part 'a crowd of bad peers' attack
+  part 'fuzzing' fuzz
+  part 'infra/run.sh' run_check
+  part 'C client' c_client
+  part 'C client, fuzzed' fuzz_c_client
+  part 'Python client' python_tests python-client clients/python/tests/test_client.py
+  keep_warnings
+}
+
+the_box() {
+  part 'Debian package' package
+  part 'Debian package under systemd' package_booted
+  part 'container files' infra/docker/check.sh
+}
+
 case ${1:-} in
-  '') ;;
-  --box)
-    part 'Debian package' package
-    part 'Debian package under systemd' package_booted
-    part 'container files' infra/docker/check.sh
-    verdict
-    exit
-    ;;
-  *)
-    sed -n '5,6s/^# \{0,1\}//p' "$0" >&2
-    exit 64
-    ;;
+  '') the_programs ;;
+  --box) the_box ;;
+  --all) the_programs; the_box ;;
+  *) sed -n '5,7s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
-
-part 'packages' infra/install.sh
-part 'generated code' proto/generate.sh --check
-part 'format' swift format lint --strict --parallel -r Sources Tests Package.swift
-part 'build without warnings' build
-part 'swift tests' swift_tests
-part 'wire tests' python_tests wire Tests/wire/wire_test.py
-part 'a crowd of bad peers' attack
-part 'fuzzing' fuzz
-part 'infra/run.sh' run_check
-part 'C client' c_client
-part 'C client, fuzzed' fuzz_c_client
-part 'Python client' python_tests python-client clients/python/tests/test_client.py
-keep_warnings
-
 verdict
