@@ -46,6 +46,7 @@ module() {
   compiled=1
   swiftc "${swift_in[@]}" -module-name "$name" -emit-module -emit-module-path "$out/$name.swiftmodule" \
     -c -o "$out/$name.o" "$@"
+  touch "$out/$name.o"
 }
 
 build() {

@@ -49,7 +49,7 @@ private func decodeRequest(_ message: Message, _ bytes: UnsafeRawBufferPointer, 
     }
   case .healthCheck: _ = try? HealthCheckRequest(bytes, arena: arena)
   case .reserve:
-    if let found = try? decoder.reserve(bytes, arena: arena) { recorded(found, arena) }
+    if let found = try? decoder.reserve(bytes, arena: arena) { recorded(found.value, arena) }
   case .confirm: _ = try? decoder.confirm(bytes, arena: arena)
   case .cancel: _ = try? decoder.cancel(bytes, arena: arena)
   case .getHold: _ = try? decoder.getHold(bytes, arena: arena)
@@ -57,7 +57,7 @@ private func decodeRequest(_ message: Message, _ bytes: UnsafeRawBufferPointer, 
   case .getStock: _ = try? decoder.getStock(bytes, arena: arena)
   case .adoptStock: _ = try? decoder.adoptStock(bytes, arena: arena)
   case .batchReserve:
-    for case .success(let found) in (try? decoder.batchReserve(bytes)) ?? [] {
+    for case .success(let found) in (try? decoder.batchReserve(bytes))?.value ?? [] {
       recorded(found, arena)
     }
   case .follow:
