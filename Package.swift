@@ -64,6 +64,7 @@ let package = Package(
       name: "Audit",
       dependencies: ["Projection", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strict),
+    .target(name: "Recovery", dependencies: ["HotPath", "Ledger"], swiftSettings: strict),
 
     .target(name: "Settings", swiftSettings: strict),
 
@@ -77,7 +78,7 @@ let package = Package(
     .executableTarget(
       name: "stockworker",
       dependencies: [
-        "Projection", "Audit", "Settings",
+        "Projection", "Audit", "Recovery", "Settings",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -103,10 +104,7 @@ let package = Package(
         "Inventory", "Wire", "HotPath", "Ledger", "Projection", "Harness", "stockworker",
       ]),
     .testTarget(
-      name: "AuditTests",
-      dependencies: [
-        "Inventory", "Wire", "RPC", "HotPath", "Ledger", "Audit", "Harness", "stockd",
-        "stockworker",
+        "Projection", "Audit", "Recovery", "Settings",
       ]),
     .testTarget(
       name: "DurabilityTests",

@@ -5,8 +5,10 @@ import Wire
 struct ScriptCommand: ~Copyable {
   /// What each batch says of the server that sends it.
   struct Sender {
-    /// The deployment's epoch, as Redis holds it.
-    var epoch: String
+    /// The opening of Redis that this writer has seen; nil: it does not ask for one.
+    var opening: Opening?
+    /// The last batch that changed something and was answered.
+    var answered: UInt64 = 0
     /// This shard of this incarnation of the server.
     let writer: String
     /// Rises by one with every batch of this writer.
@@ -57,7 +59,7 @@ struct ScriptCommand: ~Copyable {
 
     bytes = ByteBuffer(capacity: 1024 + calls.count * 256)
     let keyCount = 3 + Int(holds) + Int(requests) + 2 * skuKeys.count
-    bytes.append("*\(3 + keyCount + 4 + swept.count + calls.count)\(crlf)")
+    bytes.append("*\(3 + keyCount + 6 + swept.count + calls.count)\(crlf)")
     bytes.append(argument: "EVALSHA")
     bytes.append(argument: sha)
     bytes.append(argument: "\(keyCount)")
@@ -92,9 +94,12 @@ struct ScriptCommand: ~Copyable {
     header.append(integer: terms.retentionMs)
     header.append(integer: terms.retentionCancelledMs)
     bytes.append(argument: header.readable)
-    bytes.append(argument: "\(sender.epoch)/\(sender.writer)/\(sender.sequence)")
+    bytes.append(
+      argument: "\(sender.opening?.epoch.description ?? "0")/\(sender.writer)/\(sender.sequence)")
     bytes.append(argument: sender.writer)
     bytes.append(argument: "\(sender.sequence)")
+    bytes.append(argument: sender.opening?.description ?? "")
+    bytes.append(argument: "\(sender.answered)")
     for member in swept { member.withUnsafeBytes { bytes.append(argument: $0) } }
   }
 

@@ -22,6 +22,8 @@ public final class Store {
     public var acknowledgement = Acknowledgement.fsync
     /// Replicas that must have a change before it is acknowledged at REPLICA.
     public var replicas = 1
+    /// Whether a Redis that the books have not opened is refused.
+    public var isFenced = true
 
     /// Settings with their defaults.
     public init(address: RedisAddress) { self.address = address }
@@ -62,6 +64,8 @@ public final class Store {
     let now: UInt64
     /// Members of the expiry index that were still there and have been removed.
     let swept: Int
+    /// Whether anything was changed, and so the writer's sequence written down.
+    var wrote: Bool { swept > 0 || raw[1].bytes.count > 0 }
     private let raw: RedisReply
 
     init?(_ raw: RedisReply, operations: Int) {
@@ -81,7 +85,11 @@ public final class Store {
   /// Called when `isOpen` may have changed.
   public var changed: () -> Void = {}
   /// What is weaker than promised; empty when all is well.  Known once the link has been open.
-  public var warnings: [String] { durability.warnings }
+  public var warnings: [String] {
+    settings.isFenced
+      ? durability.warnings
+      : durability.warnings + ["the fence is off: a redis that has lost its memory would sell again"]
+  }
   private var durability = Durability()
   /// As CONFIG GET has just said; nil: it is refused.
   private var redisSettings: [String: String]?
@@ -95,14 +103,16 @@ public final class Store {
 
   let settings: Settings
   let keys: KeySpace
-  private let loop: EventLoop
-  private let logger: Logger
+  let loop: EventLoop
+  let logger: Logger
   private(set) var link: RedisLink!
   private var sha = ""
   private var streamBytes: Int64?
   private var entries: Int64?
   private var backlog: Backlog?
-  private var sender: ScriptCommand.Sender
+  var sender: ScriptCommand.Sender
+  /// Of the Redis at the other end.
+  var runID = ""
 
   /// - Parameter writer: names this shard of this incarnation of the server, in every stream entry.
   public init(
@@ -113,7 +123,7 @@ public final class Store {
     self.keys = keys
     self.loop = loop
     self.logger = logger
-    sender = ScriptCommand.Sender(epoch: "0", writer: writer, sequence: 0)
+    sender = ScriptCommand.Sender(writer: writer, sequence: 0)
     link = RedisLink(to: settings.address, on: loop, logger: logger) {
       [weak self] link, done in self?.greet(link, done)
     }
@@ -124,6 +134,7 @@ public final class Store {
   public func start() {
     link.start()
     checkMemory()
+    if settings.isFenced { voteFromTimeToTime() }
   }
 
   /// Closes the link; what is outstanding ends with its outcome unknown.
@@ -170,6 +181,7 @@ public final class Store {
         retentionCancelledMs: settings.retentionCancelledMs),
       swept: swept, calls: calls)
     let operations = calls.count
+    let sequence = sender.sequence
     link.send(command.bytes) { [weak self] raw in
       guard let self, let raw else { return completion(.unknown) }
       if let error = raw.error { return refused(error, completion) }
@@ -177,6 +189,7 @@ public final class Store {
         logger.error("the script's reply has another shape")
         return completion(.failed)
       }
+      if reply.wrote { sender.answered = sequence }
       completion(.replied(reply))
     }
   }
@@ -188,6 +201,11 @@ public final class Store {
       return loadScript { [weak self] failure in
         if let failure { self?.link.drop(failure) } else { self?.changed() }
       }
+    }
+    if error.hasPrefix("FENCED ") {
+      // Nothing has run.  Greeting again asks what is wrong with this Redis.
+      completion(.notRun)
+      return link.drop(String(error.dropFirst("FENCED ".count)))
     }
     logger.error("redis refused the script", metadata: ["error": "\(error)"])
     // A script that fails by itself answers ERR; Redis's own refusals carry another word, and come
@@ -234,10 +252,6 @@ public final class Store {
         }
       }
     }
-    link.send(["HGET", keys.fence, "epoch"]) { [weak self] reply in
-      note(reply)
-      self?.sender.epoch = reply?.text ?? "0"
-    }
     greetings += 1
     link.send(["XINFO", "GROUPS", keys.events]) { [weak self] reply in
       // Without a stream it is an error, which has no elements.
@@ -246,8 +260,9 @@ public final class Store {
     askForSettings()
     loadScript { [weak self] failure in
       if refusal == nil { refusal = failure }
-      guard refusal == nil, let self, durability.mustRewrite else { return done(refusal) }
-      rewriteFile(link, done)
+      guard refusal == nil, let self else { return done(refusal) }
+      if durability.mustRewrite { return rewriteFile(link, done) }
+      if settings.isFenced { vote(done) } else { done(nil) }
     }
   }
 
@@ -270,6 +285,7 @@ public final class Store {
     link.send(["INFO", "server", "memory", "persistence", "replication"]) { [weak self] reply in
       guard let self, let reply, reply.error == nil else { return }
       let info = reply.text ?? ""
+      runID = HotPath.runID(info: info) ?? runID
       judgeDurability(info)
       judgeMemory(info)
     }

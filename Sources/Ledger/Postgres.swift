@@ -134,6 +134,26 @@ public final class Postgres {
     return written
   }
 
+  /// Runs a statement and hands each of its rows to `body` as it comes, alone.
+  ///
+  /// When `body` throws, the rest is unread and the connection is of no more use.
+  func each(
+    _ statement: Statement, _ columns: [Column] = [], _ body: (Rows) throws -> Void
+  ) throws {
+    try prepare(statement)
+    try send(statement, columns)
+    guard PQsetSingleRowMode(connection) == 1 else { throw lost() }
+    func deadline() -> ContinuousClock.Instant { .now + .milliseconds(limits.replyMs) }
+    try flush(until: deadline())
+    while let rows = try next(until: deadline()) {
+      if rows.status == PGRES_SINGLE_TUPLE {
+        try body(rows)
+      } else if let failure = failure(of: rows) {
+        throw failure
+      }
+    }
+  }
+
   private func send(_ statement: Statement, _ columns: [Column]) throws(PostgresError) {
     let bytes = columns.map(\.bytes)
     let sent = PQsendQueryPrepared(
@@ -261,6 +281,13 @@ final class Rows {
 
   /// How many rows an INSERT, UPDATE or DELETE has written.
   var written: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
+
+  /// How many rows it brings.
+  var count: Int { Int(PQntuples(result)) }
+
+  func text(_ row: Int, _ column: Int) -> String {
+    String(decoding: bytes(row, column), as: UTF8.self)
+  }
 
   /// The codes are PG_DIAG_SQLSTATE and PG_DIAG_MESSAGE_PRIMARY of postgres_ext.h.  The detail would
   /// hold values of rows.

@@ -60,8 +60,10 @@ final class Lane {
 
   /// From connecting to the first failure, or to the stop.
   private func follow() throws {
-    let books = Ledger(in: try connectedDatabase())
+    let database = try connectedDatabase()
+    let books = Ledger(in: database)
     let stream = try EventStream(at: settings.redis, keys: settings.keys, consumer: consumer)
+    try ForeignRedis.check(stream, against: database)
     try stream.makeGroup()
     ready()
     try takeOwn(from: stream, into: books)

@@ -70,9 +70,11 @@ public final class Projection {
     let failure = Mutex<MigrationError?>(nil)
     let isReady = Atomic(false)
     let (settings, stop, logger, ready) = (settings, stop, logger, ready)
-    DispatchQueue.concurrentPerformOnThreads(settings.lanes + 1) { number in
+    DispatchQueue.concurrentPerformOnThreads(settings.lanes + 2) { number in
       guard number < settings.lanes else {
-        return Watch(settings, stop: stop, logger: logger).run()
+        return number == settings.lanes
+          ? Watch(settings, stop: stop, logger: logger).run()
+          : Opener(settings, stop: stop, logger: logger).run()
       }
       let lane = Lane(settings, number: number, stop: stop, logger: logger) {
         guard

@@ -34,6 +34,10 @@ public enum ProjectionLimits {
   static let behindMs: UInt64 = 10_000
   /// How often that is said again.
   static let alarmEveryMs: UInt64 = 60_000
+  /// How often it is asked whether Redis has to be opened: as long as a sale waits after a restart.
+  static let openerEveryMs: UInt64 = 200
+  /// How often an open Redis is compared with the epoch of the books.
+  static let epochCheckEveryMs: UInt64 = 2_000
   /// How often days of `processed_events` that nobody needs are looked for.
   static let retentionEveryMs: UInt64 = 600_000
   /// An event that the tables refuse is tried this often before it is dead.

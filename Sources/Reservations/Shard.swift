@@ -134,6 +134,9 @@ public actor Shard {
     parts.acknowledging.close()
     parts.board.close()
     parts.feed.close()
+    await withCheckedContinuation { continuation in
+      parts.store.leave { continuation.resume() }
+    }
     parts.store.close()
     parts.loop.stop()
   }

@@ -111,6 +111,13 @@ struct ServerFlags: ParsableArguments {
 
   @Option(
     help: """
+      'required': sell only from a Redis that a worker has opened after comparing it with the books; \
+      'off': from any. [STOCK_FENCE, default required]
+      """)
+  var fence: String?
+
+  @Option(
+    help: """
       A call that takes longer is logged, in milliseconds; 0: none is. \
       [STOCK_SLOW_CALL_MS, default 1000]
       """)
@@ -142,6 +149,7 @@ struct ServerFlags: ParsableArguments {
       store.backlogBytesMax = try found.value(of: Self.backlogBytes, flag: backlogBytes)
       store.acknowledgement = try found.value(of: Self.acknowledge, flag: acknowledge)
       store.replicas = try found.value(of: Self.replicas, flag: replicas)
+      store.isFenced = try found.value(of: Self.fence, flag: fence)
       store.retentionCancelledMs = min(store.retentionMs, Limits.retentionCancelledMsDefault)
       var server = Server.Terms()
       server.connectionsMax = try found.value(of: Self.connectionsMax, flag: connectionsMax)
@@ -267,6 +275,12 @@ struct ServerFlags: ParsableArguments {
     .number(
       "backlog-bytes", variable: "STOCK_BACKLOG_BYTES", standard: 0,
       in: 0...1_099_511_627_776, unit: "bytes")
+  }
+
+  private static var fence: Setting<Bool> {
+    Setting(
+      "fence", variable: "STOCK_FENCE", standard: "required", rule: "required or off",
+      parse: { ["required": true, "off": false][$0] }, show: { $0 ? "required" : "off" })
   }
 
   private static var slowCallMs: Setting<UInt64> {

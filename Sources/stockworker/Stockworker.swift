@@ -6,6 +6,7 @@ import Ledger
 import Logging
 import Loop
 import Projection
+import Recovery
 import Settings
 import Wire
 
@@ -34,6 +35,23 @@ struct Stockworker: ParsableCommand {
       """)
   var migrateTo: String?
 
+  @Flag(
+    help: """
+      Compare Redis with the books and say what a rebuild of Redis from the books would do, and exit. \
+      With --accept-loss, do it.
+      """)
+  var rebuild = false
+
+  @Flag(
+    help: """
+      Rebuild although what Redis acknowledged and the books never heard of is lost with it.
+      """)
+  var acceptLoss = false
+
+  func validate() throws {
+    if acceptLoss, !rebuild { throw ValidationError("--accept-loss goes with --rebuild") }
+  }
+
   func run() throws {
     let (settings, audit, level, report) = try options.settings()
     if options.checkConfig { return print(report) }
@@ -42,6 +60,7 @@ struct Stockworker: ParsableCommand {
     logger.logLevel = level
 
     if let migrateTo { return try migrate(settings, to: migrateTo) }
+    if rebuild { return try rebuildRedis(settings) }
     let stop = StopFlag()
     let signals = try StopSignal.source { stop.raise() }
     defer { signals.cancel() }
@@ -71,5 +90,21 @@ struct Stockworker: ParsableCommand {
     }
     let database = try Postgres(settings.database, name: "stockworker --migrate-to")
     print("the tables have version \(try database.migrate(to: version))")
+  }
+
+  private func rebuildRedis(_ settings: Projection.Settings) throws {
+    var wanted = Rebuild.Settings(redis: settings.redis, database: settings.database)
+    wanted.retentionMs = settings.retentionMs
+    do {
+      let rebuild = try Rebuild(wanted) { print($0) }
+      print(try rebuild.plan())
+      guard acceptLoss else {
+        return print("Nothing was changed.  Add --accept-loss to rebuild.")
+      }
+      let epoch = try rebuild.run()
+      print("Redis is rebuilt in epoch \(epoch).  A running worker opens it within a second.")
+    } catch {
+      throw ValidationError("not rebuilt: \(error)")
+    }
   }
 }

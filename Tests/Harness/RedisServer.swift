@@ -13,8 +13,9 @@ public final class RedisServer: Sendable {
   public let syncsEveryWrite: Bool
   private let arguments: [String]
   private let environment: [String: String]
-  private let scratch: ScratchFolder
+  let scratch: ScratchFolder
   private let child: Mutex<Child>
+  private let isOpened: Bool
 
   /// The unix socket.
   public var socketPath: String { scratch.file("redis.sock") }
@@ -44,9 +45,11 @@ public final class RedisServer: Sendable {
   ///   - fsync: `always`, `everysec` or `no`.
   ///   - extra: More settings as on redis-server's command line: `["--maxmemory", "32mb"]`.
   ///   - environment: Of the process, such as a library to preload.
+  ///   - opened: Whether it is opened to the sale after each start, as a worker would do it; for
+  ///     tests without one.
   public static func start(
     appendOnly: Bool = true, fsync: String = "always", extra: [String] = [],
-    environment: [String: String] = [:]
+    environment: [String: String] = [:], opened: Bool = true
   ) throws -> RedisServer {
     let settings = ["--appendonly", appendOnly ? "yes" : "no", "--appendfsync", fsync] + extra
     var failure: any Error = HarnessError("redis-server was never started")
@@ -55,18 +58,20 @@ public final class RedisServer: Sendable {
       do {
         return try RedisServer(
           port: freePort(), settings: settings, environment: environment,
-          syncsEveryWrite: appendOnly && fsync == "always")
+          syncsEveryWrite: appendOnly && fsync == "always", opened: opened)
       } catch { failure = error }
     }
     throw failure
   }
 
   private init(
-    port: UInt16, settings: [String], environment: [String: String], syncsEveryWrite: Bool
+    port: UInt16, settings: [String], environment: [String: String], syncsEveryWrite: Bool,
+    opened: Bool
   ) throws {
     self.port = port
     self.environment = environment
     self.syncsEveryWrite = syncsEveryWrite
+    isOpened = opened
     scratch = try ScratchFolder()
     arguments =
       [
@@ -139,6 +144,19 @@ public final class RedisServer: Sendable {
     guard ready, current.poll() == nil else {
       throw HarnessError("redis-server did not come up on port \(port):\n\(log)")
     }
+    if isOpened { try open() }
+  }
+
+  /// Opens this process of Redis to the sale, as a worker does once it has been compared with the
+  /// books.
+  public func open() throws {
+    let key = "run_id:"
+    let line = try cli("INFO", "server").split(whereSeparator: \.isNewline).first {
+      $0.hasPrefix(key)
+    }
+    guard let line else { throw HarnessError("redis-server does not say its run_id") }
+    let epoch = "0123456789abcdef.1"
+    try cli("HSET", "fence", "epoch", epoch, "open", "\(epoch) \(line.dropFirst(key.count))")
   }
 }
 

@@ -14,7 +14,8 @@
 -- KEYS   fence, events, expiry | the hold of each operation that names one | the request of each
 --        `set` | for each SKU: stock:<sku>, sku:<sku>
 -- ARGV   1 counts and settings   2 source of the stream entry   3 writer   4 its sequence
---        5... the members of the expiry index that are being swept, and then the operations
+--        5 the opening that the writer has seen, or ''   6 the last sequence that was answered to it
+--        7... the members of the expiry index that are being swept, and then the operations
 -- Reply  now, stream id or '', how many members were swept, a result for each operation
 --
 -- Layouts (struct, little-endian) are read and written on the other side by ScriptCodec.swift.
@@ -44,6 +45,7 @@ local ACTIVE, CONFIRMED, CANCELLED, EXPIRED = 1, 2, 3, 4
 -- is copied from the operation as it is.
 local LIFE, LIFE_BYTES, RECORD_FORMAT = '<BBI4I8I8I8', 30, 1   -- format, status, version, 3 times
 local BROUGHT, BROUGHT_BYTES = '<I4c8BI2', 15   -- units, fingerprint, lengths of SKU and event part
+local UNKNOWN_PRINT = string.rep('\0', 8)   -- of a hold that was rebuilt from the books
 local UNITS_MAX, HOLD_UNITS_MAX = 1000000000000, 1000000
 local EXACT = 9007199254740992   -- 2^53: up to here Lua counts exactly
 local REQUEST_MS = 86400000   -- how long the request id of a `set` is remembered: 24 hours
@@ -54,13 +56,24 @@ local SLICE = 1000    -- arguments that go through one unpack(); Lua's stack end
 local hold_count, request_count, sku_count, member_count, placing, retention, retention_cancelled =
   unpack_struct('<I4I4I4I4BI8I8', ARGV[1])
 local writer = ARGV[3]
-local first_operation = 5 + member_count
+local first_operation = 7 + member_count
 -- Nobody waits for a finished hold to be forgotten, so many may share a member: a minute of 24 hours.
 local FORGET_SLOT_MS = math.min(60000, math.max(1, retention / 16))
 local first_request = 3 + hold_count
 local first_sku = first_request + request_count
 
-local fence = call('HMGET', KEYS[1], 'now')
+local fence = call('HMGET', KEYS[1], 'now', 'open', writer)
+-- A Redis that the books have not opened, or that has forgotten what it answered, does nothing.
+if ARGV[5] ~= '' then
+  if fence[2] ~= ARGV[5] then return {err = 'FENCED this Redis is not open to the sale'} end
+  if tonumber(fence[3] or 0) < tonumber(ARGV[6]) then
+    local reason = 'FENCED writer ' .. writer .. ' was answered up to ' .. ARGV[6]
+      .. ', and this Redis knows ' .. (fence[3] or 'nothing') .. ' of it'
+    call('HDEL', KEYS[1], 'open')
+    call('HSET', KEYS[1], 'lost', sub(reason, 8))
+    return {err = reason}
+  end
+end
 local time = call('TIME')
 local now = time[1] * 1000 + floor(time[2] / 1000)
 local before = tonumber(fence[1])
@@ -71,7 +84,7 @@ if before and before > now and before < EXACT then now = before end
 call('ZSCORE', KEYS[3], '')
 local members = {}   -- those that are still there: another sweeper may have been faster
 for i = 1, member_count do
-  members[i] = call('ZSCORE', KEYS[3], ARGV[4 + i]) and ARGV[4 + i]
+  members[i] = call('ZSCORE', KEYS[3], ARGV[6 + i]) and ARGV[6 + i]
 end
 
 local records = {}

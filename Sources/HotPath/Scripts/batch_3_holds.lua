@@ -22,7 +22,9 @@ local function reserve(op)
   local hold = hold_at(place)
   if hold then
     if hold.unreadable then return pack('<BI8', HOLD_UNREADABLE, 0) end
-    if hold.print ~= print then return pack('<BI8', KEY_REUSED, 0) end
+    local same = hold.print == print
+    if hold.print == UNKNOWN_PRINT then same = hold.qty == qty and sku_of(hold) == sku.name end
+    if not same then return pack('<BI8', KEY_REUSED, 0) end
     return with_hold(REPEATED, hold, sku)
   end
   if not sku.open then

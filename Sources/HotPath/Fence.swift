@@ -1,0 +1,105 @@
+/// Which life of which deployment a Redis belongs to, written `<deployment>.<number>`.
+///
+/// The deployment is drawn by lot when the books are made; the number rises by one each time a Redis
+/// is rebuilt from them, so that an older copy is recognised.
+public struct Epoch: Hashable, Sendable, CustomStringConvertible {
+  /// Length of the name of a deployment: 64 bits in hexadecimal.
+  public static let deploymentBytes = 16
+
+  /// Which deployment.
+  public let deployment: String
+  /// From 1.
+  public let number: Int64
+
+  /// An epoch from its parts.
+  public init(deployment: String, number: Int64) {
+    (self.deployment, self.number) = (deployment, number)
+  }
+
+  /// The first epoch of a deployment that is named by a number drawn by lot.
+  public static func first(lot: UInt64) -> Epoch {
+    let digits = String(lot, radix: 16)
+    let zeros = String(repeating: "0", count: deploymentBytes - digits.utf8.count)
+    return Epoch(deployment: zeros + digits, number: 1)
+  }
+
+  /// nil: not of the form `<deployment>.<number>`.
+  public init?(_ text: some StringProtocol) {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 2, parts[0].utf8.count == Self.deploymentBytes,
+      parts[0].utf8.allSatisfy({
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+          || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+      }),
+      let number = Int64(parts[1]), number > 0
+    else { return nil }
+    self.init(deployment: String(parts[0]), number: number)
+  }
+
+  /// `<deployment>.<number>`
+  public var description: String { "\(deployment).\(number)" }
+}
+
+/// That the books have opened one process of Redis to the sale, written `<epoch> <run id>`.
+public struct Opening: Hashable, Sendable, CustomStringConvertible {
+  /// In which life of the deployment.
+  public let epoch: Epoch
+  /// Names one process of Redis: a restarted one has another.
+  public let runID: String
+
+  /// An opening from its parts.
+  public init(epoch: Epoch, runID: String) { (self.epoch, self.runID) = (epoch, runID) }
+
+  /// nil: not of the form `<epoch> <run id>`.
+  public init?(_ text: some StringProtocol) {
+    let parts = text.split(separator: " ", omittingEmptySubsequences: false)
+    guard parts.count == 2, let epoch = Epoch(parts[0]), !parts[1].isEmpty else { return nil }
+    self.init(epoch: epoch, runID: String(parts[1]))
+  }
+
+  /// `<epoch> <run id>`
+  public var description: String { "\(epoch) \(runID)" }
+}
+
+/// What a Redis says of itself in its `fence`.
+public struct Fence: Equatable, Sendable {
+  /// A writer says so often which process of Redis it sees, in milliseconds.
+  static let voteEveryMs: UInt64 = 2_000
+  /// A writer that has not voted for this long, in milliseconds, is not waited for.
+  public static let writerGoneMs: UInt64 = 10_000
+  /// A writer that has not voted for this long, in milliseconds, is forgotten: a week.
+  public static let writerForgottenMs: UInt64 = 7 * 86_400_000
+
+  /// nil: it was never opened, or it has been emptied.
+  public var epoch: Epoch?
+  /// nil: nobody may sell from it.
+  public var opening: Opening?
+  /// Why nobody may sell from it until it has been rebuilt; nil: nothing is known to be lost.
+  public var lost: String?
+
+  /// A fence from its parts.
+  public init(epoch: Epoch? = nil, opening: Opening? = nil, lost: String? = nil) {
+    (self.epoch, self.opening, self.lost) = (epoch, opening, lost)
+  }
+
+  /// The texts of its fields; '' for what there is not.
+  init(epoch: String, opening: String, lost: String) {
+    self.init(
+      epoch: Epoch(epoch), opening: Opening(opening), lost: lost.isEmpty ? nil : lost)
+  }
+
+  /// Why a writer that sees this process of Redis may not sell; nil: it may.
+  func refusal(runID: String) -> String? {
+    if let lost { return "closed until it is rebuilt: \(lost)" }
+    guard let opening else { return "not opened by a worker yet" }
+    guard opening.runID == runID else { return "restarted, and not opened by a worker yet" }
+    return opening.epoch == epoch ? nil : "its fence contradicts itself"
+  }
+}
+
+/// The field `run_id` of `INFO server`.
+func runID(info: String?) -> String? {
+  let key = "run_id:"
+  let line = info?.split(whereSeparator: \.isNewline).first { $0.hasPrefix(key) }
+  return line.map { String($0.dropFirst(key.count)) }
+}

@@ -1,0 +1,126 @@
+public import Inventory
+
+/// A row of the books that this program could not have written.
+public struct UnreadableRow: Error, CustomStringConvertible {
+  /// Which, for a person.
+  public let description: String
+}
+
+/// What the books say of all stock and all holds at one instant, for a rebuild of Redis.
+///
+/// One transaction that only reads (REPEATABLE READ), so that figures and holds belong together.  Rows
+/// come one after the other, and none is kept.  One thread at a time; after an error, or when a body
+/// throws, the connection is of no more use.
+public final class BooksSnapshot {
+  private let database: Postgres
+
+  /// Begins the transaction; it ends with the connection.
+  /// - Parameter database: not used for anything else from now on.
+  public init(in database: Postgres) throws(PostgresError) {
+    self.database = database
+    try database.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+    try database.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+  }
+
+  /// The figures of every SKU: the sums of its movements, and the version of its last change from
+  /// outside.
+  public func eachSKU(_ body: (SKU, Figures) throws -> Void) throws {
+    let statement = Statement(
+      "snapshot_skus",
+      """
+      SELECT sku, sum(available_delta)::bigint, sum(held_delta)::bigint, sum(sold_delta)::bigint,
+        sum(supplied_delta)::bigint, coalesce(max(version) FILTER (WHERE hold_id IS NULL), 0)
+      FROM stock_movements GROUP BY sku ORDER BY sku
+      """)
+    try database.each(statement) { rows in
+      let name = rows.text(0, 0)
+      let sums: [Int64] = (1...5).map { rows.integer(0, $0) }
+      guard let sku = SKU(name), sums.allSatisfy({ $0 >= 0 }) else {
+        throw UnreadableRow(
+          description: "the movements of SKU '\(name)' add up to less than nothing")
+      }
+      let figures = sums.map { UInt64($0) }
+      try body(
+        sku,
+        Figures(
+          available: figures[0], held: figures[1], sold: figures[2], supplied: figures[3],
+          version: figures[4]))
+    }
+  }
+
+  /// SKUs whose active holds do not add up to what their movements say is held, at most `limit`.
+  public func unbalancedSKUs(limit: Int) throws -> [String] {
+    var names: [String] = []
+    let statement = Statement(
+      "snapshot_unbalanced",
+      """
+      SELECT coalesce(m.sku, h.sku)
+      FROM (SELECT sku, sum(held_delta) AS held FROM stock_movements GROUP BY sku) AS m
+      FULL JOIN (SELECT sku, sum(qty) AS held FROM holds WHERE status = 'ACTIVE' GROUP BY sku) AS h
+        ON h.sku = m.sku
+      WHERE coalesce(m.held, 0) <> coalesce(h.held, 0) ORDER BY 1
+      """)
+    try database.each(statement) { rows in if names.count < limit { names.append(rows.text(0, 0)) }
+    }
+    return names
+  }
+
+  /// Every active hold, and every finished one that changed since; the oldest first.
+  /// - Parameter finishedSinceMs: milliseconds since 1970.
+  public func eachHold(finishedSinceMs: UInt64, _ body: (Hold) throws -> Void) throws {
+    let since = Column(.bigint)
+    since.add(Int64(finishedSinceMs))
+    let statement = Statement(
+      "snapshot_holds",
+      """
+      SELECT hold_id, sku, user_id, idempotency_key, coalesce(payment_ref, ''), status,
+        qty::bigint, version, (extract(epoch FROM expires_at) * 1000)::bigint,
+        (extract(epoch FROM changed_at) * 1000)::bigint
+      FROM holds
+      WHERE status = 'ACTIVE' OR changed_at >= to_timestamp(($1::bigint[])[1] / 1000.0)
+      ORDER BY created_at, expires_at
+      """)
+    try database.each(statement, [since]) { rows in
+      guard let hold = Self.hold(rows) else {
+        throw UnreadableRow(description: "hold '\(rows.text(0, 0))' in the books cannot be read")
+      }
+      try body(hold)
+    }
+  }
+
+  private static func hold(_ rows: Rows) -> Hold? {
+    let numbers: [Int64] = (6...9).map { rows.integer(0, $0) }
+    let reference = rows.text(0, 4)
+    guard let id = HoldID(rows.text(0, 0)), let sku = SKU(rows.text(0, 1)),
+      let user = Label(rows.text(0, 2)), let key = Label(rows.text(0, 3)),
+      let status = HoldStatus.allCases.first(where: { $0.name == rows.text(0, 5) }),
+      numbers.allSatisfy({ $0 > 0 })
+    else { return nil }
+    return Hold(
+      id: id, status: status, version: UInt64(numbers[1]), sku: sku, qty: UInt64(numbers[0]),
+      user: user, key: key, expiresAt: UInt64(numbers[2]), changedAt: UInt64(numbers[3]),
+      paymentRef: reference.isEmpty ? nil : Label(reference))
+  }
+
+  /// Every stock that was set since, with the id of its request.
+  /// - Parameter sinceMs: milliseconds since 1970.
+  public func eachStockSet(
+    sinceMs: UInt64,
+    _ body: (SKU, _ available: UInt64, _ request: Label, _ atMs: UInt64) throws -> Void
+  ) throws {
+    let since = Column(.bigint)
+    since.add(Int64(sinceMs))
+    let statement = Statement(
+      "snapshot_stock_sets",
+      """
+      SELECT sku, request_id, available, (extract(epoch FROM event_time) * 1000)::bigint
+      FROM stock_movements
+      WHERE cause = 'STOCK_SET' AND event_time >= to_timestamp(($1::bigint[])[1] / 1000.0)
+      """)
+    try database.each(statement, [since]) { rows in
+      guard let sku = SKU(rows.text(0, 0)), let request = Label(rows.text(0, 1)) else { return }
+      let (available, at): (Int64, Int64) = (rows.integer(0, 2), rows.integer(0, 3))
+      try body(sku, UInt64(available), request, UInt64(at))
+    }
+  }
+}

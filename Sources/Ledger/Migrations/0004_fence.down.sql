@@ -1,0 +1,2 @@
+DROP FUNCTION grant_fence_rights();
+DROP TABLE fence;

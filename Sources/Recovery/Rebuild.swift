@@ -1,0 +1,209 @@
+public import HotPath
+public import Inventory
+public import Ledger
+import Glibc
+
+/// Makes Redis anew from the books.
+///
+/// How it works.  The sale is closed, the workers apply what still lies in the stream, and the books
+/// begin a new epoch, in which no earlier copy of Redis is opened.  Then figures, live and recent
+/// holds, the index of what falls due and recent requests are written as the script would have written
+/// them, and the stream goes on above every id that the books know.  Cut off anywhere, it is run again
+/// from the start; nothing can be sold meanwhile.
+public struct Rebuild {
+  /// Which stores, and how long Redis remembers.
+  public struct Settings: Sendable {
+    /// The Redis that is to be made anew.
+    public var redis: RedisAddress
+    /// The books.
+    public var database: DatabaseAddress
+    /// The keys in Redis.
+    public var keys = KeySpace()
+    /// Milliseconds that Redis remembers a finished hold.
+    public var retentionMs = Limits.retentionMsDefault
+
+    /// Settings with their defaults.
+    public init(redis: RedisAddress, database: DatabaseAddress) {
+      (self.redis, self.database) = (redis, database)
+    }
+  }
+
+  /// Why there is no rebuild.
+  public struct Refusal: Error, CustomStringConvertible {
+    /// For a person.
+    public let description: String
+  }
+
+  /// PostgreSQL sorts all live holds before it answers: ten minutes for a reply.
+  static let replyMs = 600_000
+  /// The workers get this long to apply what still lies in the stream.
+  static let drainMsMax: UInt64 = 90_000
+  /// `Stock.Set` remembers its requests for so long.
+  static let requestMs: UInt64 = 86_400_000
+
+  private let settings: Settings
+  private let target: RebuildSession
+  private let stream: EventStream
+  private let control: Postgres
+  private let say: (String) -> Void
+
+  /// Connects to both stores.
+  /// - Parameter say: takes a line about the progress.
+  public init(_ settings: Settings, say: @escaping (String) -> Void) throws {
+    self.settings = settings
+    self.say = say
+    target = try RebuildSession(at: settings.redis, keys: settings.keys)
+    stream = try EventStream(at: settings.redis, keys: settings.keys, consumer: "rebuild")
+    control = try Self.connect(settings)
+    try control.migrate()
+  }
+
+  private static func connect(_ settings: Settings) throws -> Postgres {
+    try Postgres(
+      settings.database, name: "stockworker --rebuild", limits: Postgres.Limits(replyMs: replyMs))
+  }
+
+  /// Compares Redis with the books, and changes nothing.
+  public func plan() throws -> RebuildPlan {
+    let snapshot = try BooksSnapshot(in: try Self.connect(settings))
+    var plan = RebuildPlan()
+    plan.fence = try stream.fence()
+    plan.books = try control.bookedEpoch()
+    let nowMs = try stream.time()
+    plan.newest = try newestOfBooks(nowMs)
+    plan.last = try stream.newestID()
+    plan.unapplied = try unapplied()
+    plan.deadLetters = try target.countDeadLetters()
+    plan.unbalanced = try snapshot.unbalancedSKUs(limit: RebuildPlan.namesMax)
+    try snapshot.eachSKU { sku, figures in try target.compare(sku, figures, &plan.skus) }
+    try eachPage(of: snapshot, nowMs) { page in
+      plan.active += page.count { $0.status == .active }
+      try target.compare(page, &plan.holds)
+    }
+    plan.onlyInRedis = max(0, try target.countHolds() - plan.holds.same - plan.holds.different)
+    return plan
+  }
+
+  /// Does it.
+  /// - Returns: the epoch, in which a worker can now open Redis to the sale.
+  public func run() throws -> Epoch {
+    try refuseForeign()
+    try stream.close(because: "it is being rebuilt from the books")
+    say("the sale is closed")
+    try drain()
+    let deadLetters = try target.countDeadLetters()
+    guard deadLetters == 0 else {
+      throw Refusal(
+        description:
+          "\(deadLetters) dead letters are not in the books: replay or discard them first")
+    }
+    let snapshot = try BooksSnapshot(in: try Self.connect(settings))
+    let unbalanced = try snapshot.unbalancedSKUs(limit: RebuildPlan.namesMax)
+    guard unbalanced.isEmpty else {
+      throw Refusal(
+        description: "the books contradict themselves: the active holds of "
+          + unbalanced.joined(separator: ", ") + " are not what the movements say is held")
+    }
+    let epoch = try beginEpoch()
+    say("epoch \(epoch) has begun")
+    try target.wipe()
+    let nowMs = try stream.time()
+    try write(snapshot, nowMs)
+    let newest = try newestOfBooks(nowMs)
+    try target.finish(epoch, after: newest, nowMs: max(nowMs, newest?.ms ?? 0))
+    try control.endRebuild()
+    return epoch
+  }
+
+  private func write(_ snapshot: BooksSnapshot, _ nowMs: UInt64) throws {
+    var (skus, holds) = (0, 0)
+    try snapshot.eachSKU { sku, figures in
+      try target.write(sku, figures)
+      skus += 1
+    }
+    let cancelledMs = min(settings.retentionMs, Limits.retentionCancelledMsDefault)
+    try eachPage(of: snapshot, nowMs) { page in
+      try target.write(page) { hold in
+        switch hold.status {
+        case .active: hold.expiresAt
+        case .cancelled: hold.changedAt + cancelledMs
+        case .confirmed, .expired: hold.changedAt + settings.retentionMs
+        }
+      }
+      if (holds + page.count) / 100_000 > holds / 100_000 { say("\(holds + page.count) holds") }
+      holds += page.count
+    }
+    let since = nowMs - min(nowMs, Self.requestMs)
+    try snapshot.eachStockSet(sinceMs: since) { sku, available, request, atMs in
+      guard atMs + Self.requestMs > nowMs else { return }
+      try target.write(
+        request: request, of: sku, available: available, forMs: atMs + Self.requestMs - nowMs)
+    }
+    say("\(skus) SKUs and \(holds) holds are written")
+  }
+
+  /// Live and recent holds, some hundred at a time.
+  private func eachPage(
+    of snapshot: BooksSnapshot, _ nowMs: UInt64, _ body: ([Hold]) throws -> Void
+  ) throws {
+    var page: [Hold] = []
+    page.reserveCapacity(RebuildSession.pageHolds)
+    try snapshot.eachHold(finishedSinceMs: nowMs - min(nowMs, settings.retentionMs)) { hold in
+      page.append(hold)
+      guard page.count == RebuildSession.pageHolds else { return }
+      try body(page)
+      page.removeAll(keepingCapacity: true)
+    }
+    try body(page)
+  }
+
+  // MARK: what must be true
+
+  private func refuseForeign() throws {
+    guard let redis = try stream.fence().epoch, let books = try control.bookedEpoch(),
+      redis.deployment != books.deployment
+    else { return }
+    throw Refusal(
+      description: "this Redis belongs to deployment \(redis.deployment), and the books to "
+        + "\(books.deployment): empty it yourself if it is not needed")
+  }
+
+  /// Entries of the stream that the books do not know yet; nil: Redis cannot tell how many.
+  private func unapplied() throws -> Int? {
+    let group =
+      try stream.newestID() == StreamID(ms: 0, sequence: 0)
+      ? nil : stream.groups().first { $0.name == KeySpace.group }
+    guard let group else { return 0 }
+    if group.lastDelivered >= (try stream.newestID()) { return group.pending }
+    return group.lag.map { $0 + group.pending }
+  }
+
+  private func drain() throws {
+    let deadline = ContinuousClock.now + .milliseconds(Self.drainMsMax)
+    while true {
+      let left = try unapplied()
+      if left == 0 { return }
+      guard ContinuousClock.now < deadline else {
+        throw Refusal(
+          description: "\(left.map { "\($0)" } ?? "some") entries of the stream are not in the "
+            + "books: let a worker run until they are")
+      }
+      usleep(100_000)
+    }
+  }
+
+  private func newestOfBooks(_ nowMs: UInt64) throws -> StreamID? {
+    try control.newestStreamID(nowMs: nowMs).map { StreamID(ms: $0.ms, sequence: $0.sequence) }
+  }
+
+  private func beginEpoch() throws -> Epoch {
+    if try control.bookedEpoch() == nil {
+      let made = try stream.fence().epoch ?? .first(lot: .random(in: .min ... .max))
+      try control.name(BookedEpoch(deployment: made.deployment, number: made.number))
+    }
+    guard let books = try control.bookedEpoch() else {
+      throw Refusal(description: "the books do not take the name of a deployment")
+    }
+    return Epoch(deployment: books.deployment, number: try control.beginRebuild())
+  }
+}
