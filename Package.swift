@@ -104,7 +104,16 @@ let package = Package(
         "Inventory", "Wire", "HotPath", "Ledger", "Projection", "Harness", "stockworker",
       ]),
     .testTarget(
-        "Projection", "Audit", "Recovery", "Settings",
+      name: "AuditTests",
+      dependencies: [
+        "Inventory", "Wire", "RPC", "HotPath", "Ledger", "Audit", "Harness", "stockd",
+        "stockworker",
+      ]),
+    .testTarget(
+      name: "RecoveryTests",
+      dependencies: [
+        "Inventory", "Wire", "RPC", "HotPath", "Ledger", "Projection", "Recovery", "Harness",
+        "stockd", "stockworker", "stockctl",
       ]),
     .testTarget(
       name: "DurabilityTests",

@@ -111,6 +111,8 @@ public final class Store {
   private var entries: Int64?
   private var backlog: Backlog?
   var sender: ScriptCommand.Sender
+  /// What the fence said last; nil: nothing against this Redis.
+  var fenced: Absence?
   /// Of the Redis at the other end.
   var runID = ""
 

@@ -1,5 +1,5 @@
 public import HotPath
-public import Inventory
+import Inventory
 public import Ledger
 import Glibc
 

@@ -30,7 +30,7 @@ extension Sale {
         acknowledging.keep(promise, of: done, by: call.deadline) { answer($0) }
       }
     } catch {
-      throw Status(error, storeIsDown: !store.isOpen)
+      throw Status(error, absence: store.absence)
     }
     call.whenCancelled { [batch] in batch.withdraw(ticket) }
   }
@@ -41,7 +41,7 @@ extension Sale {
   ) -> Result<ReserveReply, Status> {
     do throws(Status) {
       switch result {
-      case .failure(let fault): throw Status(fault, storeIsDown: !store.isOpen)
+      case .failure(let fault): throw Status(fault, absence: store.absence)
       case .success(let answer):
         let known =
           answer.outcome == .stockMismatch && !answers.closed.insert(reservation.sku).inserted

@@ -6,10 +6,20 @@ import Wire
 // own texts are in the log.
 
 extension Status {
+  /// Redis has lost data, or has not been opened since it was started.
+  static func fenced(outcomeUnknown: Bool) -> Status {
+    Status(
+      .unavailable, reason: "STORE_FENCED",
+      message: "The stock store has been restarted or has lost data, and is not open to the sale.",
+      retryable: true, retryAfterMs: 1_000, outcomeUnknown: outcomeUnknown)
+  }
+
   /// An operation without an answer.
-  init(_ fault: StoreFault, storeIsDown: Bool) {
+  init(_ fault: StoreFault, absence: Store.Absence?) {
     switch fault {
-    case .deadline(let sent) where storeIsDown:
+    case .deadline(let sent) where absence == .notOpened || absence == .lost:
+      self = .fenced(outcomeUnknown: sent)
+    case .deadline(let sent) where absence == .unreachable:
       self.init(
         .unavailable, reason: "STORE_UNREACHABLE", message: "The stock store cannot be reached.",
         retryable: true, retryAfterMs: 250, outcomeUnknown: sent)

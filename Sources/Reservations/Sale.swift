@@ -67,11 +67,12 @@ final class Sale {
     return table
   }
 
-  /// Refuses a call that would wait for too long, before anything else is done for it.  A stream is
-  /// work for as long as it is open: while calls are refused, no more of them begin.
+  /// Refuses a call that would wait for too long, or for a person, before anything else is done for it.
+  /// A stream is work for as long as it is open: while calls are refused, no more of them begin.
   private func admit(_ call: Call) throws(Status) {
+    if store.absence == .lost { throw .fenced(outcomeUnknown: false) }
     if let fault = batch.refusal(deadline: call.deadline, source: call.source) {
-      throw Status(fault, storeIsDown: !store.isOpen)
+      throw Status(fault, absence: store.absence)
     }
   }
 
@@ -84,7 +85,7 @@ final class Sale {
       do throws(Status) {
         switch result {
         case .success(let answer): call.reply(try reply(answer))
-        case .failure(let fault): throw Status(fault, storeIsDown: !store.isOpen)
+        case .failure(let fault): throw Status(fault, absence: store.absence)
         }
       } catch {
         call.fail(error)

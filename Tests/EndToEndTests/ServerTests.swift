@@ -122,7 +122,7 @@ struct ServerTests {
     "a Redis without an append-only file, and a server that promises MEMORY: degraded, it sells")
   func degraded() async throws {
     let shop = try await Shop.open(redis: try RedisServer.start(appendOnly: false))
-    try await shop.server.waitForLog("DEGRADED")
+    try await shop.server.waitForLog("redis link open")
     let client = shop.client()
     let health = try await client.call(HealthCheckRequest())
     #expect(health.status == .degraded && health.warnings.first?.contains("appendonly") == true)

@@ -146,6 +146,7 @@ enum Replay {
   /// nil: the two agree to the end.
   static func difference(_ steps: [Step], _ redis: RedisServer) async throws -> String? {
     _ = try redis.cli("FLUSHALL")
+    try redis.open()
     let lane = try StoreLane(redis, retentionMs: 40, retentionCancelledMs: 20)
     try await lane.open()
     var model = Model(retentionMs: 40, retentionCancelledMs: 20)

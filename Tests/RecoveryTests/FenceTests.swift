@@ -42,7 +42,10 @@ struct FenceTests {
     try shop.redis.cli("FLUSHALL")
     try shop.redis.cli("SET", "stock:x", "10")
     for server in 0...1 {
-      await #expect(throws: Status.self) { try await shop.reserve("d", server: server) }
+      let refusal = await #expect(throws: Status.self) {
+        try await shop.reserve("d", server: server)
+      }
+      #expect(refusal?.reason == "STORE_FENCED")
     }
     try await shop.worker.waitForLog("emptied, or is another Redis")
     try await shop.refuses(because: "not opened")

@@ -56,6 +56,14 @@ class Programs:
         # Ended after the servers.
         self.running.insert(0, self.running.pop())
         wait_until(lambda: connects(socket.AF_UNIX, self.redis_socket), "Redis listens")
+        self.open_store()
+
+    def open_store(self):
+        """What a worker does once it has compared Redis with the books."""
+        epoch = "0123456789abcdef.1"
+        info = self.store("INFO", "server").split()
+        run_id = next(line[7:] for line in info if line.startswith("run_id:"))
+        self.store("HSET", "fence", "epoch", epoch, "open", f"{epoch} {run_id}")
 
     def store(self, *words):
         """A command for Redis; or STOP, which makes it silent, and CONT, which wakes it."""

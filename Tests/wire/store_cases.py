@@ -108,6 +108,24 @@ class TestStoreAway(StoreTest):
         self.assert_figures(1_000, 0, 0)
 
 
+class TestStoreForgot(StoreTest):
+    def test_emptied(self):
+        fence = self.programs.store("HGET", "fence", "epoch")
+        self.programs.store("HDEL", "fence", "epoch", "open")
+        wait_until(lambda: self.health().status == health.NOT_SERVING, "it is noticed")
+        try:
+            for method, request in STORED.items():
+                with self.subTest(method=method):
+                    response = self.connection.call(method, request(self.sku))
+                    self.assert_not_done(
+                        method, response, envelope.CODE_UNAVAILABLE, "STORE_FENCED")
+        finally:
+            self.programs.open_store()
+            wait_until(self.programs.sells, "the server sells again")
+        self.assertEqual(self.programs.store("HGET", "fence", "epoch"), fence)
+        self.assert_figures(1_000, 0, 0)
+
+
 class TestStoreRefuses(StoreTest):
     def test_no_writing(self):
         self.programs.store("CONFIG", "SET", "min-replicas-to-write", "1")

@@ -39,7 +39,7 @@ class Shop:
 
     def start_stockd(self):
         self.stockd = self.start(STOCKD, "--listen", f"{self.tcp},{self.unix}", "--shards", "1", "--redis",
-                                 f"unix:{self.redis_socket}")
+                                 f"unix:{self.redis_socket}", "--fence", "off")
         wait_until(self.sells, "the server sells")
 
     def start(self, *command):

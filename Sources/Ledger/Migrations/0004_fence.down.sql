@@ -1,2 +1,3 @@
-DROP FUNCTION grant_fence_rights();
+DROP FUNCTION grant_stock_rights();
+ALTER FUNCTION grant_stock_rights_3() RENAME TO grant_stock_rights;
 DROP TABLE fence;

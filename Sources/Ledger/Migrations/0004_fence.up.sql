@@ -10,9 +10,11 @@ CREATE TABLE fence (
   opened_at      timestamptz
 );
 
-CREATE FUNCTION grant_fence_rights() RETURNS void LANGUAGE plpgsql AS $$
+-- What the roles could do before, and the fence.
+ALTER FUNCTION grant_stock_rights() RENAME TO grant_stock_rights_3;
+CREATE FUNCTION grant_stock_rights() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  REVOKE ALL ON FUNCTION grant_fence_rights() FROM PUBLIC;
+  PERFORM grant_stock_rights_3();
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'stock_reader') THEN
     GRANT SELECT ON fence TO stock_reader;
   END IF;
@@ -21,4 +23,4 @@ BEGIN
   END IF;
 END
 $$;
-SELECT grant_fence_rights();
+SELECT grant_stock_rights();

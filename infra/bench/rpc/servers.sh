@@ -99,7 +99,7 @@ start_redis() {
 # start_stockd [COMMAND PREFIX...]: one shard; sets `stock_port` and `stockd_process`.
 start_stockd() {
   stock_port=$(free_port)
-  start stockd "$@" "$programs/stockd" --listen "127.0.0.1:$stock_port" --shards 1 \
+  start stockd "$@" "$programs/stockd" --listen "127.0.0.1:$stock_port" --fence off --shards 1 \
     --redis "redis://127.0.0.1:$redis_port" --connections-per-peer-max 10000
   stockd_process=$process
   for _ in {1..200}; do
