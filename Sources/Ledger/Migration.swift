@@ -34,6 +34,7 @@ struct Migration {
     Migration(
       version: 3, name: "corrections", up: PackageResources._003_corrections_up_sql,
       down: PackageResources._003_corrections_down_sql),
+    Migration(
       version: 4, name: "fence", up: PackageResources._004_fence_up_sql,
       down: PackageResources._004_fence_down_sql),
   ]

@@ -282,13 +282,6 @@ final class Rows {
   /// How many rows an INSERT, UPDATE or DELETE has written.
   var written: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
 
-  /// How many rows it brings.
-  var count: Int { Int(PQntuples(result)) }
-
-  func text(_ row: Int, _ column: Int) -> String {
-    String(decoding: bytes(row, column), as: UTF8.self)
-  }
-
   /// The codes are PG_DIAG_SQLSTATE and PG_DIAG_MESSAGE_PRIMARY of postgres_ext.h.  The detail would
   /// hold values of rows.
   func errorField(_ code: UInt8) -> String? {
