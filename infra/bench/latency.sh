@@ -50,7 +50,7 @@ serve() {
   [ "$3" = always ] || acknowledge=memory
   stock_port=$(free_port)
   start "$1" "${first[@]}" "$programs/stockd" --listen "127.0.0.1:$stock_port,unix:$work/$1.sock" \
-    --shards 1 --redis "unix:$2" --acknowledge $acknowledge
+    --shards 1 --fence off --redis "unix:$2" --acknowledge $acknowledge
   for _ in {1..200}; do
     "$programs/stockctl" health --address "127.0.0.1:$stock_port" > "$work/health" 2>&1 && return
     sleep 0.05
