@@ -111,7 +111,7 @@ final class Sale {
         }
       }
       switch result {
-      case .failure(let fault): call.fail(Status(fault, storeIsDown: !store.isOpen))
+      case .failure(let fault): call.fail(Status(fault, absence: store.absence))
       case .success(let answer) where acknowledging.isKept(promise): send(answer, nil)
       case .success(let answer):
         acknowledging.keep(promise, of: answer, by: call.deadline) { send(answer, $0) }
