@@ -144,7 +144,7 @@ public final class RedisServer: Sendable {
     guard ready, current.poll() == nil else {
       throw HarnessError("redis-server did not come up on port \(port):\n\(log)")
     }
-    if isOpened { try open() }
+    if isOpened, try cli("INFO", "replication").contains("role:master") { try open() }
   }
 
   /// Opens this process of Redis to the sale, as a worker does once it has been compared with the
