@@ -86,9 +86,8 @@ public final class Store {
   public var changed: () -> Void = {}
   /// What is weaker than promised; empty when all is well.  Known once the link has been open.
   public var warnings: [String] {
-    settings.isFenced
-      ? durability.warnings
-      : durability.warnings + ["the fence is off: a redis that has lost its memory would sell again"]
+    let off = "the fence is off: a redis that has lost its memory would sell again"
+    return settings.isFenced ? durability.warnings : durability.warnings + [off]
   }
   private var durability = Durability()
   /// As CONFIG GET has just said; nil: it is refused.
