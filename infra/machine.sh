@@ -14,7 +14,7 @@ make_base() {
     > "$machine_base.log" 2>&1 || fail "debootstrap has failed; see $machine_base.log"
   carry_settings "$machine_base.new"
   # A machine for an hour need not survive a power cut.
-  echo force-unsafe-io > "$machine_base.new/etc/dpkg/dpkg.cfg.d/stockstream-check"
+  echo force-unsafe-io > "$machine_base.new/etc/dpkg/dpkg.cfg.d/no-sync"
   mv "$machine_base.new" "$machine_base"
 }
 
