@@ -38,6 +38,12 @@ final class ByteChannel: Descriptor, EndOfPass {
   private var unfinishedBytes = 0
   private var flushing = false
   private var armedForWrite = false
+  private var interest: Interest
+  /// Bytes that may wait in `output` before nothing more is read.
+  private let outputBytesMax: Int
+  /// The peer takes too little of what it is owed to be given more: frames that have come wait, and
+  /// nothing is read, until it has taken half.
+  private(set) var isHeldUp = false
   private var connecting: Bool
   private var reading = true
   private var endWhenSent = false
@@ -46,16 +52,22 @@ final class ByteChannel: Descriptor, EndOfPass {
   /// Bytes that have come from there.
   private(set) var receivedBytes: UInt64 = 0
 
-  /// - Parameter connecting: the descriptor is still on its way to its peer.
+  /// - Parameters:
+  ///   - connecting: the descriptor is still on its way to its peer.
+  ///   - outputBytesMax: how much may wait for the peer before it is held up.  Only one end of a
+  ///     connection may have such a limit, or the two could wait for each other.
   init(
-    fd: Int32, connecting: Bool, on loop: EventLoop, scratch: ReadScratch
+    fd: Int32, connecting: Bool, outputBytesMax: Int = .max, on loop: EventLoop,
+    scratch: ReadScratch
   ) throws(SystemError) {
     self.fd = fd
     self.loop = loop
     self.scratch = scratch
     self.connecting = connecting
+    self.outputBytesMax = outputBytesMax
     armedForWrite = connecting
-    token = try loop.add(self, fd: fd, interest: connecting ? .readAndWrite : .read)
+    interest = connecting ? .readAndWrite : .read
+    token = try loop.add(self, fd: fd, interest: interest)
   }
 
   /// The peer has accepted the connection, now or before.
@@ -68,10 +80,10 @@ final class ByteChannel: Descriptor, EndOfPass {
   var heldBytes: Int { unfinishedBytes + output.count }
 
   /// The peer has begun a frame and not ended it.
-  var hasPartialFrame: Bool { unfinishedBytes > 0 }
+  var hasPartialFrame: Bool { unfinishedBytes > 0 && !isHeldUp }
 
-  /// Bytes wait that the peer does not take.
-  var isBlocked: Bool { armedForWrite && !connecting }
+  /// The peer is owed what it does not take: bytes wait here, or in the kernel alone.
+  var isBlocked: Bool { (armedForWrite || isHeldUp) && !connecting }
 
   /// Sends what has been appended, at the end of the pass.
   func flush() {
@@ -115,6 +127,7 @@ final class ByteChannel: Descriptor, EndOfPass {
   func ready(_ readiness: Readiness) {
     if connecting, !finishConnecting() { return }
     if readiness.writable, armedForWrite { send() }
+    if readiness.writable, isHeldUp, output.count <= outputBytesMax / 2 { goOn() }
     if readiness.readable, !isClosed { receive() }
   }
 
@@ -149,19 +162,23 @@ final class ByteChannel: Descriptor, EndOfPass {
     output.shrink(to: Self.busyBytes)
     owner?.heldChanged()
     if output.isEmpty && endWhenSent { shutdown(fd, Int32(SHUT_WR)) }
-    let blocked = !output.isEmpty
-    if blocked != armedForWrite, let token {
-      armedForWrite = blocked
-      loop.change(token, to: blocked ? .readAndWrite : .read)
-    }
-    if !blocked { owner?.drained() }
+    armedForWrite = !output.isEmpty
+    watch()
+    if !armedForWrite { owner?.drained() }
+  }
+
+  private func watch() {
+    let wanted: Interest = isHeldUp ? .write : armedForWrite ? .readAndWrite : .read
+    guard wanted != interest, let token else { return }
+    interest = wanted
+    loop.change(token, to: wanted)
   }
 
   // MARK: in
 
   private func receive() {
     var taken = 0
-    while !isClosed, taken < RPCLimits.readBytesPerPass {
+    while !isClosed, !isHeldUp, taken < RPCLimits.readBytesPerPass {
       let count = recv(fd, scratch.memory.baseAddress, scratch.memory.count, 0)
       if count < 0 {
         if errno == EINTR { continue }
@@ -174,19 +191,34 @@ final class ByteChannel: Descriptor, EndOfPass {
       taken += count
       receivedBytes += UInt64(count)
       guard reading else { continue }
-      do throws(FrameError) {
-        let bytes = UnsafeRawBufferPointer(rebasing: scratch.memory[..<count])
-        try frames.take(bytes) { (payload) throws(FrameError) in
-          try owner?.received(payload)
-          return !isClosed
-        }
-      } catch {
-        return close("\(error)")
-      }
-      unfinishedBytes = frames.unfinishedBytes
-      owner?.heldChanged()
+      take(UnsafeRawBufferPointer(rebasing: scratch.memory[..<count]))
       if count < scratch.memory.count { return }
     }
+  }
+
+  /// The frames that these bytes end, until the peer is held up.
+  private func take(_ bytes: UnsafeRawBufferPointer) {
+    do throws(FrameError) {
+      try frames.take(bytes) { (payload) throws(FrameError) in
+        try owner?.received(payload)
+        return !isClosed && output.count <= outputBytesMax
+      }
+    } catch {
+      return close("\(error)")
+    }
+    unfinishedBytes = frames.unfinishedBytes
+    owner?.heldChanged()
+    guard output.count > outputBytesMax, !isClosed else { return }
+    isHeldUp = true
+    watch()
+  }
+
+  /// The frames that have waited, before anything more is read.  In a pass of its own: whoever is owed
+  /// much has its turn like the others.
+  private func goOn() {
+    isHeldUp = false
+    watch()
+    if reading { take(UnsafeRawBufferPointer(start: nil, count: 0)) }
   }
 }
 

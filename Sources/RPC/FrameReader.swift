@@ -15,7 +15,8 @@ struct FrameReader: ~Copyable {
 
   /// Takes bytes that follow the last ones.
   /// - Parameter deliver: told each payload, which is valid until it returns, in order; false: nothing
-  ///   more is wanted, and the reader is of no use any more.  It must not touch the reader.
+  ///   more is wanted now, and the rest is kept for the next bytes, of which there may be none.  It
+  ///   must not touch the reader.
   mutating func take(
     _ bytes: UnsafeRawBufferPointer,
     _ deliver: (UnsafeRawBufferPointer) throws(FrameError) -> Bool

@@ -16,7 +16,11 @@ public enum RPCLimits {
   }
   /// What an item with so many bytes of message takes of its stream's window: its envelope counts too.
   static func windowBytes(of messageBytes: Int) -> Int { messageBytes + 64 }
-  /// Bytes of replies that one connection has not read; beyond it the connection is closed.
+  /// Bytes of replies that one connection has not read beyond which nothing more is read from it,
+  /// until it has taken half.
+  public static let heldUpReplyBytes = 1024 * 1024
+  /// Bytes of replies that one connection has not read; beyond it the connection is closed.  Only calls
+  /// that were in flight when it was held up come so far.
   public static let unreadReplyBytesMax = 8 * 1024 * 1024
   /// Bytes of replies that one connection has not read beyond which its streams wait.
   public static let streamBacklogBytesMax = 256 * 1024

@@ -146,7 +146,9 @@ public final class Server {
       return
     }
     do {
-      let channel = try ByteChannel(fd: fd, connecting: false, on: loop, scratch: scratch)
+      let channel = try ByteChannel(
+        fd: fd, connecting: false, outputBytesMax: RPCLimits.heldUpReplyBytes, on: loop,
+        scratch: scratch)
       connectionsMade += 1
       connectionsOfPeer[peer, default: 0] += 1
       connections[connectionsMade] = Connection(

@@ -25,9 +25,6 @@ struct CountRequest: StreamRequest, Sendable {
 
 /// One number.
 struct Count: ReplyMessage, Sendable {
-  /// Answers with one number, as long as the padding that is asked for.
-  static let method = "test.Counting/One"
-
   var number: UInt64
   var padding: UInt64 = 0
 

@@ -51,12 +51,12 @@ struct HeldBytesTests {
     let lane = try ServerLane()
     let port = try await start(lane)
     let peer = RawPeer(port: port, receiveBytes: 4_096)
-    var message: [UInt8] = []
-    withUnsafeBytes(of: CountRequest(last: 1, padding: 300_000)) { message = Array($0) }
-    // 7.5 MB; the kernel takes some of it, and one connection alone may leave 8 MiB unread.
-    for id in 1...25 as ClosedRange<UInt64> {
-      peer.send(RawPeer.frame(id, Count.method, message))
+    for id in 1...40 as ClosedRange<UInt64> {
+      peer.send(RawPeer.frame(id, GetStockRequest.method))
     }
+    try await eventually("all wait") { await lane.waitingCount == 40 }
+    // 7.2 MB; the kernel takes some of it, and one connection alone may leave 8 MiB unread.
+    await lane.answerBackwards(padding: 180_000)
     try await eventually("it is closed") { await lane.held.shed == 1 }
     #expect(await lane.held.bytes == 0)
     let good = RawPeer(port: port)

@@ -59,10 +59,6 @@ actor ServerLane {
       waiting.calls.append(call)
       call.whenCancelled { [waiting] in waiting.cancel(call) }
     }
-    methods.on(Count.method) { (call) throws(Status) in
-      let request = try CountRequest(call.message)
-      call.reply(Count(number: 1, padding: request.padding))
-    }
     methods.onStream(CountRequest.method) { [counters] (call, stream) throws(Status) in
       counters.open.append(Counter(on: stream, from: try CountRequest(call.message)))
     }
@@ -94,11 +90,15 @@ actor ServerLane {
   var streams: [(sent: UInt64, ended: Bool)] { counters.open.map { ($0.sent, $0.ended) } }
 
   /// Answers those that wait, last one first.
-  func answerBackwards() {
-    for call in waiting.calls.reversed() {
-      call.reply(StockReply(outcome: .unknownSKU, stock: nil))
+  /// - Parameter padding: bytes that each answer has more than it needs.
+  func answerBackwards(padding: Int = 0) {
+    let stock =
+      padding > 0
+      ? StockLevel(sku: String(repeating: "x", count: padding), figures: .none) : nil
+    // One that is answered is out of reach of whoever cancels the others meanwhile.
+    while let call = waiting.calls.popLast() {
+      call.reply(StockReply(outcome: .unknownSKU, stock: stock))
     }
-    waiting.calls.removeAll()
   }
 
   var connectionCount: Int { server?.connectionCount ?? 0 }

@@ -54,8 +54,9 @@ class SlowPeers:
         raise AssertionError("a frame of half a minute was taken")
 
     def reads_nothing(self, peer):
-        """Less than what closes a connection at once; that it is closed, sending tells."""
-        for _ in range(60):
+        """More than the kernel takes, so that it is not read from either; that it is closed, sending
+        tells."""
+        for _ in range(400):
             peer.send(peer.frame("Reflection/Describe", ALL["Reflection/Describe"]("")))
         while True:
             time.sleep(0.5)

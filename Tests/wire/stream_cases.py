@@ -225,6 +225,7 @@ class TestFollow(StreamTest):
             again = self.connect()
             self.connection, kept = again, self.connection
             call_id = self.follow(skus=[self.sku], after=event.token)
+            self.assertEqual(self.item(call_id, feed.FollowItem).token, event.token)
             rest = [self.event(call_id).event_id for _ in expected[place + 1:]]
             self.assertEqual(rest, expected[place + 1:])
             self.assert_silent(call_id)
