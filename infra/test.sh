@@ -5,6 +5,7 @@
 #   infra/test.sh          the programs
 #   infra/test.sh --box    how they are shipped, alone: the Debian package and the container files
 #   infra/test.sh --all    both: what CI runs
+#   infra/test.sh --tsan   the tests with threads, and the programs that they start, under ThreadSanitizer
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -108,6 +109,20 @@ fuzz() {
   return 1
 }
 
+# Reports of the tests and of every program that they start go into files; the first ends its process.
+# Everything is several times slower: no part of --all.
+under_tsan() {
+  local code=0 report
+  swift_in=(--scratch-path .build-tsan --sanitize=thread)
+  swift build "${swift_in[@]}" --build-tests > "$work/build.log" 2>&1 || { cat "$work/build.log"; return 1; }
+  TSAN_OPTIONS="halt_on_error=1 exitcode=66 log_path=$work/tsan" SWIFT_BACKTRACE=enable=no \
+    timeout --kill-after=10 3600 swift test "${swift_in[@]}" --skip-build --no-parallel \
+    --filter 'RPCTests|WireTests|HotPathTests|LedgerTests|EndToEndTests' > "$work/tsan.log" 2>&1 || code=$?
+  grep -E '✘|✔ Test run' "$work/tsan.log"
+  for report in "$work"/tsan.[0-9]*; do [ ! -e "$report" ] || { cat "$report"; code=1; }; done
+  return "$code"
+}
+
 # Builds the package and looks into it, installs it, upgrades it and purges it (root).
 package() { infra/deb/build.sh && infra/deb/check.sh; }
 
@@ -155,6 +170,7 @@ case ${1:-} in
   '') the_programs ;;
   --box) the_box ;;
   --all) the_programs; the_box ;;
-  *) sed -n '5,7s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+  --tsan) part 'ThreadSanitizer' under_tsan ;;
+  *) sed -n '5,8s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 verdict

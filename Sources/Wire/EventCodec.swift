@@ -71,9 +71,9 @@ extension Hold {
       throw .notAMessage(type)
     }
     let event = message.pointee
-    guard let status = HoldStatus(rawValue: UInt8(truncatingIfNeeded: event.status.rawValue)),
-      status.follows(type)
-    else { throw .invalidField(type, "status") }
+    guard let status = HoldStatus(event.status), status.follows(type) else {
+      throw .invalidField(type, "status")
+    }
     guard event.version > 0 else { throw .invalidField(type, "version") }
     guard event.changed_at > 0 else { throw .invalidField(type, "changed_at") }
     guard event.expires_at > 0 else { throw .invalidField(type, "expires_at") }

@@ -363,7 +363,7 @@ extension Outcome? {
 }
 
 extension HoldStatus {
-  fileprivate init?(_ wire: Stock__V1__Hold__Status) {
+  init?(_ wire: Stock__V1__Hold__Status) {
     guard let byte = UInt8(exactly: wire.rawValue) else { return nil }
     self.init(rawValue: byte)
   }

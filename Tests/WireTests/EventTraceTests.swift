@@ -29,4 +29,19 @@ struct EventTraceTests {
     #expect(try part(trace) == before + field + line)
     #expect(try part(nil) == before + line)
   }
+
+  @Test(
+    "a status is the one that its type leaves behind, and no number that only ends like it",
+    arguments: [([1], true), ([2], false), ([0], false), ([0x81, 0x02], false)]
+      as [([UInt8], Bool)])
+  func status(number: [UInt8], isRead: Bool) throws {
+    var bytes = try part(nil)
+    // When it was made, the status, its version, its change and its deadline.
+    func fixed(_ field: UInt8) -> [UInt8] { [field << 3 | 1, 7, 0, 0, 0, 0, 0, 0, 0] }
+    bytes += fixed(8) + [9 << 3] + number + fixed(10) + fixed(11) + fixed(12)
+    let event = bytes.withUnsafeBytes {
+      try? Event(type: "HOLD_CREATED", $0, arena: Arena())
+    }
+    #expect((event != nil) == isRead)
+  }
 }
