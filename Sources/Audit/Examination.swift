@@ -73,25 +73,23 @@ final class Examination {
       seen.now.formUnion(page.skus)
       cursor = page.next
     } while keys.count < AuditLimits.stepHoldsMax && cursor != "0"
-    for part in keys.slices(of: StoreView.snapshotMax) {
-      let records = try stores.store.holds(Array(part)).records
-      var holds: [Hold] = []
-      for (key, record) in zip(part, records) {
+    var holds: [Hold] = []
+    for part in keys.slices(of: StoreView.holdsMax) {
+      for (key, record) in zip(part, try stores.store.holds(Array(part)).records) {
         switch record {
         case .absent: continue
         case .hold(let hold): holds.append(hold)
         case .unreadable: tellUnreadable("\(key)", sku: "")
         }
       }
-      let rows = try stores.books.rows(of: holds.map { "\($0.id)" })
-      for hold in holds {
-        let row = rows["\(hold.id)"]
-        if row.map({ HoldComparison.fields(in: $0, unlike: hold).isEmpty }) != true {
-          suspect("\(hold.id)")
-        }
-      }
-      passed.records += part.count
     }
+    let ids = holds.map { "\($0.id)" }
+    let rows = try stores.books.rows(of: ids)
+    for (id, hold) in zip(ids, holds)
+    where rows[id].map({ HoldComparison.agrees($0, with: hold) }) != true {
+      suspect(id)
+    }
+    passed.records += keys.count
     guard cursor == "0" else { return }
     (lap.records, passed.records) = (passed.records, 0)
     seen = ([], seen.now)
@@ -218,18 +216,18 @@ final class Examination {
     }
     skus = all.count
     var suspects: [SKU] = []
-    for part in Array(all).slices(of: StoreView.snapshotMax) {
+    for part in Array(all).slices(of: StoreView.skusMax) {
       let compared = try compare(Array(part))
       suspects += compared.filter { !$0.differences.isEmpty }.map(\.stock.sku)
       for one in compared where one.differences.isEmpty { found[.sku(one.stock.sku)] = nil }
     }
-    for part in suspects.slices(of: StoreView.snapshotMax) {
+    for part in suspects.slices(of: StoreView.skusMax) {
       try judge(skus: Array(part))
       if undecided != nil { return }
     }
   }
 
-  /// Finds out of each of these SKUs, `StoreView.snapshotMax` at most, whether it differs.
+  /// Finds out of each of these SKUs, `StoreView.skusMax` at most, whether it differs.
   func judge(skus: [SKU]) throws {
     var letters = OpenLetters()
     try stores.addOpenLetters(to: &letters)

@@ -148,6 +148,14 @@ struct HoldComparison {
     "\(row.status) version \(row.version), \(row.qty) of \(row.sku)"
   }
 
+  /// Whether a row says what a record says.
+  static func agrees(_ row: HoldRow, with record: Hold) -> Bool {
+    row.version == record.version && row.status == record.status.name
+      && row.qty == record.qty && row.sku == record.sku.text && row.user == record.user.text
+      && row.key == record.key.text && row.createdAt == record.createdAt
+      && row.expiresAt == record.expiresAt && row.paymentRef == record.paymentRef?.text ?? ""
+  }
+
   /// The names of the columns that do not say what a record says.
   static func fields(in row: HoldRow, unlike record: Hold) -> [String] {
     [

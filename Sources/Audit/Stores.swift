@@ -74,7 +74,7 @@ final class Stores {
   func records(of ids: [String]) throws -> [String: Seen] {
     var found: [String: Seen] = [:]
     let readable = ids.compactMap { id in HoldID(id).map { (id, $0) } }
-    for part in readable.slices(of: StoreView.snapshotMax) {
+    for part in readable.slices(of: StoreView.holdsMax) {
       let (at, records) = try store.holds(part.map(\.1.key))
       for ((id, hold), record) in zip(part, records) {
         switch record {

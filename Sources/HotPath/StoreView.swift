@@ -6,8 +6,10 @@ import Wire
 ///
 /// After `StreamFault.lost` the connection is of no more use: make another.  One thread at a time.
 public final class StoreView {
-  /// SKUs and holds that one script reads: it holds Redis for a fifth of a millisecond.
-  public static let snapshotMax = 128
+  /// SKUs that one script reads: it holds Redis for a quarter of a millisecond.
+  public static let skusMax = 128
+  /// Holds that one script reads: it holds Redis for a quarter of a millisecond.
+  public static let holdsMax = 512
   /// Keys that one SCAN looks at, about.
   public static let scanMax = 512
 
@@ -45,7 +47,7 @@ public final class StoreView {
     self.keys = keys
   }
 
-  /// The figures of SKUs at one moment, at most `snapshotMax`.
+  /// The figures of SKUs at one moment, at most `skusMax`.
   /// - Returns: the id of the last entry of that moment, and the figures in order.
   public func stock(
     of skus: [SKU]
@@ -67,7 +69,7 @@ public final class StoreView {
     }
   }
 
-  /// The records of holds at one moment, at most `snapshotMax`.
+  /// The records of holds at one moment, at most `holdsMax`.
   /// - Returns: the id of the last entry of that moment, and the records in order.
   public func holds(
     _ holds: [HoldKey]
@@ -139,7 +141,7 @@ public final class StoreView {
   private func read<Result>(
     _ skus: [SKU], _ holds: [HoldKey], _ body: (StreamID, RedisReply) -> Result
   ) throws(StreamFault) -> Result {
-    precondition(skus.count + holds.count <= Self.snapshotMax)
+    precondition(skus.count <= Self.skusMax && holds.count <= Self.holdsMax)
     let script = String(decoding: PackageResources.audit_read_lua, as: UTF8.self)
     var command = ["EVAL", script, "\(1 + 2 * skus.count + holds.count)", keys.events]
     for sku in skus { command += [keys.stock(sku), keys.figures(sku)] }

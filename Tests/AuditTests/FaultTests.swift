@@ -190,6 +190,38 @@ struct FaultTests {
     #expect(try market.figures(of: "x").redis == "10|0|0|10")
   }
 
+  @Test("Redis killed in the middle of a repair (SIGKILL): the next one ends it")
+  func redisKilled() async throws {
+    let market = try await Market.open()
+    defer { market.close() }
+    try await market.supply(1_000, of: "x")
+    for number in 0..<200 { _ = try await market.reserve("key \(number)", of: "x") }
+    try await market.booksAreUpToDate()
+    try market.psql("DELETE FROM holds")
+    let plan = try market.auditor.plan(for: x)
+    #expect(plan.entries.count == 200)
+    let (auditor, x, anna) = (market.auditor, x, anna)
+    let repair = Task.detached { try auditor.repair(x, plan: plan.id, actor: anna, reason: anna) }
+    let before = try Int(market.redis.cli("XLEN", "inventory.events"))!
+    try await eventually("some entries are written") {
+      try Int(market.redis.cli("XLEN", "inventory.events"))! > before + 5
+    }
+    market.redis.kill()
+    let fault = await #expect(throws: AuditFault.self) { try await repair.value }
+    #expect(fault?.description.hasPrefix("redis: ") == true, "\(fault as Any)")
+    try market.redis.restart()
+    try await market.booksAreUpToDate()
+    let rest = try auditor.plan(for: x)
+    #expect((1..<195).contains(rest.entries.count), "\(rest.entries.count) are left")
+    let outcome = try auditor.repair(x, plan: rest.id, actor: anna, reason: anna)
+    #expect(outcome.left.isEmpty && outcome.written.count == rest.entries.count)
+    #expect(try auditor.examine().verdict == .balanced)
+    #expect(
+      try market.psql(
+        "SELECT count(*), count(DISTINCT event_id) FROM stock_movements "
+          + "WHERE cause = 'HOLD_CORRECTED'") == "200|200")
+  }
+
   @Test("two repairs at a time: one is told that the other is under way")
   func busy() async throws {
     let market = try await Market.open()

@@ -81,6 +81,15 @@ struct MigrationTests {
     Self.movement("request_id = NULL", of: "STOCK_SET"),
     Self.movement("held_delta = 1, available_delta = 9", of: "STOCK_SET"),
     Self.movement("held = NULL", of: "STOCK_SET"),
+    Self.movement("cause = 'HOLD_CORRECTED'"),
+    Self.movement("actor = 'a', reason = 'b', found = 'c'"),
+    Self.movement(
+      "cause = 'HOLD_CORRECTED', actor = 'a', reason = 'b', found = 'c', held_delta = 3"),
+    Self.movement("hold_id = 'x', event_id = 'x/1'"),
+    Self.movement(
+      "cause = 'STOCK_CORRECTED', request_id = NULL, actor = 'a', reason = 'b', found = 'c', "
+        + "sold_delta = 1", of: "STOCK_SET"),
+    "UPDATE orders SET status = 'LOST'",
     "INSERT INTO stock_movements SELECT * FROM stock_movements",
     "UPDATE stock_movements SET supplied_delta = 0",
     "DELETE FROM stock_movements",
