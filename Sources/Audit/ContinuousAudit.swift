@@ -78,16 +78,19 @@ public final class ContinuousAudit {
 
   /// Says what there is to say, in the log and in Redis.
   private func tell(_ examination: Examination, lapMs: UInt64) throws {
-    let report = try examination.report(tookMs: lapMs)
-    tell(report)
+    var report = try examination.report(tookMs: lapMs)
+    // After a fault the walk begins anew, and what was found before may be found again.
+    let isWhole = examination.laps.store > 0 && examination.laps.books > 0
+    tell(report, isWhole: isWhole)
+    if !isWhole, report.undecided == nil { report.undecided = "the first lap is under way" }
     try publish(report, through: examination.stores)
   }
 
   /// Says what is new, and what is gone.
-  private func tell(_ report: AuditReport) {
+  private func tell(_ report: AuditReport, isWhole: Bool) {
     if let undecided = report.undecided {
       cannotTell(undecided)
-    } else if trouble != nil {
+    } else if trouble != nil, isWhole {
       trouble = nil
       logger.notice("the audit can tell again")
     }
@@ -103,8 +106,9 @@ public final class ContinuousAudit {
     if new.count > AuditLimits.alarmsMax {
       logger.error("ALARM: more differences", metadata: ["count": "\(new.count)"])
     }
+    guard report.undecided == nil, isWhole else { return told.formUnion(now) }
     let gone = told.subtracting(now)
-    if report.undecided == nil, !gone.isEmpty {
+    if !gone.isEmpty {
       logger.notice(
         "differences are gone", metadata: ["gone": "\(gone.count)", "left": "\(now.count)"])
     }
