@@ -6,10 +6,10 @@ import Wire
 ///
 /// After `StreamFault.lost` the connection is of no more use: make another.  One thread at a time.
 public final class StoreView {
-  /// SKUs that one script reads: it holds Redis for a quarter of a millisecond.
+  /// SKUs that one script reads: it holds Redis for less than a millisecond.
   public static let skusMax = 128
-  /// Holds that one script reads: it holds Redis for a quarter of a millisecond.
-  public static let holdsMax = 512
+  /// Holds that one script reads: it holds Redis for less than a millisecond.
+  public static let holdsMax = 256
   /// Keys that one SCAN looks at, about.
   public static let scanMax = 512
 
