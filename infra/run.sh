@@ -91,7 +91,7 @@ load_settings() {
     remembered_port postgres_port $((12000 + RANDOM % 20000)) PostgreSQL
   password=${password:-$(secret)}
   STOCK_ADDRESS=127.0.0.1:$stock_port
-  [ $own_redis = no ] || REDIS_URL=redis://127.0.0.1:$redis_port
+  [ $own_redis = no ] || REDIS_URL=$(redis_url operator)
   [ $own_postgres = no ] ||
     DATABASE_URL=postgresql://app:$password@127.0.0.1:$postgres_port/inventory
   export STOCK_ADDRESS REDIS_URL DATABASE_URL
@@ -105,6 +105,16 @@ load_settings() {
   printf 'export %s=%q\n' STOCK_ADDRESS "$STOCK_ADDRESS" REDIS_URL "$REDIS_URL" \
     DATABASE_URL "$DATABASE_URL" > "$data/env"
   umask 022
+}
+
+# Each user of the private Redis has a password in a file, made once: infra/redis/users.conf.
+redis_passwords=$data/redis-passwords
+
+# redis_url USER
+redis_url() {
+  local file=$redis_passwords/$1
+  [ -s "$file" ] || (umask 077 && mkdir -p "$redis_passwords" && secret > "$file")
+  echo "redis://$1:$(cat "$file")@127.0.0.1:$redis_port"
 }
 
 # --- Processes
@@ -175,13 +185,19 @@ stop_everything() {
 # --- The stores
 
 start_redis() {
+  local user
+  for user in stockd stockworker operator replica; do redis_url "$user" > /dev/null; done
   mkdir -p "$data/redis"
+  (umask 077 && "$root/infra/redis/make-acl.sh" "$redis_passwords" > "$data/redis/users.acl")
   start redis TERM redis-server "$root/infra/redis/redis.conf" --port "$redis_port" \
-    --dir "$data/redis"
+    --dir "$data/redis" --aclfile "$data/redis/users.acl"
   wait_until 60 "Redis answers" redis_answers
 }
 
-redis_answers() { [ "$(redis-cli -u "$REDIS_URL" PING 2> /dev/null)" = PONG ]; }
+redis_answers() {
+  [ "$(REDISCLI_AUTH=$(cat "$redis_passwords/operator") \
+    redis-cli -p "$redis_port" --user operator PING 2> /dev/null)" = PONG ]
+}
 
 # PostgreSQL refuses to run as root.  The capability lets the user postgres pass through a folder
 # that only root may enter, such as /root.
@@ -251,16 +267,27 @@ create_database() {
 
 # --- Server and worker
 
-# A store that the user brought may be weaker than promised: the server says so and sells.
+# A store that the user brought may be weaker than promised: the server then sells nothing, unless
+# STOCK_ACKNOWLEDGE tells it to promise less.
 sells() {
   local health
   health=$("$programs/stockctl" health --json --address "$STOCK_ADDRESS" 2> /dev/null) ||
-    [[ $health == *DEGRADED* ]]
+    [[ $health == *DEGRADED* ]] || { not_sold "$own_redis" "$health"; false; }
+}
+
+# not_sold OWN HEALTH: says once why a Redis that somebody brought is not sold from.
+not_sold() {
+  [ "$1" = no ] && [[ $2 == *NOT_SERVING* ]] && [ "${said:-}" != "$2" ] || return 0
+  said=$2
+  echo "not selling yet: $2"
 }
 
 has_tables() {
   [ "$(psql -XqAt "$DATABASE_URL" -c "SELECT to_regclass('holds') IS NOT NULL" 2> /dev/null)" = t ]
 }
+
+# In a Redis of our own, each daemon may do what it needs and no more.
+url_for() { if [ "$own_redis" = yes ]; then redis_url "$1"; else echo "$REDIS_URL"; fi; }
 
 supervise() {
   lock || refuse_second_run
@@ -279,8 +306,9 @@ supervise() {
   if [ $own_redis = yes ]; then start_redis; else echo "using the Redis of REDIS_URL"; fi
   if [ $own_postgres = yes ]; then start_postgres; else echo "using DATABASE_URL"; fi
   # The URLs go by the environment: anyone may read a command line, and one holds a password.
-  start stockd TERM "$programs/stockd" --listen "$STOCK_ADDRESS"
-  start stockworker TERM "$programs/stockworker" --name "$HOSTNAME"
+  REDIS_URL=$(url_for stockd) start stockd TERM "$programs/stockd" --listen "$STOCK_ADDRESS"
+  REDIS_URL=$(url_for stockworker) start stockworker TERM "$programs/stockworker" \
+    --name "$HOSTNAME"
   wait_until 60 "the server sells" sells
   wait_until 60 "the worker has made its tables" has_tables
   touch "$data/ready"

@@ -143,7 +143,7 @@ public final class StoreView {
   ) throws(StreamFault) -> Result {
     precondition(skus.count <= Self.skusMax && holds.count <= Self.holdsMax)
     let script = String(decoding: PackageResources.audit_read_lua, as: UTF8.self)
-    var command = ["EVAL", script, "\(1 + 2 * skus.count + holds.count)", keys.events]
+    var command = ["EVAL_RO", script, "\(1 + 2 * skus.count + holds.count)", keys.events]
     for sku in skus { command += [keys.stock(sku), keys.figures(sku)] }
     for hold in holds { command.append(keys.hold(hold)) }
     command.append("\(skus.count)")
@@ -154,7 +154,7 @@ public final class StoreView {
       }
       return body(at, reply)
     }
-    guard let result else { throw .unreadable("EVAL") }
+    guard let result else { throw .unreadable("EVAL_RO") }
     return result
   }
 

@@ -69,6 +69,8 @@ add_files() {
   done
   put_zipped "$here/man/stockctl.1" usr/share/man/man1/stockctl.1.gz
   put 644 infra/redis/redis.conf "$docs/examples/redis.conf"
+  put 644 infra/redis/users.conf "$docs/examples/users.conf"
+  put 755 infra/redis/make-acl.sh "$docs/examples/make-acl.sh"
   put 644 "$here/examples/postgres.sql" "$docs/examples/postgres.sql"
   put 644 "$here/examples/socket-group.conf" "$docs/examples/socket-group.conf"
   put 644 "$here/copyright" "$docs/copyright"

@@ -43,6 +43,9 @@ echo s3cret > "$work/secret"
 # shellcheck disable=SC2016 # the inner shell's variable
 [ "$(secret sh -c 'echo "$REDIS_URL"')" = redis://:s3cret@redis:6379 ] ||
   fail "entrypoint.sh does not make the address of Redis."
+# shellcheck disable=SC2016
+[ "$(REDIS_USER=stockd secret sh -c 'echo "$REDIS_URL"')" = redis://stockd:s3cret@redis:6379 ] ||
+  fail "entrypoint.sh does not name its user."
 echo 'p@ss' > "$work/secret"
 ! secret true 2> /dev/null || fail "entrypoint.sh takes a password that breaks an address."
 rm "$work/secret"

@@ -2,7 +2,7 @@
 # Starts a program with the addresses of its stores, whose passwords come from files: anyone who
 # may ask the container engine sees a container's settings, but not what its files hold.
 #
-#   REDIS_PASSWORD_FILE, with REDIS_HOST (default: redis)
+#   REDIS_PASSWORD_FILE, with REDIS_USER (default: none) and REDIS_HOST (default: redis)
 #   DATABASE_PASSWORD_FILE, with DATABASE_HOST (default: postgres)
 #
 # A password is of letters, digits, - and _: others would have another meaning in an address.
@@ -23,7 +23,7 @@ password() {
 
 if [ -n "${REDIS_PASSWORD_FILE:-}" ]; then
   secret=$(password "$REDIS_PASSWORD_FILE")
-  export REDIS_URL="redis://:$secret@${REDIS_HOST:-redis}:6379"
+  export REDIS_URL="redis://${REDIS_USER:-}:$secret@${REDIS_HOST:-redis}:6379"
 fi
 if [ -n "${DATABASE_PASSWORD_FILE:-}" ]; then
   secret=$(password "$DATABASE_PASSWORD_FILE")

@@ -9,7 +9,7 @@ folder=.data/docker
 
 mkdir -p "$folder"
 chmod 700 "$folder"
-for name in redis_password database_password; do
+for name in redis_stockd redis_stockworker redis_operator redis_replica database_password; do
   [ -s "$folder/$name" ] || od -An -N16 -tx1 /dev/urandom | tr -d ' \n' > "$folder/$name.new"
   if [ -e "$folder/$name.new" ]; then
     echo >> "$folder/$name.new"

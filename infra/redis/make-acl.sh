@@ -3,7 +3,7 @@
 #
 #   infra/redis/make-acl.sh FOLDER > users.acl
 #
-# FOLDER holds a password in a file for each user: stockd, stockworker, operator; one line each.
+# FOLDER holds a password in a file for each user: stockd, stockworker, operator, replica; one line each.
 set -euo pipefail
 users=$(dirname "$0")/users.conf
 folder=${1:?"usage: $0 FOLDER > users.acl"}
