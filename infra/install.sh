@@ -4,14 +4,14 @@
 set -euo pipefail
 
 # What each is for: the two stores; the libraries that the programs link; the compilers of the
-# contracts; the second, independent client of the wire test; the clients and their
-# tests.
+# contracts; the second, independent client of the wire test; the clients and their tests; a clock that a
+# test can set.
 wanted=(
   redis-server postgresql
   libhiredis-dev libpq-dev libprotobuf-c-dev libssl-dev
   protobuf-c-compiler protobuf-compiler
   python3 python3-protobuf python3-pip python3-setuptools python3-wheel
-  gcc g++ make pkg-config valgrind
+  gcc g++ make pkg-config valgrind faketime
 )
 
 if ! command -v swift > /dev/null; then

@@ -39,7 +39,12 @@ struct Trimming {
     let now = try stream.time()
     let windowMs = window(at: try stream.memoryUse())
     let present = try stream.groups()
-    var verdict = Verdict(floor: StreamID(ms: now - min(windowMs, now), sequence: 0))
+    // Without a window the clock has no say: one that was ahead, and has been set right, is behind the
+    // ids, and nothing would be old enough for as long as it was ahead.
+    var verdict = Verdict(
+      floor: windowMs == 0
+        ? StreamID(ms: .max, sequence: .max)
+        : StreamID(ms: now - min(windowMs, now), sequence: 0))
     verdict.nowMs = now
     for name in groups {
       guard let group = present.first(where: { $0.name == name }) else {
