@@ -165,8 +165,8 @@ struct AccessTests {
       }
     }
     for (user, scripts) in [
-      ("stockd", ["batch_1_read", "batch_5_write", "books"]),
-      ("stockworker", ["bury", "leave", "audit_read"]),
+      ("stockd", ["batch_1_read", "batch_5_write", "books", "vote"]),
+      ("stockworker", ["bury", "leave", "audit_read", "open"]),
     ] {
       let rules = try #require(lines.first { $0.hasPrefix("user \(user) ") })
       for script in scripts {
