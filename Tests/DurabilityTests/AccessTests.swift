@@ -52,7 +52,8 @@ struct AccessTests {
   @Test(
     "a whole sale with everything that there is: Redis refuses nothing, and nothing is superfluous")
   func sale() async throws {
-    let redis = try RedisServer.start(extra: ["--repl-diskless-sync-delay", "0"])
+    let redis = try RedisServer.start(
+      extra: ["--repl-diskless-sync-delay", "0"], opened: false)
     let lines = try admit(redis)
     let replica = try RedisServer.start(
       extra: [
@@ -93,6 +94,7 @@ struct AccessTests {
     }
     #expect(try worker.terminate() == 0, "it leaves its group")
     _ = try await startWorker().terminate()
+    #expect(try market.server.terminate() == 0, "it takes its writer off the fence")
 
     let refused = try redis.cli("ACL", "LOG")
     #expect(refused.isEmpty, "\(refused)")
