@@ -44,6 +44,7 @@ final class Stores {
   /// Waits until every event up to an entry is in the books, or in a dead letter.
   /// - Returns: nil when it is; else why the audit cannot tell yet.
   func settle(to entry: StreamID, withinMs: UInt64 = AuditLimits.settleMsMax) throws -> String? {
+    if let closed = try store.closed() { return "redis is not open to the sale: \(closed)" }
     let deadline = ContinuousClock.now + .milliseconds(withinMs)
     while true {
       guard let applied = try store.applied() else { return "no worker has read the stream yet" }

@@ -38,12 +38,14 @@ public final class StoreView {
   let keys: KeySpace
   let arena = Arena()
   private let letters: DeadLetters
+  private let runID: String
 
   /// Connects.  Blocks for two seconds at most.
   public init(at address: RedisAddress, keys: KeySpace = KeySpace()) throws(StreamFault) {
     stream = try EventStream(at: address, keys: keys, consumer: "audit")
     session = stream.session
     letters = DeadLetters(through: session, keys: keys)
+    runID = try stream.runID()
     self.keys = keys
   }
 
@@ -111,6 +113,12 @@ public final class StoreView {
     }
     guard let found else { throw .unreadable("SCAN") }
     return found
+  }
+
+  /// Why this Redis is not sold from, and so not to be compared: what it has forgotten is brought back
+  /// by a rebuild, not by corrections.  nil: it is open.
+  public func closed() throws(StreamFault) -> String? {
+    try stream.fence().refusal(runID: runID)
   }
 
   /// Up to which entry every event is in the books, or in a dead letter; nil: nobody writes books.

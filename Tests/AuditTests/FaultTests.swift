@@ -61,6 +61,21 @@ struct FaultTests {
     #expect(try market.auditor.examine().verdict == .balanced)
   }
 
+  @Test("a Redis that has forgotten: no difference and no plan, since it is to be rebuilt")
+  func forgotten() async throws {
+    let market = try await Market.open()
+    defer { market.close() }
+    try await market.supply(10, of: "x")
+    _ = try await market.reserve("k", of: "x")
+    try await market.booksAreUpToDate()
+    try market.redis.cli("FLUSHALL")
+    let report = try market.auditor.examine()
+    #expect(report.verdict == .undecided && report.count == 0, "\(report)")
+    #expect(report.undecided?.contains("not open to the sale") == true)
+    let plan = try market.auditor.plan(for: x)
+    #expect(plan.entries.isEmpty && plan.refusals.first?.contains("cannot tell yet") == true)
+  }
+
   @Test("PostgreSQL away, then Redis: it says so, and goes on when they are back")
   func away() async throws {
     let postgres = try PostgresServer.start()
