@@ -59,11 +59,13 @@ extension Target {
   private var frameSeeds: [(String, [UInt8])] {
     let one = call(HealthCheckRequest())
     return [
-      ("whole", [255] + one), ("bytewise", [0] + one + one), ("merged", [60] + one + one + one),
-      ("truncated", [7] + one.dropLast(3)), ("empty", [3, 0, 0, 0, 0, 0, 0, 0, 0]),
-      ("longest", [3, 0x00, 0x20, 0x00, 0x00]), ("too-long", [3] + one + [0x00, 0x20, 0x00, 0x01]),
-      ("four-gigabytes", [3, 0xFF, 0xFF, 0xFF, 0xFF]),
-      ("http", [3] + Array("GET / HTTP/1.1\r\n".utf8)),
+      ("whole", [255, 0] + one), ("bytewise", [0, 0] + one + one),
+      ("merged", [255, 2] + one + one + one),
+      ("truncated", [7, 0] + one.dropLast(3)), ("empty", [3, 1, 0, 0, 0, 0, 0, 0, 0, 0]),
+      ("longest", [3, 0, 0x00, 0x20, 0x00, 0x00]),
+      ("too-long", [3, 0] + one + [0x00, 0x20, 0x00, 0x01]),
+      ("four-gigabytes", [3, 0, 0xFF, 0xFF, 0xFF, 0xFF]),
+      ("http", [3, 0] + Array("GET / HTTP/1.1\r\n".utf8)),
     ]
   }
 
