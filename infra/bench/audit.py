@@ -114,7 +114,9 @@ def main():
                             text=True, stdout=subprocess.PIPE)
     wait("the books have it all", lambda: redis("HGET", "inventory.worker", "lag_entries") == "0")
     time.sleep(6)
-    print(f"  a crowd of ten seconds beside it: {audit('verdict')}, {audit('differences')} differences")
+    sold = int(psql("SELECT count(*) FROM holds")) - HOLDS
+    print(f"  {sold:,} reserves in ten seconds beside it: {audit('verdict')}, "
+          f"{audit('differences')} differences")
     folder = os.environ.get("BENCH_FOLDER", ".data/bench")
     os.makedirs(folder, exist_ok=True)
     with open(f"{folder}/audit.json", "w") as file:
