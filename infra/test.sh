@@ -110,14 +110,18 @@ fuzz() {
 }
 
 # Reports of the tests and of every program that they start go into files; the first ends its process.
-# Everything is several times slower: no part of --all.
+# Everything is several times slower: no part of --all.  The worker's first thread waits in Dispatch, where
+# ThreadSanitizer lets no signal through to it: the tests that end a worker in order are left out.
 under_tsan() {
-  local code=0 report
+  local code=0 report ends_worker
+  ends_worker='ChaosTests|DeadLetterTests|LedgerTests.FaultTests|TrimmingTests|WorkerTests|BacklogTests'
+  ends_worker+='|DaemonTests|SevenStepsTests|StockctlTests'
   swift_in=(--scratch-path .build-tsan --sanitize=thread)
   swift build "${swift_in[@]}" --build-tests > "$work/build.log" 2>&1 || { cat "$work/build.log"; return 1; }
   TSAN_OPTIONS="halt_on_error=1 exitcode=66 log_path=$work/tsan" SWIFT_BACKTRACE=enable=no \
     timeout --kill-after=10 3600 swift test "${swift_in[@]}" --skip-build --no-parallel \
-    --filter 'RPCTests|WireTests|HotPathTests|LedgerTests|EndToEndTests' > "$work/tsan.log" 2>&1 || code=$?
+    --filter 'RPCTests|WireTests|HotPathTests|LedgerTests|EndToEndTests' --skip "$ends_worker" \
+    > "$work/tsan.log" 2>&1 || code=$?
   grep -E '✘|✔ Test run' "$work/tsan.log"
   for report in "$work"/tsan.[0-9]*; do [ ! -e "$report" ] || { cat "$report"; code=1; }; done
   return "$code"
