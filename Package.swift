@@ -50,7 +50,10 @@ let package = Package(
       ],
       resources: [.embedInCode("Scripts")], swiftSettings: strict),
     .target(
-      name: "Reservations", dependencies: ["Contracts", "RPC", "HotPath"], swiftSettings: strict),
+      name: "Introspection", dependencies: ["Contracts", "RPC", "Loop"], swiftSettings: strict),
+    .target(
+      name: "Reservations", dependencies: ["Introspection", "RPC", "HotPath"], swiftSettings: strict
+    ),
     .target(
       name: "Ledger", dependencies: ["Inventory", "Wire", "CPQ"],
       resources: [.embedInCode("Migrations"), .embedInCode("Statements")],
@@ -65,8 +68,11 @@ let package = Package(
       dependencies: ["Projection", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strict),
     .target(name: "Recovery", dependencies: ["HotPath", "Ledger"], swiftSettings: strict),
+    .target(
+      name: "Administration", dependencies: ["Introspection", "RPC", "Projection", "Audit"],
+      swiftSettings: strict),
 
-    .target(name: "Settings", swiftSettings: strict),
+    .target(name: "Settings", dependencies: ["RPC"], swiftSettings: strict),
 
     .executableTarget(
       name: "stockd",
@@ -78,7 +84,7 @@ let package = Package(
     .executableTarget(
       name: "stockworker",
       dependencies: [
-        "Projection", "Audit", "Recovery", "Settings",
+        "Projection", "Audit", "Recovery", "Administration", "Settings",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -86,23 +86,27 @@ load_settings() {
   [ -z "${DATABASE_URL:-}" ] || grep -qsxF "$DATABASE_URL" "$data/own-urls" || own_postgres=no
 
   remembered_port stock_port 7420 "the server"
+  remembered_port worker_port 7421 "the worker"
   [ $own_redis = no ] || remembered_port redis_port $((12000 + RANDOM % 20000)) Redis
   [ $own_postgres = no ] ||
     remembered_port postgres_port $((12000 + RANDOM % 20000)) PostgreSQL
   password=${password:-$(secret)}
   STOCK_ADDRESS=127.0.0.1:$stock_port
+  STOCK_WORKER_ADDRESS=127.0.0.1:$worker_port
   [ $own_redis = no ] || REDIS_URL=$(redis_url operator)
   [ $own_postgres = no ] ||
     DATABASE_URL=postgresql://app:$password@127.0.0.1:$postgres_port/inventory
-  export STOCK_ADDRESS REDIS_URL DATABASE_URL
+  export STOCK_ADDRESS STOCK_WORKER_ADDRESS REDIS_URL DATABASE_URL
 
   umask 077
   printf '%s\n' "redis_port=$redis_port" "postgres_port=$postgres_port" \
-    "stock_port=$stock_port" "password=$password" > "$data/settings.new"
+    "stock_port=$stock_port" "worker_port=$worker_port" "password=$password" \
+    > "$data/settings.new"
   mv "$data/settings.new" "$data/settings"  # never half: the password is nowhere else
   [ $own_redis = no ] || remember_url "$REDIS_URL"
   [ $own_postgres = no ] || remember_url "$DATABASE_URL"
-  printf 'export %s=%q\n' STOCK_ADDRESS "$STOCK_ADDRESS" REDIS_URL "$REDIS_URL" \
+  printf 'export %s=%q\n' STOCK_ADDRESS "$STOCK_ADDRESS" \
+    STOCK_WORKER_ADDRESS "$STOCK_WORKER_ADDRESS" REDIS_URL "$REDIS_URL" \
     DATABASE_URL "$DATABASE_URL" > "$data/env"
   umask 022
 }
@@ -282,8 +286,9 @@ not_sold() {
   echo "not selling yet: $2"
 }
 
-has_tables() {
-  [ "$(psql -XqAt "$DATABASE_URL" -c "SELECT to_regclass('holds') IS NOT NULL" 2> /dev/null)" = t ]
+# With dead letters from before, say, it is ready, though degraded.
+keeps_books() {
+  "$programs/stockctl" health --address "$STOCK_WORKER_ADDRESS" > /dev/null 2>&1
 }
 
 # In a Redis of our own, each daemon may do what it needs and no more.
@@ -300,7 +305,7 @@ supervise() {
   trap 'exit 143' TERM HUP
   rm -f "$data/ready"
   echo $$ > "$data/pid"
-  local redis_port= postgres_port= stock_port= password= own_redis own_postgres
+  local redis_port= postgres_port= stock_port= worker_port= password= own_redis own_postgres
   load_settings
 
   if [ $own_redis = yes ]; then start_redis; else echo "using the Redis of REDIS_URL"; fi
@@ -308,9 +313,9 @@ supervise() {
   # The URLs go by the environment: anyone may read a command line, and one holds a password.
   REDIS_URL=$(url_for stockd) start stockd TERM "$programs/stockd" --listen "$STOCK_ADDRESS"
   REDIS_URL=$(url_for stockworker) start stockworker TERM "$programs/stockworker" \
-    --name "$HOSTNAME"
+    --name "$HOSTNAME" --listen "$STOCK_WORKER_ADDRESS"
   wait_until 60 "the server sells" sells
-  wait_until 60 "the worker has made its tables" has_tables
+  wait_until 60 "the worker keeps the books" keeps_books
   touch "$data/ready"
   trap 'exit 0' INT TERM HUP
   "$programs/stockctl" health --address "$STOCK_ADDRESS" || true
@@ -377,7 +382,13 @@ status() {
   # shellcheck source=/dev/null
   source "$data/env"
   echo "StockStream runs (process $(cat "$data/pid")) on $STOCK_ADDRESS"
-  "$(swift build -c release --show-bin-path)/stockctl" health --address "$STOCK_ADDRESS"
+  local ctl worker=0
+  ctl=$(swift build -c release --show-bin-path)/stockctl
+  echo "worker ($STOCK_WORKER_ADDRESS):"
+  "$ctl" health --address "$STOCK_WORKER_ADDRESS" || worker=$?
+  echo "server ($STOCK_ADDRESS):"
+  "$ctl" health --address "$STOCK_ADDRESS" || exit
+  exit $worker
 }
 
 case ${1:-} in

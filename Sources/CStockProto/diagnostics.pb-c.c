@@ -457,6 +457,51 @@ void   stock__v1__redis_state__free_unpacked
   assert(message->base.descriptor == &stock__v1__redis_state__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stock__v1__worker_state__init
+                     (Stock__V1__WorkerState         *message)
+{
+  static const Stock__V1__WorkerState init_value = STOCK__V1__WORKER_STATE__INIT;
+  *message = init_value;
+}
+size_t stock__v1__worker_state__get_packed_size
+                     (const Stock__V1__WorkerState *message)
+{
+  assert(message->base.descriptor == &stock__v1__worker_state__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__worker_state__pack
+                     (const Stock__V1__WorkerState *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__worker_state__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__worker_state__pack_to_buffer
+                     (const Stock__V1__WorkerState *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__worker_state__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__WorkerState *
+       stock__v1__worker_state__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__WorkerState *)
+     protobuf_c_message_unpack (&stock__v1__worker_state__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__worker_state__free_unpacked
+                     (Stock__V1__WorkerState *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__worker_state__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor stock__v1__state_request__field_descriptors[1] =
 {
   {
@@ -495,7 +540,7 @@ const ProtobufCMessageDescriptor stock__v1__state_request__descriptor =
   (ProtobufCMessageInit) stock__v1__state_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__state_reply__field_descriptors[4] =
+static const ProtobufCFieldDescriptor stock__v1__state_reply__field_descriptors[5] =
 {
   {
     "process",
@@ -545,17 +590,30 @@ static const ProtobufCFieldDescriptor stock__v1__state_reply__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "worker",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__StateReply, worker),
+    &stock__v1__worker_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__state_reply__field_indices_by_name[] = {
   0,   /* field[0] = process */
   1,   /* field[1] = settings */
   2,   /* field[2] = shards */
   3,   /* field[3] = shards_silent */
+  4,   /* field[4] = worker */
 };
 static const ProtobufCIntRange stock__v1__state_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor stock__v1__state_reply__descriptor =
 {
@@ -565,14 +623,14 @@ const ProtobufCMessageDescriptor stock__v1__state_reply__descriptor =
   "Stock__V1__StateReply",
   "stock.v1",
   sizeof(Stock__V1__StateReply),
-  4,
+  5,
   stock__v1__state_reply__field_descriptors,
   stock__v1__state_reply__field_indices_by_name,
   1,  stock__v1__state_reply__number_ranges,
   (ProtobufCMessageInit) stock__v1__state_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__process_state__field_descriptors[4] =
+static const ProtobufCFieldDescriptor stock__v1__process_state__field_descriptors[5] =
 {
   {
     "version",
@@ -622,9 +680,22 @@ static const ProtobufCFieldDescriptor stock__v1__process_state__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "program",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ProcessState, program),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__process_state__field_indices_by_name[] = {
   1,   /* field[1] = pid */
+  4,   /* field[4] = program */
   3,   /* field[3] = rss_bytes */
   2,   /* field[2] = uptime_ms */
   0,   /* field[0] = version */
@@ -632,7 +703,7 @@ static const unsigned stock__v1__process_state__field_indices_by_name[] = {
 static const ProtobufCIntRange stock__v1__process_state__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor stock__v1__process_state__descriptor =
 {
@@ -642,7 +713,7 @@ const ProtobufCMessageDescriptor stock__v1__process_state__descriptor =
   "Stock__V1__ProcessState",
   "stock.v1",
   sizeof(Stock__V1__ProcessState),
-  4,
+  5,
   stock__v1__process_state__field_descriptors,
   stock__v1__process_state__field_indices_by_name,
   1,  stock__v1__process_state__number_ranges,
@@ -1342,6 +1413,213 @@ const ProtobufCMessageDescriptor stock__v1__redis_state__descriptor =
   stock__v1__redis_state__field_indices_by_name,
   1,  stock__v1__redis_state__number_ranges,
   (ProtobufCMessageInit) stock__v1__redis_state__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__worker_state__field_descriptors[14] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__WorkerState, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lanes",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__WorkerState, lanes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ready",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__WorkerState, ready),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "redis_down",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__WorkerState, redis_down),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "postgres_down",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__WorkerState, postgres_down),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lag_entries",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__WorkerState, lag_entries),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pending_entries",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__WorkerState, pending_entries),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "oldest_age_ms",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__WorkerState, oldest_age_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "applied_to",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__WorkerState, applied_to),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stream_entries",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__WorkerState, stream_entries),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dead_letters",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__WorkerState, dead_letters),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unknown_groups",
+    12,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Stock__V1__WorkerState, n_unknown_groups),
+    offsetof(Stock__V1__WorkerState, unknown_groups),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "missing_groups",
+    13,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Stock__V1__WorkerState, n_missing_groups),
+    offsetof(Stock__V1__WorkerState, missing_groups),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stalled_groups",
+    14,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Stock__V1__WorkerState, n_stalled_groups),
+    offsetof(Stock__V1__WorkerState, stalled_groups),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__worker_state__field_indices_by_name[] = {
+  8,   /* field[8] = applied_to */
+  10,   /* field[10] = dead_letters */
+  5,   /* field[5] = lag_entries */
+  1,   /* field[1] = lanes */
+  12,   /* field[12] = missing_groups */
+  0,   /* field[0] = name */
+  7,   /* field[7] = oldest_age_ms */
+  6,   /* field[6] = pending_entries */
+  4,   /* field[4] = postgres_down */
+  2,   /* field[2] = ready */
+  3,   /* field[3] = redis_down */
+  13,   /* field[13] = stalled_groups */
+  9,   /* field[9] = stream_entries */
+  11,   /* field[11] = unknown_groups */
+};
+static const ProtobufCIntRange stock__v1__worker_state__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 14 }
+};
+const ProtobufCMessageDescriptor stock__v1__worker_state__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.WorkerState",
+  "WorkerState",
+  "Stock__V1__WorkerState",
+  "stock.v1",
+  sizeof(Stock__V1__WorkerState),
+  14,
+  stock__v1__worker_state__field_descriptors,
+  stock__v1__worker_state__field_indices_by_name,
+  1,  stock__v1__worker_state__number_ranges,
+  (ProtobufCMessageInit) stock__v1__worker_state__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCMethodDescriptor stock__v1__diagnostics__method_descriptors[1] =

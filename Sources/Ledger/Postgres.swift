@@ -74,6 +74,9 @@ public final class Postgres {
 
   deinit { PQfinish(connection) }
 
+  /// Asks whether the server answers.
+  public func ping() throws(PostgresError) { try execute("SELECT 1") }
+
   /// Runs a text of one or several statements without parameters.
   func execute(_ sql: String, withinMs: Int? = nil) throws(PostgresError) {
     guard PQsendQuery(connection, sql) == 1 else { throw lost() }

@@ -313,6 +313,9 @@ public struct SystemError: Error, CustomStringConvertible {
   /// Its errno.
   public let code: Int32
 
+  /// Somebody else has the address: EADDRINUSE.
+  public static let addressInUse = EADDRINUSE
+
   /// An error from its parts.
   public init(_ call: String, _ code: Int32) {
     self.call = call

@@ -11,7 +11,7 @@ import Synchronization
 /// stream and says how far the worker is, also while PostgreSQL is away.
 ///
 /// `run` keeps its thread until it is told to stop.
-public final class Projection {
+public final class Projection: Sendable {
   /// What can be set.
   public struct Settings: Sendable {
     /// Where the stream is.
@@ -32,6 +32,8 @@ public final class Projection {
     public var reclaimAfterMs = ProjectionLimits.reclaimAfterMsDefault
     /// Milliseconds for which applied entries stay in the stream.
     public var trimWindowMs = ProjectionLimits.trimWindowMsDefault
+    /// Milliseconds after which a group that trimming waits for, and that does not move, is an alarm.
+    public var stalledAfterMs = ProjectionLimits.stalledAfterMsDefault
     /// Milliseconds for which it is remembered which events have been applied, at least.
     public var retentionMs: UInt64 = 86_400_000
     /// How long PostgreSQL may take.
@@ -49,17 +51,21 @@ public final class Projection {
   private let settings: Settings
   private let logger: Logger
   private let stop: StopFlag
+  private let progress: Progress
   private let ready: @Sendable () -> Void
 
   /// A projection that `stop` will end.
-  /// - Parameter ready: called once, from any thread, when tables and group have been found or made.
+  /// - Parameters:
+  ///   - progress: is told how far it is.
+  ///   - ready: called once, from any thread, when tables and group have been found or made.
   public init(
-    _ settings: Settings, stop: StopFlag, logger: Logger,
+    _ settings: Settings, stop: StopFlag, progress: Progress, logger: Logger,
     ready: @escaping @Sendable () -> Void = {}
   ) {
     self.ready = ready
     self.settings = settings
     self.stop = stop
+    self.progress = progress
     self.logger = logger
   }
 
@@ -69,11 +75,12 @@ public final class Projection {
   public func run() throws {
     let failure = Mutex<MigrationError?>(nil)
     let isReady = Atomic(false)
-    let (settings, stop, logger, ready) = (settings, stop, logger, ready)
+    let (settings, stop, progress) = (settings, stop, progress)
+    let (logger, ready) = (logger, ready)
     DispatchQueue.concurrentPerformOnThreads(settings.lanes + 2) { number in
       guard number < settings.lanes else {
         return number == settings.lanes
-          ? Watch(settings, stop: stop, logger: logger).run()
+          ? Watch(settings, stop: stop, progress: progress, logger: logger).run()
           : Opener(settings, stop: stop, logger: logger).run()
       }
       let lane = Lane(settings, number: number, stop: stop, logger: logger) {
@@ -82,6 +89,7 @@ public final class Projection {
             expected: false, desired: true, ordering: .relaxed
           ).exchanged
         else { return }
+        progress.update { $0.isReady = true }
         logger.notice("ready", metadata: ["name": "\(settings.name)"])
         ready()
       }

@@ -24,6 +24,8 @@ struct Trimming {
     var strangers: [String] = []
     /// Groups that are waited for and do not exist.
     var missing: [String] = []
+    /// Other groups that are waited for and have not done with everything, each with its floor.
+    var waiting: [(name: String, floor: StreamID)] = []
   }
 
   /// The whole window while half of the memory is free; none when less than a quarter is.
@@ -52,11 +54,24 @@ struct Trimming {
         continue
       }
       let floor = try stream.floor(of: group)
-      if name == KeySpace.group { verdict.books = (group, floor.previous) }
+      if name == KeySpace.group {
+        verdict.books = (group, floor.previous)
+      } else if try hasWork(group, in: stream) {
+        verdict.waiting.append((name, floor))
+      }
       verdict.floor = verdict.floor.map { min($0, floor) }
     }
     if !verdict.missing.isEmpty { verdict.floor = nil }
     verdict.strangers = present.map(\.name).filter { !groups.contains($0) }
     return verdict
+  }
+
+  /// Whether entries wait for a group.
+  private func hasWork(
+    _ group: StreamGroup, in stream: EventStream
+  ) throws(StreamFault) -> Bool {
+    if group.pending > 0 { return true }
+    if let lag = group.lag { return lag > 0 }
+    return try stream.oldest(after: group.lastDelivered) != nil
   }
 }

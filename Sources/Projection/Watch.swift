@@ -9,6 +9,7 @@ final class Watch {
   private let settings: Projection.Settings
   private let logger: Logger
   private let stop: StopFlag
+  private let progress: Progress
   private let trimming: Trimming
   private let everyMs: UInt64
   private var trim: Cadence
@@ -17,10 +18,16 @@ final class Watch {
   private var outage = Outage()
   private var strangers: Set<String> = []
   private var missing: Set<String> = []
+  private var stalls: StalledGroups
+  private var stalled: Set<String> = []
 
-  init(_ settings: Projection.Settings, stop: StopFlag, logger: Logger) {
+  init(
+    _ settings: Projection.Settings, stop: StopFlag, progress: Progress, logger: Logger
+  ) {
     self.settings = settings
     self.stop = stop
+    self.progress = progress
+    stalls = StalledGroups(afterMs: settings.stalledAfterMs)
     self.logger = logger
     trimming = Trimming(groups: settings.groups, windowMs: settings.trimWindowMs)
     let trimEveryMs = min(ProjectionLimits.trimEveryMs, max(50, settings.trimWindowMs / 4))
@@ -45,8 +52,9 @@ final class Watch {
     try stream.makeGroup()
     while !stop.isRaised {
       let verdict = try trimming.judge(stream)
-      report(verdict)
-      try publish(verdict, of: stream)
+      let stalledNow = stalls.look(at: verdict.waiting, nowMs: verdict.nowMs)
+      report(verdict, stalledNow)
+      try publish(verdict, stalledNow, of: stream)
       if trim.isDue(), let floor = verdict.floor { try removeEntries(of: stream, before: floor) }
       outage.ended("the stream is watched again", logger)
       stop.sleep(ms: everyMs)
@@ -54,7 +62,7 @@ final class Watch {
   }
 
   /// Says what is wrong with the groups, once each time it begins.
-  private func report(_ verdict: Trimming.Verdict) {
+  private func report(_ verdict: Trimming.Verdict, _ stalledNow: [String]) {
     for name in verdict.strangers where strangers.insert(name).inserted {
       logger.error(
         "ALARM: a consumer group that the worker does not know; trimming does not wait for it",
@@ -67,9 +75,20 @@ final class Watch {
         metadata: ["group": "\(name)"])
     }
     missing.formIntersection(verdict.missing)
+    for name in stalledNow where stalled.insert(name).inserted {
+      logger.error(
+        "ALARM: the stream is not trimmed: a group that trimming waits for does not move",
+        metadata: ["group": "\(name)", "ms": "\(settings.stalledAfterMs)"])
+    }
+    for name in stalled.subtracting(stalledNow) {
+      stalled.remove(name)
+      logger.notice("a group that stood still moves again", metadata: ["group": "\(name)"])
+    }
   }
 
-  private func publish(_ verdict: Trimming.Verdict, of stream: EventStream) throws(StreamFault) {
+  private func publish(
+    _ verdict: Trimming.Verdict, _ stalledNow: [String], of stream: EventStream
+  ) throws(StreamFault) {
     guard let books = verdict.books else { return }
     let lengths = try stream.lengths()
     let oldest = try stream.oldest(after: books.applied)
@@ -85,9 +104,19 @@ final class Watch {
       ("dead_letters", dead),
       ("unknown_groups", verdict.strangers.joined(separator: ",")),
       ("missing_groups", verdict.missing.joined(separator: ",")),
+      ("stalled_groups", stalledNow.joined(separator: ",")),
       ("worker", settings.name),
       ("at", "\(verdict.nowMs)"),
     ])
+    progress.update {
+      $0.lagEntries = books.group.lag
+      $0.pendingEntries = books.group.pending
+      $0.oldestAgeMs = ageMs
+      $0.appliedTo = "\(books.applied)"
+      ($0.streamEntries, $0.deadLetters) = lengths
+      ($0.unknownGroups, $0.missingGroups) = (verdict.strangers, verdict.missing)
+      $0.stalledGroups = stalledNow
+    }
     let figures: Logger.Metadata = [
       "lag_entries": "\(lag)", "pending_entries": "\(books.group.pending)",
       "oldest_age_ms": "\(ageMs)", "dead_letters": "\(dead)",

@@ -19,15 +19,17 @@ final class Listener: Descriptor {
   let address: Address
 
   /// Binds an address.
-  /// - Parameter accepted: takes over each connection's descriptor.
+  /// - Parameters:
+  ///   - alone: a TCP port is shared with nobody.
+  ///   - accepted: takes over each connection's descriptor.
   init(
-    on address: Address, access: SocketAccess, loop: EventLoop,
+    on address: Address, access: SocketAccess, alone: Bool, loop: EventLoop,
     accepted: @escaping (Int32) -> Void, failed: @escaping (SystemError) -> Void
   ) throws(SystemError) {
     self.loop = loop
     self.accepted = accepted
     self.failed = failed
-    fd = try Socket.listen(on: address, access: access)
+    fd = try Socket.listen(on: address, access: access, alone: alone)
     switch address {
     case .tcp(let host, _):
       (self.address, path) = (.tcp(host: host, port: Socket.port(of: fd)), nil)

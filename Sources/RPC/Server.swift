@@ -83,15 +83,17 @@ public final class Server {
   }
 
   /// Listens on addresses; a Unix socket gets this mode and owner.
+  /// - Parameter alone: no other process may listen on the same TCP port, as a server does that takes
+  ///   over from another.
   /// - Throws: `SystemError` when one cannot be bound; then none is listened on.
   public func listen(
-    on addresses: [Address], access: SocketAccess = SocketAccess()
+    on addresses: [Address], access: SocketAccess = SocketAccess(), alone: Bool = false
   ) throws(SystemError) {
     do throws(SystemError) {
       for address in addresses {
         listeners.append(
           try Listener(
-            on: address, access: access, loop: loop,
+            on: address, access: access, alone: alone, loop: loop,
             accepted: { [unowned self] in accepted($0) },
             failed: { [unowned self] in cannotAccept($0) }))
       }

@@ -8,15 +8,17 @@ enum Socket {
   private static let backlog: Int32 = 4096
 
   static func listen(
-    on address: Address, access: SocketAccess
+    on address: Address, access: SocketAccess, alone: Bool
   ) throws(SystemError) -> Int32 {
     switch address {
-    case .tcp(let host, let port): try listen(host, port)
+    case .tcp(let host, let port): try listen(host, port, alone)
     case .unix(let path): try UnixSocket.listen(at: path, access: access, backlog: backlog)
     }
   }
 
-  private static func listen(_ host: String, _ port: UInt16) throws(SystemError) -> Int32 {
+  private static func listen(
+    _ host: String, _ port: UInt16, _ alone: Bool
+  ) throws(SystemError) -> Int32 {
     try resolve(host, port, passive: true) { info throws(SystemError) in
       let fd = try open(info)
       do throws(SystemError) {
@@ -24,11 +26,13 @@ enum Socket {
         let size = socklen_t(MemoryLayout<Int32>.size)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, size)
         // Each shard listens for itself, and the kernel deals connections out among them.
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, size)
+        if !alone { setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, size) }
         // What is accepted inherits these.
         noDelay(fd)
         watchPeer(fd)
-        guard bind(fd, info.ai_addr, info.ai_addrlen) == 0 else { throw SystemError("bind", errno) }
+        guard bind(fd, info.ai_addr, info.ai_addrlen) == 0 else {
+          throw SystemError("bind \(Address(host: host, port: port))", errno)
+        }
         guard Glibc.listen(fd, backlog) == 0 else { throw SystemError("listen", errno) }
         return fd
       } catch {

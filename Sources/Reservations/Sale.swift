@@ -1,4 +1,5 @@
 import HotPath
+import Introspection
 import Inventory
 import Logging
 import Loop
@@ -17,8 +18,6 @@ final class Sale {
   let acknowledging: Acknowledging
   let decoder: OperationDecoder
   let logger: Logger
-  /// The services that are served here, for the health check.
-  var services: Set<String> = []
 
   init(
     store: Store, batch: Batch, feed: Feed, board: StockBoard, acknowledging: Acknowledging,
@@ -56,8 +55,6 @@ final class Sale {
     on(SetStockRequest.method) { (call) throws(Status) in try self.setStock(call) }
     on(GetStockRequest.method) { (call) throws(Status) in try self.getStock(call) }
     on(AdoptStockRequest.method) { (call) throws(Status) in try self.adoptStock(call) }
-    table.on(HealthCheckRequest.method) { (call) throws(Status) in try self.checkHealth(call) }
-    table.on(DescribeRequest.method) { (call) in self.describe(call) }
     onStream(WatchStockRequest.method) { (call, stream) throws(Status) in
       try self.watchStock(call, stream)
     }
@@ -65,6 +62,15 @@ final class Sale {
       try self.followEvents(call, stream)
     }
     return table
+  }
+
+  /// Whether this shard is ready to sell, and what is weaker than promised.
+  var readiness: HealthCheckReply {
+    if let reason = store.downReason ?? acknowledging.refusal {
+      return HealthCheckReply(notServing: [reason])
+    }
+    return HealthCheckReply(
+      warnings: store.warnings + (store.placing.refusal.map { [$0] } ?? []))
   }
 
   /// Refuses a call that would wait for too long, or for a person, before anything else is done for it.

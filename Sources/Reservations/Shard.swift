@@ -1,4 +1,5 @@
 public import HotPath
+import Introspection
 import Inventory
 public import Logging
 import Loop
@@ -92,7 +93,8 @@ public actor Shard {
       decoder: OperationDecoder(holdMsDefault: settings.holdMsDefault), logger: logger)
     var methods = sale.makeMethods()
     methods.on(StateRequest.method) { (call) throws(Status) in try self.gatherState(call) }
-    sale.services = methods.services.union(Sale.storeless)
+    methods.onDescribe()
+    methods.onHealthCheck { sale.readiness }
     let counts = CallCounts(of: methods)
     var chain = CallChain()
     chain.observers = [CallLog(slowMs: settings.slowCallMs, logger: logger), counts]
@@ -154,7 +156,7 @@ public actor Shard {
         .unavailable, reason: "SHUTTING_DOWN", message: "The server is going.", retryable: true)
     }
     var reply = StateReply()
-    reply.process = ProcessState(since: madeAt)
+    reply.process = ProcessState(of: "stockd", since: madeAt)
     reply.settings = settings.inForce
     reply.shards = [own]
     let number = gathering.begin(call, reply, others: others.count)

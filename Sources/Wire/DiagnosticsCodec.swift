@@ -33,6 +33,7 @@ extension StateReply {
     message.n_shards = shards.count
     message.shards = arena.pointers(shards) { $0.message(arena) }
     message.shards_silent = UInt32(clamping: shardsSilent)
+    message.worker = worker.map { arena.place($0.message(arena)) }
     buffer.append(message: &message)
   }
 
@@ -47,6 +48,7 @@ extension StateReply {
     settings = values(found.n_settings, found.settings) { SettingState($0) }
     shards = values(found.n_shards, found.shards) { ShardState($0) }
     shardsSilent = Int(found.shards_silent)
+    worker = found.worker.map { WorkerState($0.pointee) }
   }
 }
 
@@ -71,6 +73,7 @@ extension ProcessState {
   fileprivate func message(_ arena: Arena) -> Stock__V1__ProcessState {
     var message = Stock__V1__ProcessState()
     stock__v1__process_state__init(&message)
+    message.program = arena.bytes(program)
     message.version = arena.bytes(version)
     message.pid = pid
     message.uptime_ms = uptimeMs
@@ -79,6 +82,7 @@ extension ProcessState {
   }
 
   fileprivate init(_ message: Stock__V1__ProcessState) {
+    program = message.program.text
     version = message.version.text
     pid = message.pid
     uptimeMs = message.uptime_ms

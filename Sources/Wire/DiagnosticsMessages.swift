@@ -24,6 +24,8 @@ public struct StateReply: ReplyMessage, Sendable, Hashable, Encodable {
   public var shards: [ShardState] = []
   /// Shards that did not answer in time.
   public var shardsSilent = 0
+  /// Of a worker only.
+  public var worker: WorkerState?
 
   /// A state without content.
   public init() {}
@@ -31,6 +33,8 @@ public struct StateReply: ReplyMessage, Sendable, Hashable, Encodable {
 
 /// The process of a server.
 public struct ProcessState: Sendable, Hashable, Encodable {
+  /// "stockd" or "stockworker"; empty: a server of an earlier version did not say.
+  public var program = ""
   /// Of the program.
   public var version = ""
   /// The process id.

@@ -8,11 +8,12 @@ struct StateText {
 
   func lines(width: Int) -> [String] {
     let process = state.process
+    let program = process.program.isEmpty ? "stockd" : process.program
     let heading =
-      "stockd \(process.version), pid \(process.pid), up \(Self.age(process.uptimeMs)), "
+      "\(program) \(process.version), pid \(process.pid), up \(Self.age(process.uptimeMs)), "
       + Self.size(process.rssBytes)
     var parts: [[String]] = [[heading] + troubles]
-    parts.append(shards.lines(width: width))
+    parts.append(state.worker.map { WorkerText($0).lines } ?? shards.lines(width: width))
     parts.append(methods.lines(width: width))
     parts.append(connections.lines(width: width) + unlisted)
     parts.append(settings.lines(width: width))
@@ -21,6 +22,7 @@ struct StateText {
 
   private var troubles: [String] {
     var lines: [String] = []
+    guard state.worker == nil else { return lines }
     if state.shardsSilent > 0 { lines.append("\(state.shardsSilent) shards did not answer") }
     for shard in state.shards {
       let redis = shard.redis
@@ -119,7 +121,7 @@ struct StateText {
     return "\(whole / Int(scale))." + String(repeating: "0", count: digits - rest.count) + rest
   }
 
-  private static func age(_ ms: UInt64) -> String {
+  static func age(_ ms: UInt64) -> String {
     let seconds = ms / 1_000
     switch seconds {
     case ..<120: return "\(seconds) s"

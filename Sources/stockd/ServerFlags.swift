@@ -138,10 +138,11 @@ struct ServerFlags: ParsableArguments {
   func settings() throws -> (Effective, report: String) {
     do throws(SettingError) {
       var found = try Configuration(file: config, usualFile: "/etc/stockstream/stockd.conf")
-      let addresses = try found.value(of: Self.listen, flag: listen)
+      let addresses = try found.value(
+        of: .listen(variable: "STOCK_LISTEN", standard: "127.0.0.1:7420"), flag: listen)
       let access = SocketAccess(
-        mode: try found.value(of: Self.socketMode, flag: socketMode),
-        owner: try found.value(of: Self.socketOwner, flag: socketOwner))
+        mode: try found.value(of: .socketMode(variable: "STOCK_SOCKET_MODE"), flag: socketMode),
+        owner: try found.value(of: .socketOwner(variable: "STOCK_SOCKET_OWNER"), flag: socketOwner))
       var store = Store.Settings(address: try found.value(of: Self.redis, flag: redis))
       let shards = try found.value(of: Self.shards, flag: shards)
       let holdMs = try found.value(of: Self.holdMs, flag: holdMs)
@@ -175,34 +176,6 @@ struct ServerFlags: ParsableArguments {
     } catch {
       throw ValidationError(error.description)
     }
-  }
-
-  private static var listen: Setting<[Address]> {
-    Setting(
-      "listen", variable: "STOCK_LISTEN", standard: "127.0.0.1:7420",
-      rule: "host:port or unix:/path, with commas between",
-      parse: { text in
-        let parts = text.split(separator: ",").map {
-          Address(String($0.drop { $0 == " " }))
-        }
-        return parts.isEmpty || parts.contains(nil) ? nil : parts.compactMap { $0 }
-      },
-      show: { $0.map(\.description).joined(separator: ",") })
-  }
-
-  private static var socketMode: Setting<UInt32> {
-    Setting(
-      "socket-mode", variable: "STOCK_SOCKET_MODE", standard: "660", rule: "octal, 000 to 777",
-      parse: { text in UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil } },
-      show: { String($0, radix: 8) })
-  }
-
-  private static var socketOwner: Setting<SocketOwner?> {
-    Setting(
-      "socket-owner", variable: "STOCK_SOCKET_OWNER", standard: "",
-      rule: "user, user:group or :group, each a number or a name that this machine knows",
-      parse: { text in text.isEmpty ? .some(nil) : SocketOwner(text).map { .some($0) } },
-      show: { $0?.description ?? "''" })
   }
 
   private static var redis: Setting<RedisAddress> {

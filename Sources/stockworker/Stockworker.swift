@@ -1,6 +1,8 @@
+import Administration
 import ArgumentParser
 import Audit
 import Dispatch
+import Glibc
 import HotPath
 import Ledger
 import Logging
@@ -12,17 +14,17 @@ import Wire
 
 /// The worker: settings and assembly only.
 @main
-struct Stockworker: ParsableCommand {
+struct Stockworker: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "stockworker",
     abstract: "Writes the events of the sale into PostgreSQL, each exactly once.",
     discussion: """
       Makes and updates the tables by itself, and keeps trying while Redis or PostgreSQL is away.
-      Any number of workers may run, each under a name of its own.
+      Any number of workers may run, each under a name of its own and with an address of its own.
       Each setting can stand in the file, in the environment or on the command line; the later of
       these wins.
       SIGTERM or SIGINT: finishes the batch at hand, then exits 0.
-      Exits 1 when the database belongs to a newer program.
+      Exits 1 when the database belongs to a newer program, or another has its address.
       """,
     version: Release.version)
 
@@ -52,35 +54,83 @@ struct Stockworker: ParsableCommand {
     if acceptLoss, !rebuild { throw ValidationError("--accept-loss goes with --rebuild") }
   }
 
-  func run() throws {
-    let (settings, audit, level, report) = try options.settings()
+  func run() async throws {
+    let (settings, report) = try options.settings()
     if options.checkConfig { return print(report) }
     LoggingSystem.bootstrap(StreamLogHandler.standardError)
     var logger = Logger(label: "stockworker")
-    logger.logLevel = level
+    logger.logLevel = settings.logLevel
 
-    if let migrateTo { return try migrate(settings, to: migrateTo) }
-    if rebuild { return try rebuildRedis(settings) }
+    let stores = settings.server.projection
+    if let migrateTo { return try migrate(stores, to: migrateTo) }
+    if rebuild { return try rebuildRedis(stores) }
+    signal(SIGPIPE, SIG_IGN)
     let stop = StopFlag()
-    let signals = try StopSignal.source { stop.raise() }
+    let (stopping, told) = AsyncStream.makeStream(of: Void.self)
+    let signals = try StopSignal.source {
+      stop.raise()
+      told.finish()
+    }
     defer { signals.cancel() }
     logger.notice(
-      "starting",
-      metadata: ["redis": "\(settings.redis)", "database": "\(settings.database)"])
+      "starting", metadata: ["redis": "\(stores.redis)", "database": "\(stores.database)"])
+    let progress = Progress()
+    let server = try await listen(settings.server, progress, logger)
+    async let drained: Void = {
+      for await _ in stopping {}
+      await server.stop()
+    }()
+    let projection = Projection(stores, stop: stop, progress: progress, logger: logger) {
+      Supervisor.tell("READY=1")
+    }
     let auditing = DispatchGroup()
-    if let audit {
+    if let audit = settings.audit {
       DispatchQueue(label: "stockworker.audit").async(group: auditing) { [logger] in
         ContinuousAudit(audit, stop: stop, logger: logger).run()
       }
     }
-    do {
-      try Projection(settings, stop: stop, logger: logger) { Supervisor.tell("READY=1") }.run()
-    } catch {
+    let outcome = await Self.run(projection)
+    told.finish()
+    await drained
+    await Self.ended(auditing)
+    do { try outcome.get() } catch {
       logger.critical("\(error)")
       throw ExitCode.failure
     }
-    auditing.wait()
     logger.notice("stopped")
+  }
+
+  private func listen(
+    _ settings: WorkerServer.Settings, _ progress: Progress, _ logger: Logger
+  ) async throws -> WorkerServer {
+    let server = WorkerServer(settings, progress: progress, logger: logger)
+    do {
+      let addresses = try await server.start()
+      if !addresses.isEmpty {
+        logger.notice(
+          "listening on \(addresses.map(\.description).joined(separator: ", "))",
+          metadata: ["version": "\(Release.version)"])
+      }
+    } catch {
+      logger.critical("cannot listen: \(error)")
+      throw ExitCode.failure
+    }
+    return server
+  }
+
+  /// Runs the projection on a thread of its own: it blocks.
+  private static func run(_ projection: Projection) async -> Result<Void, any Error> {
+    await withCheckedContinuation { continuation in
+      DispatchQueue(label: "stockworker.projection").async {
+        continuation.resume(returning: Result { try projection.run() })
+      }
+    }
+  }
+
+  private static func ended(_ group: DispatchGroup) async {
+    await withCheckedContinuation { continuation in
+      group.notify(queue: .global()) { continuation.resume() }
+    }
   }
 
   private func migrate(_ settings: Projection.Settings, to wish: String) throws {

@@ -1,3 +1,4 @@
+import Administration
 import ArgumentParser
 import Audit
 import Glibc
@@ -6,7 +7,9 @@ import Inventory
 import Ledger
 import Logging
 import Projection
+import RPC
 import Settings
+import Wire
 
 /// The settings of the worker, as flags and as what they come to.
 struct WorkerFlags: ParsableArguments {
@@ -29,6 +32,23 @@ struct WorkerFlags: ParsableArguments {
       [DATABASE_URL, default postgresql:///stockstream]
       """)
   var database: String?
+
+  @Option(
+    help: """
+      Where to answer: host:port or unix:/path, several with commas between; 'none': nowhere. \
+      [STOCK_WORKER_LISTEN, default 127.0.0.1:7421]
+      """)
+  var listen: String?
+
+  @Option(help: "Mode of a Unix socket, octal. [STOCK_WORKER_SOCKET_MODE, default 660]")
+  var socketMode: String?
+
+  @Option(
+    help: """
+      Owner of a Unix socket: user, user:group or :group. \
+      [STOCK_WORKER_SOCKET_OWNER, default as the worker]
+      """)
+  var socketOwner: String?
 
   @Option(
     help: """
@@ -57,6 +77,13 @@ struct WorkerFlags: ParsableArguments {
       [STOCK_WAIT_FOR_GROUPS, default none]
       """)
   var waitForGroup: String?
+
+  @Option(
+    help: """
+      Milliseconds after which a group that is waited for, and does not move, is an alarm. \
+      [STOCK_STALLED_MS, default 60000]
+      """)
+  var stalledAfter: String?
 
   @Option(
     help: "Bytes of events in one transaction, about. [STOCK_BATCH_BYTES, default 1048576]")
@@ -100,19 +127,35 @@ struct WorkerFlags: ParsableArguments {
     help: "trace, debug, info, notice, warning, error. [STOCK_LOG_LEVEL, default info]")
   var logLevel: String?
 
+  /// Everything that has been checked.
+  struct Effective {
+    var server: WorkerServer.Settings
+    /// nil: this worker does not audit.
+    var audit: AuditSettings?
+    var logLevel: Logger.Level
+  }
+
   /// - Throws: `ValidationError` that names the place of what cannot work.
-  func settings() throws -> (
-    Projection.Settings, AuditSettings?, Logger.Level, report: String
-  ) {
+  func settings() throws -> (Effective, report: String) {
     do throws(SettingError) {
       var found = try Configuration(file: config, usualFile: "/etc/stockstream/stockworker.conf")
       var settings = Projection.Settings(
         redis: try found.value(of: Self.redis, flag: redis),
         database: try found.value(of: Self.database, flag: database),
         name: try found.value(of: Self.name, flag: name))
+      let addresses = try found.value(
+        of: .listen(
+          variable: "STOCK_WORKER_LISTEN", standard: "127.0.0.1:7421", nowhere: "none"),
+        flag: listen)
+      let access = SocketAccess(
+        mode: try found.value(
+          of: .socketMode(variable: "STOCK_WORKER_SOCKET_MODE"), flag: socketMode),
+        owner: try found.value(
+          of: .socketOwner(variable: "STOCK_WORKER_SOCKET_OWNER"), flag: socketOwner))
       settings.reclaimAfterMs = try found.value(of: Self.reclaimAfter, flag: reclaimAfter)
       settings.trimWindowMs = try found.value(of: Self.trimWindow, flag: trimWindow)
       settings.groups += try found.value(of: Self.waitForGroup, flag: waitForGroup)
+      settings.stalledAfterMs = try found.value(of: Self.stalledAfter, flag: stalledAfter)
       settings.batchBytes = try found.value(of: Self.batchBytes, flag: batchBytes)
       settings.lanes = try found.value(of: Self.lanes, flag: lanes)
       settings.retentionMs = try found.value(of: Self.retentionMs, flag: retentionMs)
@@ -121,7 +164,12 @@ struct WorkerFlags: ParsableArguments {
       let audit = try auditSettings(beside: settings, &found)
       let level = try found.value(of: Self.logLevel, flag: logLevel)
       try found.finish()
-      return (settings, audit, level, found.report)
+      var server = WorkerServer.Settings(addresses: addresses, projection: settings)
+      server.socketAccess = access
+      server.inForce = found.inForce.map {
+        SettingState(name: $0.name, value: $0.value, origin: "\($0.origin)")
+      }
+      return (Effective(server: server, audit: audit, logLevel: level), found.report)
     } catch {
       throw ValidationError(error.description)
     }
@@ -179,6 +227,13 @@ struct WorkerFlags: ParsableArguments {
       rule: "names with commas between",
       parse: { $0.split(separator: ",").map { String($0.drop { $0 == " " }) } },
       show: { $0.joined(separator: ",") })
+  }
+
+  private static var stalledAfter: Setting<UInt64> {
+    .number(
+      "stalled-after", variable: "STOCK_STALLED_MS",
+      standard: ProjectionLimits.stalledAfterMsDefault, in: 100...86_400_000,
+      unit: "milliseconds")
   }
 
   private static var batchBytes: Setting<Int> {

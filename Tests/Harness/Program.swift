@@ -128,7 +128,9 @@ public final class Program: Sendable {
     let own = ProcessInfo.processInfo.environment.filter { name, _ in
       !name.hasPrefix("STOCK_") && name != "REDIS_URL" && name != "DATABASE_URL"
     }
-    return own.merging(added) { _, new in new }
+    // Many workers run at once: each listens where its test says, or nowhere.
+    return own.merging(["STOCK_WORKER_LISTEN": "none"]) { _, new in new }
+      .merging(added) { _, new in new }
   }
 
   /// Where one of this package's programs is; another name is returned as it is.

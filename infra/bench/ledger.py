@@ -162,7 +162,8 @@ class Worker:
     def __init__(self, name, *more):
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [WORKER, "--redis", "unix:" + REDIS, "--database", url(name), "--name", "bench", *more],
+            [WORKER, "--redis", "unix:" + REDIS, "--database", url(name), "--name", "bench",
+             "--listen", "none", *more],
             stderr=self.log)
 
     def finish(self):

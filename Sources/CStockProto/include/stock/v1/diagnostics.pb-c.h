@@ -26,6 +26,7 @@ typedef struct Stock__V1__MethodState Stock__V1__MethodState;
 typedef struct Stock__V1__FailureCount Stock__V1__FailureCount;
 typedef struct Stock__V1__BatchState Stock__V1__BatchState;
 typedef struct Stock__V1__RedisState Stock__V1__RedisState;
+typedef struct Stock__V1__WorkerState Stock__V1__WorkerState;
 
 
 /* --- enums --- */
@@ -61,10 +62,14 @@ struct  Stock__V1__StateReply
    * did not answer within a second
    */
   uint32_t shards_silent;
+  /*
+   * of stockworker, which has one shard and no batch
+   */
+  Stock__V1__WorkerState *worker;
 };
 #define STOCK__V1__STATE_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__state_reply__descriptor) \
-    , NULL, 0,NULL, 0,NULL, 0 }
+    , NULL, 0,NULL, 0,NULL, 0, NULL }
 
 
 struct  Stock__V1__ProcessState
@@ -74,10 +79,14 @@ struct  Stock__V1__ProcessState
   uint32_t pid;
   uint64_t uptime_ms;
   uint64_t rss_bytes;
+  /*
+   * "stockd", "stockworker"
+   */
+  ProtobufCBinaryData program;
 };
 #define STOCK__V1__PROCESS_STATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__process_state__descriptor) \
-    , {0,NULL}, 0, 0, 0 }
+    , {0,NULL}, 0, 0, 0, {0,NULL} }
 
 
 struct  Stock__V1__SettingState
@@ -240,6 +249,62 @@ struct  Stock__V1__RedisState
 #define STOCK__V1__REDIS_STATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__redis_state__descriptor) \
     , 0, {0,NULL}, 0,NULL, {0,NULL} }
+
+
+/*
+ * How far a worker is.  The figures are those of a look at the stream, once a second.
+ */
+struct  Stock__V1__WorkerState
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData name;
+  uint32_t lanes;
+  /*
+   * the tables and the consumer group are there
+   */
+  protobuf_c_boolean ready;
+  /*
+   * why it cannot be reached; empty: it can
+   */
+  ProtobufCBinaryData redis_down;
+  ProtobufCBinaryData postgres_down;
+  /*
+   * not handed out yet
+   */
+  uint64_t lag_entries;
+  /*
+   * handed out, and not acknowledged
+   */
+  uint64_t pending_entries;
+  /*
+   * how long the oldest of both has waited
+   */
+  uint64_t oldest_age_ms;
+  /*
+   * up to this stream id all is applied or dead
+   */
+  ProtobufCBinaryData applied_to;
+  uint64_t stream_entries;
+  uint64_t dead_letters;
+  /*
+   * that nobody waits for
+   */
+  size_t n_unknown_groups;
+  ProtobufCBinaryData *unknown_groups;
+  /*
+   * that are waited for and do not exist
+   */
+  size_t n_missing_groups;
+  ProtobufCBinaryData *missing_groups;
+  /*
+   * that are waited for and do not move
+   */
+  size_t n_stalled_groups;
+  ProtobufCBinaryData *stalled_groups;
+};
+#define STOCK__V1__WORKER_STATE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__worker_state__descriptor) \
+    , {0,NULL}, 0, 0, {0,NULL}, {0,NULL}, 0, 0, 0, {0,NULL}, 0, 0, 0,NULL, 0,NULL, 0,NULL }
 
 
 /* Stock__V1__StateRequest methods */
@@ -432,6 +497,25 @@ Stock__V1__RedisState *
 void   stock__v1__redis_state__free_unpacked
                      (Stock__V1__RedisState *message,
                       ProtobufCAllocator *allocator);
+/* Stock__V1__WorkerState methods */
+void   stock__v1__worker_state__init
+                     (Stock__V1__WorkerState         *message);
+size_t stock__v1__worker_state__get_packed_size
+                     (const Stock__V1__WorkerState   *message);
+size_t stock__v1__worker_state__pack
+                     (const Stock__V1__WorkerState   *message,
+                      uint8_t             *out);
+size_t stock__v1__worker_state__pack_to_buffer
+                     (const Stock__V1__WorkerState   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__WorkerState *
+       stock__v1__worker_state__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__worker_state__free_unpacked
+                     (Stock__V1__WorkerState *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Stock__V1__StateRequest_Closure)
@@ -463,6 +547,9 @@ typedef void (*Stock__V1__BatchState_Closure)
                   void *closure_data);
 typedef void (*Stock__V1__RedisState_Closure)
                  (const Stock__V1__RedisState *message,
+                  void *closure_data);
+typedef void (*Stock__V1__WorkerState_Closure)
+                 (const Stock__V1__WorkerState *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -501,6 +588,7 @@ extern const ProtobufCMessageDescriptor stock__v1__method_state__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__failure_count__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__batch_state__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__redis_state__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__worker_state__descriptor;
 extern const ProtobufCServiceDescriptor stock__v1__diagnostics__descriptor;
 
 PROTOBUF_C__END_DECLS

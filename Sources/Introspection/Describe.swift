@@ -1,10 +1,12 @@
 import Contracts
-import RPC
+public import RPC
 import Wire
 
-extension Sale {
-  /// Says what the contracts are.
-  func describe(_ call: Call) { call.reply(EncodedReply(Contracts.describeReply)) }
+extension MethodTable {
+  /// Adds `Reflection/Describe`, which says what the contracts are.
+  public mutating func onDescribe() {
+    on(DescribeRequest.method) { $0.reply(EncodedReply(Contracts.describeReply)) }
+  }
 }
 
 /// A reply that is encoded already.

@@ -1,12 +1,15 @@
 import Glibc
 import Loop
-import Wire
+public import Wire
 
 extension ProcessState {
   /// This process.
-  /// - Parameter startedAt: nanoseconds of CLOCK_MONOTONIC.
-  init(since startedAt: UInt64) {
+  /// - Parameters:
+  ///   - program: what it is called.
+  ///   - startedAt: nanoseconds of CLOCK_MONOTONIC.
+  public init(of program: String, since startedAt: UInt64) {
     self.init()
+    self.program = program
     version = Release.version
     pid = UInt32(getpid())
     uptimeMs = (monotonicNow() - startedAt) / 1_000_000
