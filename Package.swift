@@ -33,7 +33,9 @@ let package = Package(
 
     // What the server tells of its contracts, beside no code that changes: it compiles slowly.
     .target(
-      name: "Contracts", resources: [.embedInCode("describe_reply.binpb")], swiftSettings: strict),
+      name: "Contracts",
+      resources: [.embedInCode("describe_server.binpb"), .embedInCode("describe_worker.binpb")],
+      swiftSettings: strict),
 
     .target(name: "Inventory", swiftSettings: strict),
     .target(
@@ -50,9 +52,10 @@ let package = Package(
       ],
       resources: [.embedInCode("Scripts")], swiftSettings: strict),
     .target(
-      name: "Introspection", dependencies: ["Contracts", "RPC", "Loop"], swiftSettings: strict),
+      name: "Introspection", dependencies: ["RPC", "Loop"], swiftSettings: strict),
     .target(
-      name: "Reservations", dependencies: ["Introspection", "RPC", "HotPath"], swiftSettings: strict
+      name: "Reservations", dependencies: ["Contracts", "Introspection", "RPC", "HotPath"],
+      swiftSettings: strict
     ),
     .target(
       name: "Ledger", dependencies: ["Inventory", "Wire", "CPQ"],
@@ -69,7 +72,8 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Recovery", dependencies: ["HotPath", "Ledger"], swiftSettings: strict),
     .target(
-      name: "Administration", dependencies: ["Introspection", "RPC", "Projection", "Audit"],
+      name: "Administration",
+      dependencies: ["Contracts", "Introspection", "RPC", "Projection", "Audit"],
       swiftSettings: strict),
 
     .target(name: "Settings", dependencies: ["RPC"], swiftSettings: strict),

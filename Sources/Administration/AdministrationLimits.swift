@@ -6,6 +6,22 @@ public enum AdministrationLimits {
   static let callsOpenMax = 64
   /// How long calls in flight are waited for when the worker stops.
   public static let graceMs: UInt64 = 5_000
+  /// Dead letters that one command asks Redis for.
+  static let pageLetters = 200
+  /// Such commands for one page of the list: a filter that matches little must not take for ever.
+  static let listPagesMax = 50
+  /// Bytes of ids and reasons in one page of the list.
+  static let listBytesMax = 1024 * 1024
+  /// Letters that one call replays, about; its answer says where to go on.
+  static let replayLettersMax = 1_000
+  /// A replay of all that match answers this long before its deadline.
+  static let replayMarginMs: UInt64 = 500
+  /// How long PostgreSQL may take for a discard: its caller waits.
+  static let booksMsMax = 4_000
+  /// Dead letters that are named for one difference.
+  static let lettersOfDifferenceMax = 20
+  /// Reasons against a repair, and pieces of advice, that one answer holds.
+  static let refusalsMax = 100
   /// How often each store is asked whether it answers.
   static let probeEveryMs: UInt64 = 1_000
   /// A store that has not answered for this long cannot be reached.

@@ -1,3 +1,5 @@
+import Audit
+import Contracts
 import HotPath
 import Introspection
 import Ledger
@@ -7,7 +9,8 @@ public import Projection
 public import RPC
 public import Wire
 
-/// What a worker answers: its health, its state, its contracts.  On one serial queue beside the lanes,
+/// What a worker answers: its health, its state, its contracts, and what is to be done with dead letters
+/// and differences.  On one serial queue beside the lanes,
 /// which it never blocks; what waits for a store does so on a queue of its own.
 public actor WorkerServer {
   /// What the user may set.
@@ -45,6 +48,10 @@ public actor WorkerServer {
   private let madeAt = monotonicNow()
   private let redis: StoreProbe<EventStream>
   private let postgres: StoreProbe<Postgres>
+  private let audited: LastAudit
+  let desk: DeadLetterDesk
+  let auditor: AuditDesk
+  let open = OpenCalls()
   private var probing: [Task<Void, Never>] = []
   private var parts: Parts?
 
@@ -67,10 +74,16 @@ public actor WorkerServer {
     self.logger = logger
     executor = LoopExecutor(label: "stockworker.server")
     let stores = settings.projection
+    let audited = LastAudit()
+    self.audited = audited
+    desk = DeadLetterDesk(stores, logger: logger)
+    var audit = AuditSettings(redis: stores.redis, database: stores.database, name: stores.name)
+    (audit.keys, audit.limits) = (stores.keys, stores.limits)
+    auditor = AuditDesk(audit, logger: logger)
     redis = StoreProbe("redis") {
       try EventStream(at: stores.redis, keys: stores.keys, consumer: stores.name)
     } ask: {
-      _ = try $0.time()
+      audited.read(try $0.auditFigures())
     }
     postgres = StoreProbe("postgresql") {
       try Postgres(
@@ -88,7 +101,9 @@ public actor WorkerServer {
     let loop = try EventLoop(on: executor.queue)
     var methods = MethodTable()
     methods.on(StateRequest.method) { (call) throws(Status) in try self.state(call) }
-    methods.onDescribe()
+    addDeadLetters(to: &methods)
+    addAudit(to: &methods)
+    methods.onDescribe(Contracts.ofWorker)
     methods.onHealthCheck { self.readiness }
     let counts = CallCounts(of: methods)
     var chain = CallChain()
@@ -138,7 +153,11 @@ public actor WorkerServer {
     if let reason = postgres.reachability.downReason { down.append("postgresql: \(reason)") }
     if down.isEmpty, !figures.isReady { down.append("the tables are not there yet") }
     guard down.isEmpty else { return HealthCheckReply(notServing: down) }
-    return HealthCheckReply(warnings: figures.warnings)
+    var warnings = figures.warnings
+    if let audit = audited.state, audit.verdict == "DIFFERS" {
+      warnings.append("Redis and the books differ: \(audit.kinds) (stockctl audit)")
+    }
+    return HealthCheckReply(warnings: warnings)
   }
 
   private func state(_ call: Call) throws(Status) {
@@ -154,6 +173,7 @@ public actor WorkerServer {
     shard.connections = parts.server.connectionStates(max: request.connectionsMax)
     shard.methods = parts.counts.state
     var worker = WorkerState(progress.figures)
+    worker.audit = audited.state
     worker.name = settings.projection.name
     worker.lanes = UInt32(settings.projection.lanes)
     worker.redisDown = redis.reachability.downReason ?? ""

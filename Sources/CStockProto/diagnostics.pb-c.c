@@ -502,6 +502,51 @@ void   stock__v1__worker_state__free_unpacked
   assert(message->base.descriptor == &stock__v1__worker_state__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stock__v1__audit_state__init
+                     (Stock__V1__AuditState         *message)
+{
+  static const Stock__V1__AuditState init_value = STOCK__V1__AUDIT_STATE__INIT;
+  *message = init_value;
+}
+size_t stock__v1__audit_state__get_packed_size
+                     (const Stock__V1__AuditState *message)
+{
+  assert(message->base.descriptor == &stock__v1__audit_state__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__audit_state__pack
+                     (const Stock__V1__AuditState *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__audit_state__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__audit_state__pack_to_buffer
+                     (const Stock__V1__AuditState *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__audit_state__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__AuditState *
+       stock__v1__audit_state__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__AuditState *)
+     protobuf_c_message_unpack (&stock__v1__audit_state__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__audit_state__free_unpacked
+                     (Stock__V1__AuditState *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__audit_state__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor stock__v1__state_request__field_descriptors[1] =
 {
   {
@@ -1415,7 +1460,7 @@ const ProtobufCMessageDescriptor stock__v1__redis_state__descriptor =
   (ProtobufCMessageInit) stock__v1__redis_state__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__worker_state__field_descriptors[14] =
+static const ProtobufCFieldDescriptor stock__v1__worker_state__field_descriptors[15] =
 {
   {
     "name",
@@ -1585,9 +1630,22 @@ static const ProtobufCFieldDescriptor stock__v1__worker_state__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "audit",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__WorkerState, audit),
+    &stock__v1__audit_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__worker_state__field_indices_by_name[] = {
   8,   /* field[8] = applied_to */
+  14,   /* field[14] = audit */
   10,   /* field[10] = dead_letters */
   5,   /* field[5] = lag_entries */
   1,   /* field[1] = lanes */
@@ -1605,7 +1663,7 @@ static const unsigned stock__v1__worker_state__field_indices_by_name[] = {
 static const ProtobufCIntRange stock__v1__worker_state__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor stock__v1__worker_state__descriptor =
 {
@@ -1615,11 +1673,127 @@ const ProtobufCMessageDescriptor stock__v1__worker_state__descriptor =
   "Stock__V1__WorkerState",
   "stock.v1",
   sizeof(Stock__V1__WorkerState),
-  14,
+  15,
   stock__v1__worker_state__field_descriptors,
   stock__v1__worker_state__field_indices_by_name,
   1,  stock__v1__worker_state__number_ranges,
   (ProtobufCMessageInit) stock__v1__worker_state__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__audit_state__field_descriptors[7] =
+{
+  {
+    "verdict",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AuditState, verdict),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "differences",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AuditState, differences),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kinds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AuditState, kinds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "explained",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AuditState, explained),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "undecided",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AuditState, undecided),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "worker",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AuditState, worker),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "at",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AuditState, at),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__audit_state__field_indices_by_name[] = {
+  6,   /* field[6] = at */
+  1,   /* field[1] = differences */
+  3,   /* field[3] = explained */
+  2,   /* field[2] = kinds */
+  4,   /* field[4] = undecided */
+  0,   /* field[0] = verdict */
+  5,   /* field[5] = worker */
+};
+static const ProtobufCIntRange stock__v1__audit_state__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor stock__v1__audit_state__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.AuditState",
+  "AuditState",
+  "Stock__V1__AuditState",
+  "stock.v1",
+  sizeof(Stock__V1__AuditState),
+  7,
+  stock__v1__audit_state__field_descriptors,
+  stock__v1__audit_state__field_indices_by_name,
+  1,  stock__v1__audit_state__number_ranges,
+  (ProtobufCMessageInit) stock__v1__audit_state__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCMethodDescriptor stock__v1__diagnostics__method_descriptors[1] =

@@ -36,14 +36,34 @@ public final class DeadLetters {
   ///   - place: goes on after this one; nil: from the first.
   ///   - limit: at most so many.
   public func list(after place: StreamID? = nil, limit: Int) throws(StreamFault) -> [Record] {
+    try page(after: place, limit: limit).records
+  }
+
+  /// Some of what lies there.
+  public struct Page: Sendable {
+    /// The letters among it, oldest first.
+    public let records: [Record]
+    /// The last place that was looked at, letter or not; nil: there was nothing.
+    public let last: StreamID?
+  }
+
+  /// The next `limit` places, after one or from the first.
+  public func page(after place: StreamID? = nil, limit: Int) throws(StreamFault) -> Page {
     try range(place.map { "(\($0)" } ?? "-", "+", limit)
+  }
+
+  /// The place of the newest; nil: there are none.
+  public func newest() throws(StreamFault) -> StreamID? {
+    try session.call(["XREVRANGE", keys.deadEvents, "+", "-", "COUNT", "1"]) { reply in
+      reply.count == 0 ? nil : reply[0][0].text.flatMap { StreamID($0) }
+    }
   }
 
   /// The letter of one event; nil when there is none.
   public func show(_ event: String) throws(StreamFault) -> Record? {
     let place = try session.call(["HGET", keys.deadEventIDs, event]) { $0.text }
     guard let place else { return nil }
-    return try range(place, place, 1).first
+    return try range(place, place, 1).records.first
   }
 
   /// Writes an event back into the stream, and takes its letter away.  Should it fail again, it comes
@@ -68,9 +88,13 @@ public final class DeadLetters {
 
   private func range(
     _ start: String, _ end: String, _ limit: Int
-  ) throws(StreamFault) -> [Record] {
+  ) throws(StreamFault) -> Page {
     let command = ["XRANGE", keys.deadEvents, start, end, "COUNT", "\(limit)"]
-    return try session.call(command) { $0.elements.compactMap { Record($0) } }
+    return try session.call(command) { reply in
+      let last = reply.elements.last.flatMap { $0.count > 0 ? $0[0].text : nil }
+      return Page(
+        records: reply.elements.compactMap { Record($0) }, last: last.flatMap { StreamID($0) })
+    }
   }
 }
 

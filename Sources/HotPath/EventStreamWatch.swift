@@ -87,6 +87,17 @@ extension EventStream {
     }
   }
 
+  /// What the audit has said last, by name; empty: none has yet.
+  public func auditFigures() throws(StreamFault) -> [String: String] {
+    try session.call(["HGETALL", keys.auditFigures]) { reply in
+      var figures: [String: String] = [:]
+      for place in stride(from: 0, to: reply.count - 1, by: 2) {
+        figures[reply[place].text ?? ""] = reply[place + 1].text
+      }
+      return figures
+    }
+  }
+
   /// Writes the figures of the worker where everybody can read them.
   public func publish(_ figures: [(name: String, value: String)]) throws(StreamFault) {
     try session.call(

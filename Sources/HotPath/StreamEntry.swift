@@ -57,6 +57,15 @@ public struct StreamEntry: Sendable {
   /// Its events, in their order.
   public let events: [Pair]
 
+  /// Of an entry that replays a dead letter: how often its event was tried before, and since when, in
+  /// milliseconds since 1970.
+  public var replayed: (attempts: Int, firstMs: UInt64)? {
+    guard let parts = source?.split(separator: "/"), parts.count == 5, parts[1] == "replay",
+      let attempts = Int(parts[3]), let firstMs = UInt64(parts[4])
+    else { return nil }
+    return (attempts, firstMs)
+  }
+
   /// It was handed out, and then deleted before it was acknowledged: its events are lost.
   public var isDeleted: Bool { source == nil && events.isEmpty }
 

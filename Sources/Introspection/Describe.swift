@@ -1,11 +1,11 @@
-import Contracts
 public import RPC
 import Wire
 
 extension MethodTable {
   /// Adds `Reflection/Describe`, which says what the contracts are.
-  public mutating func onDescribe() {
-    on(DescribeRequest.method) { $0.reply(EncodedReply(Contracts.describeReply)) }
+  /// - Parameter contracts: a `stock.v1.DescribeReply`, encoded.
+  public mutating func onDescribe(_ contracts: [UInt8]) {
+    on(DescribeRequest.method) { $0.reply(EncodedReply(contracts)) }
   }
 }
 

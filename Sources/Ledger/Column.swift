@@ -7,6 +7,7 @@ import Inventory
 final class Column {
   /// The types that are used, by their oid in pg_type.dat.
   enum Element: Int32 {
+    case bytea = 17
     case bigint = 20
     case integer = 23
     case text = 25
@@ -74,6 +75,15 @@ final class Column {
 
   /// - Parameter ms: milliseconds since 1970, up to `Ledger.timeMsMax`.
   func add(ms: UInt64) { add((Int64(ms) - Self.epochMs) * 1000) }
+
+  func add(bytes: [UInt8]) {
+    begin(bytes: bytes.count)
+    bytes.withUnsafeBytes {
+      guard let start = $0.baseAddress else { return }
+      (memory + length).copyMemory(from: start, byteCount: $0.count)
+    }
+    length += bytes.count
+  }
 
   func add(uuid: (high: UInt64, low: UInt64)) {
     begin(bytes: 16)

@@ -37,6 +37,9 @@ struct Migration {
     Migration(
       version: 4, name: "fence", up: PackageResources._004_fence_up_sql,
       down: PackageResources._004_fence_down_sql),
+    Migration(
+      version: 5, name: "discards", up: PackageResources._005_discards_up_sql,
+      down: PackageResources._005_discards_down_sql),
   ]
 
   /// The version that this program expects.

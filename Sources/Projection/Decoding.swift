@@ -55,9 +55,11 @@ struct DecodedBatch {
     _ entry: Int, _ index: Int, id: String, reason: String, _ attempts: Attempts.Record
   ) {
     let pair = entries[entry].events[index]
+    let before = entries[entry].replayed
     letters[entry, default: []].append(
       DeadLetter(
         id: id, index: index, type: pair.type, bytes: pair.bytes, reason: reason,
-        attempts: attempts.count, firstMs: attempts.firstMs, lastMs: attempts.lastMs))
+        attempts: (before?.attempts ?? 0) + attempts.count,
+        firstMs: min(before?.firstMs ?? .max, attempts.firstMs), lastMs: attempts.lastMs))
   }
 }

@@ -19,6 +19,9 @@ public struct Call {
   /// Tells this connection's calls from those of others, for as long as the process lives.
   public var source: UInt64 { connection.number }
 
+  /// Who calls.
+  public var peer: Peer { connection.peer }
+
   /// Whether two are the same call.
   public static func === (one: Call, other: Call) -> Bool {
     one.id == other.id && one.connection === other.connection

@@ -23,7 +23,7 @@ final class Listener: Descriptor {
   ///   - alone: a TCP port is shared with nobody.
   ///   - accepted: takes over each connection's descriptor.
   init(
-    on address: Address, access: SocketAccess, alone: Bool, loop: EventLoop,
+    on address: Address, access: SocketAccess, alone: Bool = false, loop: EventLoop,
     accepted: @escaping (Int32) -> Void, failed: @escaping (SystemError) -> Void
   ) throws(SystemError) {
     self.loop = loop

@@ -8,7 +8,7 @@ enum Socket {
   private static let backlog: Int32 = 4096
 
   static func listen(
-    on address: Address, access: SocketAccess, alone: Bool
+    on address: Address, access: SocketAccess, alone: Bool = false
   ) throws(SystemError) -> Int32 {
     switch address {
     case .tcp(let host, let port): try listen(host, port, alone)

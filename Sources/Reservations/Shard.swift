@@ -1,3 +1,4 @@
+import Contracts
 public import HotPath
 import Introspection
 import Inventory
@@ -93,7 +94,7 @@ public actor Shard {
       decoder: OperationDecoder(holdMsDefault: settings.holdMsDefault), logger: logger)
     var methods = sale.makeMethods()
     methods.on(StateRequest.method) { (call) throws(Status) in try self.gatherState(call) }
-    methods.onDescribe()
+    methods.onDescribe(Contracts.ofServer)
     methods.onHealthCheck { sale.readiness }
     let counts = CallCounts(of: methods)
     var chain = CallChain()

@@ -67,6 +67,14 @@ public final class Arena {
     }
   }
 
+  /// Bytes copied into the arena.
+  func bytes(_ bytes: [UInt8]) -> ProtobufCBinaryData {
+    guard !bytes.isEmpty else { return ProtobufCBinaryData() }
+    let copy = allocate(bytes.count)
+    bytes.withUnsafeBytes { copy.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    return ProtobufCBinaryData(len: bytes.count, data: copy.assumingMemoryBound(to: UInt8.self))
+  }
+
   /// Copies a message into the arena, for a field that points at it.
   func place<Message>(_ message: Message) -> UnsafeMutablePointer<Message> {
     let memory = allocate(MemoryLayout<Message>.size).bindMemory(to: Message.self, capacity: 1)

@@ -54,7 +54,7 @@ extension StateReply {
 
 extension Arena {
   /// A repeated field of messages.
-  fileprivate func pointers<Value, Message>(
+  func pointers<Value, Message>(
     _ values: [Value], _ message: (Value) -> Message
   ) -> UnsafeMutablePointer<UnsafeMutablePointer<Message>?>? {
     list(values.map { value -> UnsafeMutablePointer<Message>? in place(message(value)) })
@@ -62,7 +62,7 @@ extension Arena {
 }
 
 /// The values of a repeated field of messages.
-private func values<Value, Message>(
+func values<Value, Message>(
   _ count: Int, _ list: UnsafeMutablePointer<UnsafeMutablePointer<Message>?>?,
   _ value: (Message) -> Value
 ) -> [Value] {

@@ -30,6 +30,8 @@ public struct WorkerState: Sendable, Hashable, Encodable {
   public var missingGroups: [String] = []
   /// Groups that are waited for and do not move.
   public var stalledGroups: [String] = []
+  /// What the continuous audit said last; nil: none has yet.
+  public var audit: AuditState?
 
   /// A state without content.
   public init() {}
@@ -56,6 +58,7 @@ extension WorkerState {
     message.missing_groups = arena.list(missingGroups.map { arena.bytes($0) })
     message.n_stalled_groups = stalledGroups.count
     message.stalled_groups = arena.list(stalledGroups.map { arena.bytes($0) })
+    message.audit = audit.map { arena.place($0.message(arena)) }
     return message
   }
 
@@ -74,6 +77,51 @@ extension WorkerState {
     unknownGroups = texts(message.n_unknown_groups, message.unknown_groups)
     missingGroups = texts(message.n_missing_groups, message.missing_groups)
     stalledGroups = texts(message.n_stalled_groups, message.stalled_groups)
+    audit = message.audit.map { AuditState($0.pointee) }
+  }
+}
+
+/// What the continuous audit said last.
+public struct AuditState: Sendable, Hashable, Encodable {
+  /// "BALANCED", "DIFFERS" or "UNDECIDED"
+  public var verdict = ""
+  /// How many, without those that dead letters explain.
+  public var differences: UInt64 = 0
+  /// "COUNTER_DRIFT=1 ORDER_MISSING=2"
+  public var kinds = ""
+  /// How many dead letters explain.
+  public var explained: UInt64 = 0
+  /// Why something could not be compared yet.
+  public var undecided = ""
+  /// Which worker audits.
+  public var worker = ""
+  /// Milliseconds since 1970, by Redis's clock.
+  public var at: Int64 = 0
+
+  /// A state without content.
+  public init() {}
+
+  fileprivate func message(_ arena: Arena) -> Stock__V1__AuditState {
+    var message = Stock__V1__AuditState()
+    stock__v1__audit_state__init(&message)
+    message.verdict = arena.bytes(verdict)
+    message.differences = differences
+    message.kinds = arena.bytes(kinds)
+    message.explained = explained
+    message.undecided = arena.bytes(undecided)
+    message.worker = arena.bytes(worker)
+    message.at = at
+    return message
+  }
+
+  fileprivate init(_ message: Stock__V1__AuditState) {
+    verdict = message.verdict.text
+    differences = message.differences
+    kinds = message.kinds.text
+    explained = message.explained
+    undecided = message.undecided.text
+    worker = message.worker.text
+    at = message.at
   }
 }
 

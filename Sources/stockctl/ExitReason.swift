@@ -14,6 +14,7 @@ enum ExitReason: Int32, CaseIterable {
   case outcomeUnknown = 8
   case closed = 9
   case exhausted = 10
+  case differs = 11
   case usage = 64
 
   static let table =
@@ -25,12 +26,13 @@ enum ExitReason: Int32, CaseIterable {
     case .failed: "the server failed; see its log"
     case .soldOut: "sold out: fewer units are available than asked for"
     case .expired: "the hold's deadline has passed"
-    case .notFound: "no such hold, or nobody has set stock for the SKU"
+    case .notFound: "no such hold or dead letter, or nobody has set stock for the SKU"
     case .conflict: "already confirmed or cancelled, or the key belongs to another request"
     case .unreachable: "the server or its store cannot be reached; nothing was done"
     case .outcomeUnknown: "no answer came: repeat the same command to learn the outcome"
     case .closed: "the SKU is closed: its figures do not add up (stockctl stock adopt)"
     case .exhausted: "the server or its store is full or busy; try again later"
+    case .differs: "Redis and the books differ (stockctl audit)"
     case .usage: "the command line, or a field in it, is wrong"
     }
   }

@@ -13,7 +13,7 @@ struct Stockctl: AsyncParsableCommand {
     subcommands: [
       StockCommand.self, ReserveCommand.self, ConfirmCommand.self, CancelCommand.self,
       HoldCommand.self, EventsCommand.self, HealthCommand.self, StateCommand.self,
-      DescribeCommand.self, BenchCommand.self,
+      DescribeCommand.self, DeadCommand.self, AuditCommand.self, BenchCommand.self,
     ])
 }
 
@@ -29,31 +29,18 @@ struct ServerOptions: ParsableArguments {
   var timeoutMs: UInt32 = 5_000
 
   /// Where to connect.
-  func serverAddress() throws -> Address {
-    let text = address ?? environment("STOCK_ADDRESS") ?? "127.0.0.1:7420"
-    guard let address = Address(text) else {
-      throw ValidationError("--address: '\(text)' is not host:port and not unix:/path")
-    }
-    return address
-  }
+  func serverAddress() throws -> Address { try caller().address }
 
   /// Makes one call; a failure is printed, and becomes the exit code.
   func call<Request: RequestMessage & Sendable>(
     _ request: Request
   ) async throws -> Request.Reply {
-    var options = StockClient.Options()
-    options.name = "stockctl/\(Release.version)"
-    // A person would rather know.
-    options.waitsForServer = false
-    let client = StockClient(to: try serverAddress(), options: options)
-    do throws(Status) {
-      let reply = try await client.call(request, timeoutMs: timeoutMs)
-      await client.close()
-      return reply
-    } catch {
-      await client.close()
-      Output(json: json).failure(error)
-      throw ExitReason(error).exit
-    }
+    try await caller().call(request)
+  }
+
+  private func caller() throws -> Caller {
+    try Caller(
+      address: address ?? environment("STOCK_ADDRESS") ?? "127.0.0.1:7420", json: json,
+      timeoutMs: timeoutMs)
   }
 }

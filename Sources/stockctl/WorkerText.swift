@@ -23,6 +23,10 @@ struct WorkerText {
     ] where !groups.isEmpty {
       table.append((name, groups.joined(separator: ", ")))
     }
+    if let audit = worker.audit {
+      let what = [audit.verdict, audit.kinds, audit.undecided].filter { !$0.isEmpty }
+      table.append(("audit", what.joined(separator: ", ") + ", by \(audit.worker)"))
+    }
     let width = table.map(\.0.count).max() ?? 0
     return table.map { name, value in
       name + String(repeating: " ", count: width - name.count + 2) + value

@@ -13,8 +13,11 @@ final class Office: Sendable {
   let address: Address
 
   /// - Parameter ownPostgres: a PostgreSQL that the test may stop.
-  static func open(ownPostgres: Bool = false, arguments: [String] = []) async throws -> Office {
-    let redis = try RedisServer.start()
+  /// - Parameter redis: of a shop; nil: one of its own.
+  static func open(redis: RedisServer? = nil, ownPostgres: Bool = false, arguments: [String] = [])
+    async throws -> Office
+  {
+    let redis = try redis ?? RedisServer.start()
     let postgres = try ownPostgres ? PostgresServer.start() : PostgresServer.shared()
     let database = try postgres.createDatabase()
     let address = Address(host: "127.0.0.1", port: freePort())

@@ -70,7 +70,9 @@ struct WorkerServerTests {
       with: Data(try office.ctl("state", "--json").stdout.utf8))
     let object = try #require((json as? [String: Any])?["worker"] as? [String: Any])
     #expect(object["name"] as? String == "one" && object["lag_entries"] as? Int == 0)
-    #expect(try office.ctl("describe").stdout.contains("stock.v1.Diagnostics"))
+    let described = try office.ctl("describe").stdout
+    #expect(described.contains("stock.v1.DeadLetters\n  List(stock.v1.ListDeadLettersRequest) → "))
+    #expect(described.contains("stock.v1.Audit") && !described.contains("Reservations"))
   }
 
   @Test("an address that another has: one sentence and exit 1; with one of its own it runs")

@@ -18,7 +18,7 @@ struct MigrationTests {
     }
     #expect(
       try books.psql("SELECT version, name FROM schema_migrations")
-        == "1|books\n2|movements\n3|corrections\n4|fence")
+        == "1|books\n2|movements\n3|corrections\n4|fence\n5|discards")
   }
 
   @Test("a database of a newer program is refused, and left alone")

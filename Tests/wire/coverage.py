@@ -12,6 +12,12 @@ from stock.v1 import reflection_pb2 as reflection
 # Reasons that no test here can bring about, and who does.
 ELSEWHERE = {
     ("INTERNAL", "STORE_FAILED"): "a script that fails: nothing from outside makes it",
+    # Of the worker, and tested on it by Tests/EndToEndTests.
+    ("NOT_FOUND", "UNKNOWN_LETTER"): "the worker's",
+    ("UNAVAILABLE", "BOOKS_UNREACHABLE"): "the worker's",
+    ("UNAVAILABLE", "REPAIR_BUSY"): "the worker's",
+    ("ABORTED", "PLAN_CHANGED"): "the worker's",
+    ("FAILED_PRECONDITION", "REPAIR_REFUSED"): "the worker's",
 }
 # What every method of a kind must have answered at least once.
 USUAL = {"OK", "INVALID_ARGUMENT"}

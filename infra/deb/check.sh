@@ -74,7 +74,8 @@ help_texts() {
   "$program" --help
   [ "$1" = stockctl ] || return 0
   for command in 'stock set' 'stock get' 'stock adopt' 'stock watch' reserve confirm cancel 'hold get' \
-    'events follow' health state describe bench
+    'events follow' health state describe bench 'dead list' 'dead show' 'dead replay' 'dead discard' \
+    audit
   do
     # shellcheck disable=SC2086 # the command's words
     "$program" $command --help

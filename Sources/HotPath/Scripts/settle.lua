@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Takes one dead letter away and, to replay it, writes its event into the stream again, in one step.
--- Whether the event has been applied meanwhile does not matter: the books apply it once.
+-- Whether the event has been applied meanwhile does not matter: the books apply it once.  The entry's
+-- source says how often the event was tried, and since when: should it fail again, that counts on.
 --
 -- KEYS   events, dead letters, the ids that were written down
 -- ARGV   event id, 'replay' or 'discard'
@@ -16,8 +17,8 @@ local answer = letter
 if found and wish == 'replay' then
   local values = {}
   for i = 1, #found[2], 2 do values[found[2][i]] = found[2][i + 1] end
-  answer = redis.call('XADD', events, '*', 'source', '0/replay/' .. letter, values.type,
-    values.bytes)
+  answer = redis.call('XADD', events, '*', 'source', '0/replay/' .. letter .. '/'
+    .. (values.attempts or 0) .. '/' .. (values.first or 0), values.type, values.bytes)
 end
 redis.call('XDEL', dead, letter)
 redis.call('HDEL', seen, id)

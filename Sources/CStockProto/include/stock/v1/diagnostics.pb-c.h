@@ -27,6 +27,7 @@ typedef struct Stock__V1__FailureCount Stock__V1__FailureCount;
 typedef struct Stock__V1__BatchState Stock__V1__BatchState;
 typedef struct Stock__V1__RedisState Stock__V1__RedisState;
 typedef struct Stock__V1__WorkerState Stock__V1__WorkerState;
+typedef struct Stock__V1__AuditState Stock__V1__AuditState;
 
 
 /* --- enums --- */
@@ -301,10 +302,42 @@ struct  Stock__V1__WorkerState
    */
   size_t n_stalled_groups;
   ProtobufCBinaryData *stalled_groups;
+  /*
+   * of whichever worker audits; not set: none has yet
+   */
+  Stock__V1__AuditState *audit;
 };
 #define STOCK__V1__WORKER_STATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__worker_state__descriptor) \
-    , {0,NULL}, 0, 0, {0,NULL}, {0,NULL}, 0, 0, 0, {0,NULL}, 0, 0, 0,NULL, 0,NULL, 0,NULL }
+    , {0,NULL}, 0, 0, {0,NULL}, {0,NULL}, 0, 0, 0, {0,NULL}, 0, 0, 0,NULL, 0,NULL, 0,NULL, NULL }
+
+
+/*
+ * What the continuous audit said last.
+ */
+struct  Stock__V1__AuditState
+{
+  ProtobufCMessage base;
+  /*
+   * "BALANCED", "DIFFERS" or "UNDECIDED"
+   */
+  ProtobufCBinaryData verdict;
+  uint64_t differences;
+  /*
+   * "COUNTER_DRIFT=1 ORDER_MISSING=2"
+   */
+  ProtobufCBinaryData kinds;
+  uint64_t explained;
+  ProtobufCBinaryData undecided;
+  ProtobufCBinaryData worker;
+  /*
+   * milliseconds since 1970, by Redis's clock
+   */
+  int64_t at;
+};
+#define STOCK__V1__AUDIT_STATE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__audit_state__descriptor) \
+    , {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, {0,NULL}, 0 }
 
 
 /* Stock__V1__StateRequest methods */
@@ -516,6 +549,25 @@ Stock__V1__WorkerState *
 void   stock__v1__worker_state__free_unpacked
                      (Stock__V1__WorkerState *message,
                       ProtobufCAllocator *allocator);
+/* Stock__V1__AuditState methods */
+void   stock__v1__audit_state__init
+                     (Stock__V1__AuditState         *message);
+size_t stock__v1__audit_state__get_packed_size
+                     (const Stock__V1__AuditState   *message);
+size_t stock__v1__audit_state__pack
+                     (const Stock__V1__AuditState   *message,
+                      uint8_t             *out);
+size_t stock__v1__audit_state__pack_to_buffer
+                     (const Stock__V1__AuditState   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__AuditState *
+       stock__v1__audit_state__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__audit_state__free_unpacked
+                     (Stock__V1__AuditState *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Stock__V1__StateRequest_Closure)
@@ -550,6 +602,9 @@ typedef void (*Stock__V1__RedisState_Closure)
                   void *closure_data);
 typedef void (*Stock__V1__WorkerState_Closure)
                  (const Stock__V1__WorkerState *message,
+                  void *closure_data);
+typedef void (*Stock__V1__AuditState_Closure)
+                 (const Stock__V1__AuditState *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -589,6 +644,7 @@ extern const ProtobufCMessageDescriptor stock__v1__failure_count__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__batch_state__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__redis_state__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__worker_state__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__audit_state__descriptor;
 extern const ProtobufCServiceDescriptor stock__v1__diagnostics__descriptor;
 
 PROTOBUF_C__END_DECLS

@@ -1,0 +1,99 @@
+import Foundation
+import Harness
+import RPC
+import Testing
+import Wire
+
+/// The audit and its repairs, as a person meets them.
+@Suite("stockctl audit")
+struct AuditCallTests {
+  /// A shop that has sold one of ten, with its books.
+  private func sold() async throws -> (Shop, Office) {
+    let shop = try await Shop.open()
+    try await shop.ready()
+    let office = try await Office.open(redis: shop.redis)
+    try await shop.supply(10)
+    let client = shop.client()
+    let hold = try await client.call(ReserveRequest.of("k")).holdID
+    let confirmed = try await client.call(ConfirmRequest(holdID: hold, paymentRef: "p"))
+    #expect(confirmed.outcome == .confirmed)
+    await client.close()
+    try await eventually("the order is in the books") {
+      try office.sql("SELECT count(*) FROM orders") == "1"
+    }
+    return (shop, office)
+  }
+
+  @Test("balanced; an order lost: found, planned, and written again only with --yes and why")
+  func repair() async throws {
+    let (shop, office) = try await sold()
+    defer {
+      office.close()
+      shop.close()
+    }
+    let well = try office.ctl("audit")
+    #expect(well.status == 0 && well.stdout.contains("BALANCED"), "\(well.stdout)\(well.stderr)")
+    #expect(try office.ctl("audit", "--sku", "x").status == 0)
+
+    _ = try office.sql("DELETE FROM orders")
+    let found = try office.ctl("audit")
+    #expect(found.status == 11 && found.stdout.contains("ORDER_MISSING"), "\(found.stdout)")
+    try await eventually(timeout: .seconds(20), "the continuous audit has found it too") {
+      let health = try office.ctl("health")
+      return health.status == 0 && health.stdout.contains("Redis and the books differ")
+    }
+    #expect(try office.ctl("state").stdout.contains("DIFFERS, ORDER_MISSING=1, by one"))
+
+    let dry = try office.ctl("audit", "--sku", "x", "--repair")
+    #expect(dry.status == 11 && dry.stdout.contains("would_write=HOLD_CORRECTED"))
+    #expect(dry.stdout.contains("say --yes"))
+    #expect(try office.sql("SELECT count(*) FROM orders") == "0")
+    #expect(try office.ctl("audit", "--sku", "x", "--repair", "--yes").status == 64, "no reason")
+    #expect(try office.ctl("audit", "--repair").status == 64, "no SKU")
+
+    let done = try office.ctl(
+      "audit", "--sku", "x", "--repair", "--yes", "--reason", "a test", "--actor", "ada")
+    #expect(done.status == 0 && done.stdout.contains("verdict=BALANCED"), "\(done)")
+    #expect(try office.sql("SELECT status FROM orders") == "CONFIRMED")
+    #expect(
+      try office.sql("SELECT actor, reason FROM stock_movements WHERE cause = 'HOLD_CORRECTED'")
+        == "ada|a test")
+    let again = try office.ctl("audit", "--json")
+    #expect(again.status == 0)
+    let object = try JSONSerialization.jsonObject(with: Data(again.stdout.utf8)) as? [String: Any]
+    #expect(object?["verdict"] as? String == "BALANCED" && object?["skus"] as? Int == 1)
+    try await eventually(timeout: .seconds(20), "the continuous audit agrees") {
+      try office.ctl("state").stdout.contains("BALANCED, by one")
+    }
+  }
+
+  @Test("another plan than the one that was seen is not carried out; a bad SKU is named")
+  func statuses() async throws {
+    let (shop, office) = try await sold()
+    defer {
+      office.close()
+      shop.close()
+    }
+    _ = try office.sql("DELETE FROM orders")
+    let client = office.client()
+    func refusal(_ sku: String, _ actor: String = "ada") async -> Status? {
+      let request = RepairRequest(sku: sku, plan: "0123", actor: actor, reason: "a test")
+      guard
+        case .failure(let status) = await outcome({ () throws(Status) in
+          try await client.call(request, timeoutMs: 60_000)
+        })
+      else { return nil }
+      return status
+    }
+    let changed = await refusal("x")
+    #expect(changed?.code == .aborted && changed?.reason == "PLAN_CHANGED")
+    #expect(changed?.outcomeUnknown == false)
+    #expect(try office.sql("SELECT count(*) FROM orders") == "0")
+    #expect(await refusal("a b")?.field == "sku")
+    #expect(await refusal("x", "")?.field == "actor")
+    await client.close()
+    office.redis.kill()
+    let away = try office.ctl("audit")
+    #expect(away.status == 7 && away.stderr.contains("STORE_UNREACHABLE"), "\(away.stderr)")
+  }
+}
