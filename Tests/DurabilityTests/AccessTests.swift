@@ -153,7 +153,8 @@ struct AccessTests {
       "unlink",  // a finished hold is forgotten after its retention, of a minute at least
       "zadd",  // beside the script: a member of the index that is longer than a script may be
       "select",  // another database than 0
-      "get",  // the audit beside the worker, when it comes
+      "get",  // a repair
+      "hget", "xdel",  // dead letters, when a person deals with them
     ]
     let done = Set(
       try redis.cli("INFO", "commandstats").split(whereSeparator: \.isNewline).compactMap { line in
@@ -168,7 +169,10 @@ struct AccessTests {
     }
     for (user, scripts) in [
       ("stockd", ["batch_1_read", "batch_5_write", "books", "vote"]),
-      ("stockworker", ["bury", "leave", "audit_read", "open"]),
+      (
+        "stockworker",
+        ["bury", "leave", "audit_read", "open", "settle", "correct_hold", "correct_stock"]
+      ),
     ] {
       let rules = try #require(lines.first { $0.hasPrefix("user \(user) ") })
       for script in scripts {
@@ -207,8 +211,8 @@ struct AccessTests {
       }
     }
     for (user, command) in [
-      ("stockd", "SCAN 0"), ("stockd", "GET stock:x"), ("stockworker", "SET stock:x 9"),
-      ("stockworker", "HSET sku:x available 9"), ("stockworker", "XADD elsewhere * a b"),
+      ("stockd", "SCAN 0"), ("stockd", "GET stock:x"), ("stockworker", "SET request:x 9"),
+      ("stockworker", "HSET holds.expiry a b"), ("stockworker", "XADD elsewhere * a b"),
       ("stockd", "HSET inventory.dead.seen a b"), ("stockd", "XADD inventory.dead * a b"),
       ("stockd", "XTRIM inventory.events MAXLEN 0"), ("stockd", "PUBLISH other x"),
     ] {
