@@ -14,7 +14,7 @@ struct Durability: Equatable {
   /// Replicas that are connected and follow.
   private(set) var replicas = 0
   /// What breaks no promise today.
-  private(set) var advice: [String] = []
+  private var advice: [String] = []
   /// The file was off when it was last looked at.  While Redis makes a new one, what it answers is in no
   /// file that a restart would read.
   private var fileWasOff = false
@@ -30,9 +30,7 @@ struct Durability: Equatable {
   private(set) var isRewriting = false
 
   /// Everything that is not as it should be.
-  var warnings: [String] {
-    [memoryRefusal, fsyncRefusal == memoryRefusal ? nil : fsyncRefusal].compactMap { $0 } + advice
-  }
+  private(set) var warnings: [String] = []
 
   /// - Parameters:
   ///   - settings: what CONFIG GET says; nil: Redis does not let them be read.
@@ -42,6 +40,10 @@ struct Durability: Equatable {
       name.hasPrefix("slave") && value.contains("state=online")
     }
     advice = []
+    defer {
+      let second = fsyncRefusal == memoryRefusal ? nil : fsyncRefusal
+      warnings = [memoryRefusal, second].compactMap { $0 } + advice
+    }
     judgeFile(info, isKept: settings?["appendonly"] == "yes")
     guard let settings else {
       memoryRefusal = nil

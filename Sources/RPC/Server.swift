@@ -62,6 +62,8 @@ public final class Server {
   private var listeners: [Listener] = []
   private(set) var connections: [UInt64: Connection] = [:]
   private var connectionsOfPeer: [Peer: Int] = [:]
+  /// A crowd that is closed must not fill the log.
+  private var closedLines = LineAllowance()
   /// Connections that have been accepted.
   public private(set) var connectionsMade: UInt64 = 0
   private var refusals = 0
@@ -192,9 +194,12 @@ public final class Server {
   }
 
   func closed(_ connection: Connection, _ reason: String?) {
-    if let reason {
+    if let reason, let omitted = closedLines.line(monotonicNow()) {
       logger.info(
-        "connection closed", metadata: ["reason": "\(reason)", "peer": "\(connection.peer)"])
+        "connection closed",
+        metadata: [
+          "reason": "\(reason)", "peer": "\(connection.peer)", "omitted": "\(omitted)",
+        ])
     }
     connections[connection.number] = nil
     let others = connectionsOfPeer[connection.peer, default: 1] - 1

@@ -149,6 +149,7 @@ extension ProtobufCBinaryData {
   /// A copy as text.  Where it is not UTF-8, whatever is not ASCII is replaced: the standard library's
   /// repair throws an error inside for each byte, and a peer may send two million of them.
   var text: String {
+    guard len > 0 else { return "" }
     if let text = String(validating: view, as: UTF8.self) { return text }
     return String(decoding: view.map { $0 < 0x80 ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
   }

@@ -149,8 +149,8 @@ start_engine() {
   # A machine that allows fewer open files than the file asks for, and to nobody more.
   local files=65536
   [ "$(ulimit -Hn)" -ge $files ] || files=$(ulimit -Hn)
-  printf '%s\n' 'version: "3.8"' 'services:' '  stockd:' '    ulimits:' "      nofile: $files" "      nproc: 4096" \
-    > "$work/limits.yml"
+  printf '%s\n' 'version: "3.8"' 'services:' '  stockd:' '    ulimits:' \
+    "      nofile: $files" "      nproc: 4096" > "$work/limits.yml"
 }
 
 container() { echo "check_${1}_1"; }
