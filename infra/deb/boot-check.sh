@@ -151,6 +151,8 @@ listen_on_socket() {
 
 # sell SKU: one unit, by the Unix socket, once; and the books know of it.
 sell() {
+  # After a start of Redis the worker compares it with the books before anything is sold from it.
+  eventually 'the server sells' as stockstream stockctl health --address $stock
   inside redis-cli SET "stock:$1" 1 > /dev/null
   as stockstream stockctl reserve "$1" --user ada --key "$1" --address $stock > "$work/answer" ||
     { cat "$work/answer"; fail "It does not sell."; }
