@@ -100,14 +100,12 @@ load_settings() {
 
   umask 077
   printf '%s\n' "redis_port=$redis_port" "postgres_port=$postgres_port" \
-    "stock_port=$stock_port" "worker_port=$worker_port" "password=$password" \
-    > "$data/settings.new"
+    "stock_port=$stock_port" "worker_port=$worker_port" "password=$password" > "$data/settings.new"
   mv "$data/settings.new" "$data/settings"  # never half: the password is nowhere else
   [ $own_redis = no ] || remember_url "$REDIS_URL"
   [ $own_postgres = no ] || remember_url "$DATABASE_URL"
-  printf 'export %s=%q\n' STOCK_ADDRESS "$STOCK_ADDRESS" \
-    STOCK_WORKER_ADDRESS "$STOCK_WORKER_ADDRESS" REDIS_URL "$REDIS_URL" \
-    DATABASE_URL "$DATABASE_URL" > "$data/env"
+  printf 'export %s=%q\n' STOCK_ADDRESS "$STOCK_ADDRESS" STOCK_WORKER_ADDRESS \
+    "$STOCK_WORKER_ADDRESS" REDIS_URL "$REDIS_URL" DATABASE_URL "$DATABASE_URL" > "$data/env"
   umask 022
 }
 
@@ -382,13 +380,9 @@ status() {
   # shellcheck source=/dev/null
   source "$data/env"
   echo "StockStream runs (process $(cat "$data/pid")) on $STOCK_ADDRESS"
-  local ctl worker=0
+  local ctl
   ctl=$(swift build -c release --show-bin-path)/stockctl
-  echo "worker ($STOCK_WORKER_ADDRESS):"
-  "$ctl" health --address "$STOCK_WORKER_ADDRESS" || worker=$?
-  echo "server ($STOCK_ADDRESS):"
-  "$ctl" health --address "$STOCK_ADDRESS" || exit
-  exit $worker
+  "$ctl" health --address "$STOCK_ADDRESS" && "$ctl" health --address "$STOCK_WORKER_ADDRESS"
 }
 
 case ${1:-} in
