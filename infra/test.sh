@@ -2,9 +2,9 @@
 # Checks everything: formatting, generated code, warnings, every test.  Ends with a count and fails
 # if anything has failed.  It builds into .build-test, apart from a developer's own build.
 #
-#   infra/test.sh          the programs
+#   infra/test.sh          the programs: what CI runs
 #   infra/test.sh --box    how they are shipped, alone: the Debian package and the container files
-#   infra/test.sh --all    both: what CI runs
+#   infra/test.sh --all    both
 #   infra/test.sh --tsan   the tests with threads, and the programs that they start, under ThreadSanitizer
 set -uo pipefail
 cd "$(dirname "$0")/.."
