@@ -26,7 +26,7 @@ from reflection_cases import TestReflection, TestState  # noqa: F401
 from sale_cases import TestFields, TestFrames, TestSale  # noqa: F401
 from slow_cases import SlowPeers, TestTimeLimits
 from store_cases import (  # noqa: F401
-    TestSilentStore, TestStoreAway, TestStoreIsWrong, TestStoreRefuses)
+    TestSilentStore, TestStoreAway, TestStoreForgot, TestStoreIsWrong, TestStoreRefuses)
 from stream_cases import TestFollow, TestStreams, TestUnreadStream, TestWatch  # noqa: F401
 
 
