@@ -9,25 +9,30 @@ final class Deployment {
   let redis: RedisServer
   let postgres: PostgresServer
   let database: String
+  /// Where its processes look for Redis.
+  private let redisURL: String
   private(set) var worker: Program
   private(set) var servers: [(program: Program, address: Address)] = []
 
   /// - Parameter postgres: nil: the one that all tests share.
   static func start(servers: Int = 1, postgres: PostgresServer? = nil) async throws -> Deployment {
     let postgres = try postgres ?? PostgresServer.shared()
-    let redis = try RedisServer.start(opened: false)
-    let database = try postgres.createDatabase()
-    let deployment = Deployment(
-      redis, postgres, database, try startWorker(redis.url, database))
+    let deployment = try Deployment(
+      redis: RedisServer.start(opened: false), postgres: postgres,
+      database: postgres.createDatabase())
     for _ in 0..<servers { try await deployment.startServer() }
     try await deployment.sells()
     return deployment
   }
 
-  private init(
-    _ redis: RedisServer, _ postgres: PostgresServer, _ database: String, _ worker: Program
-  ) {
-    (self.redis, self.postgres, self.database, self.worker) = (redis, postgres, database, worker)
+  /// Starts a worker, and no server yet.
+  /// - Parameter address: where the processes look for Redis; nil: at its own URL.
+  init(
+    redis: RedisServer, postgres: PostgresServer, database: String, address: String? = nil
+  ) throws {
+    (self.redis, self.postgres, self.database) = (redis, postgres, database)
+    redisURL = address ?? redis.url
+    worker = try Self.startWorker(redisURL, database)
   }
 
   func stop() {
@@ -45,23 +50,33 @@ final class Deployment {
 
   func restartWorker() throws {
     worker.stop()
-    worker = try Self.startWorker(redis.url, database)
+    worker = try Self.startWorker(redisURL, database)
   }
 
   func stopWorker() { worker.stop() }
 
-  func startServer(redis url: String? = nil) async throws {
-    let port = freePort()
+  func startServer() async throws {
+    let address = Address(host: "127.0.0.1", port: freePort())
+    servers.append((try await launchServer(address), address))
+  }
+
+  /// Starts a server that was ended again, at its address.
+  func restartServer(_ place: Int) async throws {
+    servers[place].program.stop()
+    servers[place].program = try await launchServer(servers[place].address)
+  }
+
+  private func launchServer(_ address: Address) async throws -> Program {
     let server = try Program.start(
-      "stockd", ["--listen", "127.0.0.1:\(port)", "--redis", url ?? redis.url])
+      "stockd", ["--listen", "\(address)", "--redis", redisURL])
     try await server.waitForLog("listening on")
-    servers.append((server, Address(host: "127.0.0.1", port: port)))
+    return server
   }
 
   /// Runs the rebuild of the worker to its end.
   func rebuild(_ more: String...) throws -> Program.Outcome {
     try Program.run(
-      "stockworker", ["--redis", redis.url, "--database", database, "--rebuild"] + more,
+      "stockworker", ["--redis", redisURL, "--database", database, "--rebuild"] + more,
       timeout: .seconds(180))
   }
 
@@ -123,6 +138,28 @@ final class Deployment {
   }
 
   // MARK: books
+
+  /// Waits for the books, and compares the figures of the store with the sums of the movements and the
+  /// units of the holds.
+  func sumsAgree() async throws {
+    try await booksCaughtUp()
+    let figures = try await stock().figures
+    #expect(figures.balance)
+    let movements = try sql(
+      """
+      SELECT sum(available_delta), sum(held_delta), sum(sold_delta), sum(supplied_delta)
+      FROM stock_movements WHERE sku = 'x'
+      """)
+    #expect(
+      movements
+        == "\(figures.available)|\(figures.held)|\(figures.sold)|\(figures.supplied)")
+    let holds = try sql(
+      """
+      SELECT coalesce(sum(qty) FILTER (WHERE status = 'ACTIVE'), 0),
+        coalesce(sum(qty) FILTER (WHERE status = 'CONFIRMED'), 0) FROM holds
+      """)
+    #expect(holds == "\(figures.held)|\(figures.sold)")
+  }
 
   func sql(_ text: String) throws -> String { try postgres.psql(database, text) }
 
