@@ -105,6 +105,17 @@ as() {
 books() { as postgres psql -XAtq -d stockstream -c "$1"; }
 
 stock=unix:/run/stockstream/stockd.sock
+books=unix:/run/stockworker/stockworker.sock
+
+# redis-cli, which says who it is as soon as there are users.
+redis() {
+  if inside test -e /root/passwords/operator; then
+    # shellcheck disable=SC2016 # the inner shell's variable
+    inside sh -c 'REDISCLI_AUTH=$(cat /root/passwords/operator) redis-cli --user operator "$@"' redis "$@"
+  else
+    inside redis-cli "$@"
+  fi
+}
 
 # --- The checks
 
@@ -153,7 +164,7 @@ listen_on_socket() {
 sell() {
   # After a start of Redis the worker compares it with the books before anything is sold from it.
   eventually 'the server sells' as stockstream stockctl health --address $stock
-  inside redis-cli SET "stock:$1" 1 > /dev/null
+  redis SET "stock:$1" 1 > /dev/null
   as stockstream stockctl reserve "$1" --user ada --key "$1" --address $stock > "$work/answer" ||
     { cat "$work/answer"; fail "It does not sell."; }
   local code=0
@@ -174,6 +185,39 @@ check_sale() {
   as nobody stockctl health --address $stock > /dev/null 2>&1 || code=$?
   [ $code != 0 ] || fail "Anybody can use the socket."
   ok "a stranger cannot use the socket: $(inside stat -c '%U:%G %a' "${stock#unix:}")"
+}
+
+# The worker's own address, and a Unix socket beside it.
+check_worker() {
+  inside sh -c "echo 'listen: 127.0.0.1:7421,$books' >> /etc/stockstream/stockworker.conf"
+  inside systemctl restart stockworker
+  as nobody stockctl health --address 127.0.0.1:7421 > /dev/null || fail "The worker does not answer."
+  expect 'dead letters' "$(as stockstream stockctl dead list --address $books)" 'total=0'
+  eventually 'the books balance' as stockstream stockctl audit --address $books
+  expect "the worker's socket" "$(inside stat -c '%U:%G %a' "${books#unix:}")" 'stockstream:stockstream 660'
+  ! as nobody stockctl health --address $books > /dev/null 2>&1 || fail "Anybody can use the worker's socket."
+  ok 'the worker answers on 127.0.0.1:7421 and on its socket: no dead letter, and the books balance'
+}
+
+# A Redis user for each daemon, as infra/deb/README.md says; everything after this is done by them.
+check_redis_users() {
+  local daemon folder=/root/passwords
+  inside install -d -m 700 $folder
+  inside sh -c "cd $folder && for user in stockd stockworker operator replica
+    do openssl rand -hex 16 > \$user; done
+    /usr/share/doc/stockstream/examples/make-acl.sh $folder > /etc/redis/users.acl
+    echo 'aclfile /etc/redis/users.acl' >> /etc/redis/redis.conf"
+  for daemon in stockd stockworker; do
+    inside sed -i "s|^#REDIS_URL=.*|REDIS_URL=redis://$daemon:$(inside cat $folder/$daemon)@127.0.0.1:6379|" \
+      /etc/default/$daemon
+  done
+  inside systemctl restart redis-server
+  inside systemctl restart stockd stockworker
+  [[ $(inside redis-cli PING) == NOAUTH* ]] || fail "Redis lets in who does not say who it is."
+  sell by-users
+  ! inside sh -c "journalctl --quiet -o cat | grep -qFf $folder/stockd -f $folder/stockworker" ||
+    fail "The journal shows a password."
+  ok 'a Redis user for each daemon, with the least that it needs: it sells, and no password is logged'
 }
 
 # What the unit promises, seen from inside its process.
@@ -243,7 +287,7 @@ $(property $unit Result) $(property $unit ActiveState)" '1 0 success inactive'
 }
 
 stock_at_stop=1000000
-held() { echo $((stock_at_stop - $(inside redis-cli GET stock:stopped))); }
+held() { echo $((stock_at_stop - $(redis GET stock:stopped))); }
 has_sold() { [ "$(held)" -gt 0 ]; }
 books_agree() {
   [ "$(books "SELECT sum(qty) FROM holds WHERE sku = 'stopped' AND status = 'ACTIVE'")" = "$(held)" ]
@@ -307,7 +351,7 @@ check_purge() {
   inside ls -d "/proc/$server" "/proc/$worker" > "$work/left" 2> /dev/null || true
   [ ! -s "$work/left" ] || fail "The purge has left a process."
   [ ! -e "$machine/etc/stockstream" ] || fail "The purge has left settings."
-  ! inside test -e /run/stockstream || fail "The purge has left /run/stockstream."
+  ! inside sh -c 'ls -d /run/stock*' 2> /dev/null || fail "The purge has left a folder in /run."
   expect 'the books after a purge' "$(books "SELECT status FROM holds WHERE sku = 'first'")" ACTIVE
   ok 'purged while both run: both end, no unit is left; the books are'
 }
@@ -327,6 +371,8 @@ check_install
 prepare_stores
 check_readiness
 check_sale
+check_worker
+check_redis_users
 check_hardening
 check_crash
 check_bad_setting

@@ -54,32 +54,44 @@ report() {
   env -i "$unpacked/usr/bin/$1" --config "$2" --check-config | sed -E 's/ +# .*//'
 }
 
-# Every flag that --help knows stands in the man page, which groff can read.
+# Every command and flag that --help knows stands in the man page, which groff can read.
 check_manuals() {
-  local page program flag
+  local page program command flag
   for page in "$here"/man/*; do
     program=$(basename "${page%.*}")
+    commands "$program" | sort > "$work/commands"
+    while read -r command; do
+      tr '\n' ' ' < "$page" | grep -qE -- "(Cm|\||,) $command " ||
+        fail "$(basename "$page") does not name the command $command."
+    done < <(grep . "$work/commands")
     for flag in $(help_texts "$program" | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
       grep -qE -- "(Fl|,) -${flag#--}( |\$)" "$page" ||
         fail "$(basename "$page") does not name $flag."
     done
     man --warnings -E UTF-8 -l "$page" 2> "$work/groff" > /dev/null
     [ ! -s "$work/groff" ] || fail "$(basename "$page"): $(cat "$work/groff")"
-    echo "$(basename "$page"): every flag of --help"
+    echo "$(basename "$page"): every flag and command of --help"
   done
+}
+
+# commands PROGRAM [WORD...]: those that have no commands below them, one a line; an empty line for a
+# program without any.
+commands() {
+  local program=$1 below word
+  shift
+  below=$("$unpacked/usr/bin/$program" "$@" --help |
+    sed -nE '/^SUBCOMMANDS:/,/^$/s/^  ([a-z][a-z-]*)( .*)?$/\1/p')
+  if [ -z "$below" ]; then echo "$*"; fi
+  for word in $below; do commands "$program" "$@" "$word"; done
 }
 
 help_texts() {
   local program=$unpacked/usr/bin/$1 command
   "$program" --help
-  [ "$1" = stockctl ] || return 0
-  for command in 'stock set' 'stock get' 'stock adopt' 'stock watch' reserve confirm cancel 'hold get' \
-    'events follow' health state describe bench 'dead list' 'dead show' 'dead replay' 'dead discard' \
-    audit
-  do
+  while read -r command; do
     # shellcheck disable=SC2086 # the command's words
     "$program" $command --help
-  done
+  done < "$work/commands"
 }
 
 # Exposure goes from 0 (nothing allowed) to 10.

@@ -163,7 +163,9 @@ up() {
   compose up -d --no-build > "$work/up.log" 2>&1 ||
     { cat "$work/up.log" "$work/engine.log"; fail "docker-compose up fails."; }
   local service
-  for service in redis postgres stockd; do eventually "$service is healthy" healthy $service; done
+  for service in redis postgres stockd stockworker; do
+    eventually "$service is healthy" healthy $service
+  done
 }
 
 in_books() { [ "$(books "SELECT status FROM holds WHERE sku = '$1'")" = ACTIVE ]; }
@@ -180,9 +182,12 @@ sell() {
 
 check_start() {
   up
-  ok 'up: redis, postgres and stockd are healthy by their own health checks'
+  ok 'up: all four are healthy by their own health checks'
   sell first
   ok "sold: $(head -n 1 "$work/answer"); it stands in the books"
+  expect 'dead letters' "$(compose exec -T stockworker stockctl dead list | tr -d '\r')" 'total=0'
+  eventually 'the books balance' compose exec -T stockworker stockctl audit
+  ok 'the worker answers inside its container: no dead letter, and the books balance'
   podman cp "$(container stockd)":/usr/bin/stockctl "$work/stockctl"
   "$work/stockctl" health --address 127.0.0.1:7420 > /dev/null || fail "7420 is not published."
   expect 'published ports' "$(podman ps --format '{{.Ports}}' | grep -c .)" 1
