@@ -27,7 +27,7 @@ extension EventStream {
     let text = String(decoding: PackageResources.open_lua, as: UTF8.self)
     let refusal = try session.call([
       "EVAL", text, "1", keys.fence, opening.epoch.description, opening.runID,
-      "\(Fence.writerGoneMs)", "\(Fence.writerForgottenMs)",
+      "\(Fence.writerGoneMs)", "\(Fence.writerForgottenMs)", "\(Fence.writerReturnMs)",
     ]) { $0.text ?? "" }
     return refusal.isEmpty ? nil : refusal
   }

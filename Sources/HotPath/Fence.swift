@@ -67,6 +67,9 @@ public struct Fence: Equatable, Sendable {
   static let voteEveryMs: UInt64 = 2_000
   /// A writer that has not voted for this long, in milliseconds, is not waited for.
   public static let writerGoneMs: UInt64 = 10_000
+  /// A Redis with old files waits for this long, in milliseconds, for those who were there last: a server
+  /// connects again within a second.
+  public static let writerReturnMs: UInt64 = 3_000
   /// A writer that has not voted for this long, in milliseconds, is forgotten: a week.
   public static let writerForgottenMs: UInt64 = 7 * 86_400_000
 

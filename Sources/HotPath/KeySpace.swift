@@ -8,7 +8,8 @@ public struct KeySpace: Sendable {
   /// Empty on one Redis; "{p}" for partition p of a cluster, so that a partition is one slot.
   public let prefix: String
   /// Hash: the store's time (`now`); the `epoch` that it belongs to, and which process of Redis is
-  /// `open`, or what is `lost`; each writer's last sequence, and when it was `seen:<writer>`.
+  /// `open`, or what is `lost`; since when somebody wants to open it (`met`); each writer's last
+  /// sequence, and when it was `seen:<writer>`.
   public let fence: String
   /// Stream: what has happened.
   public let events: String

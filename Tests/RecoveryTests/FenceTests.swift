@@ -1,3 +1,4 @@
+import Foundation
 import Harness
 import Testing
 import Wire
@@ -224,5 +225,33 @@ struct FenceTests {
     #expect(try shop.rebuild("--accept-loss").status == 0)
     try await shop.sells()
     #expect(try await shop.stock().figures.held == 1)
+  }
+
+  @Test("files from long ago: who was there last is waited for, and objects")
+  func oldFiles() async throws {
+    let shop = try await Deployment.start(servers: 2)
+    defer { shop.stop() }
+    try await shop.supply(10)
+    _ = try await shop.reserve("a", server: 1)
+    try await shop.booksCaughtUp()
+    let copy = try shop.redis.copyOfFiles()
+    shop.stopWorker()
+    _ = try await shop.reserve("b", server: 0)
+    shop.servers[0].program.pause()
+    shop.redis.kill()
+    try shop.redis.replaceFiles(with: copy)
+    try shop.redis.restart()
+    // As if the copy were a day old.
+    let votes = try shop.redis.cli("HGETALL", "fence").split(separator: "\n")
+    for (name, vote) in zip(votes, votes.dropFirst()) where name.hasPrefix("seen:") {
+      let run = vote.split(separator: " ")[0]
+      let dayAgo = UInt64(Date().timeIntervalSince1970 * 1_000) - 86_400_000
+      try shop.redis.cli("HSET", "fence", String(name), "\(run) \(dayAgo)")
+    }
+    try shop.restartWorker()
+    try await shop.worker.waitForLog("waiting for writer")
+    await #expect(throws: Status.self) { try await shop.reserve("c", server: 1) }
+    shop.servers[0].program.resume()
+    try await shop.refuses(because: "was answered up to")
   }
 }

@@ -55,11 +55,10 @@ struct TidyTests {
     for file in try Self.files(["swift", "c", "h"]) {
       let name = (file.path as NSString).lastPathComponent
       #expect(name.firstMatch(of: vague) == nil, "\(file.path)")
-      for line in file.lines
-      where line.firstMatch(of: /\b(class|struct|enum|actor|protocol) \w*(Utils?|Helper|Manager)\b/)
-        != nil
-      {
-        Issue.record("\(file.path): \(line)")
+      let declared = /\b(class|struct|enum|actor|protocol) \w*(Utils?|Helper|Manager)\b/
+      // The expression looks at few lines: it is slow.
+      for line in file.lines where ["Util", "Helper", "Manager"].contains(where: line.contains) {
+        #expect(line.firstMatch(of: declared) == nil, "\(file.path): \(line)")
       }
     }
   }

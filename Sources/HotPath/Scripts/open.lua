@@ -1,15 +1,16 @@
 #!lua flags=allow-oom
 -- Opens a Redis to the sale, once the books have been compared with it, and forgets writers that have
 -- been gone for long.  Every writer that was there a moment ago must have seen this process of Redis:
--- it may know that something is lost.
+-- it may know that something is lost.  Files from long ago say nothing of a moment ago: who was there
+-- last, as they have it, gets some time to come back.
 --
 -- KEYS   fence
--- ARGV   epoch, run id of Redis, milliseconds after which a silent writer counts as gone, and after
---        which it is forgotten
+-- ARGV   epoch, run id of Redis, milliseconds after which a silent writer counts as gone, after which
+--        it is forgotten, and within which those of old files come back
 -- Reply  '' when it is open, else why it is not
 
 local fence, epoch, run_id = KEYS[1], ARGV[1], ARGV[2]
-local gone_ms, forget_ms = tonumber(ARGV[3]), tonumber(ARGV[4])
+local gone_ms, forget_ms, return_ms = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -18,17 +19,35 @@ local found = {}
 for i = 1, #fields, 2 do found[fields[i]] = fields[i + 1] end
 if found.lost then return found.lost end
 
-local forgotten = {}
+-- Since when somebody wants to open this process.
+local met_run, met_at = string.match(found.met or '', '^(%S+) (%d+)$')
+if met_run ~= run_id then
+  met_at = now
+  redis.call('HSET', fence, 'met', run_id .. ' ' .. string.format('%.0f', now))
+end
+
+local votes, last_moment = {}, 0
 for name, value in pairs(found) do
   local writer = string.match(name, '^seen:(.+)$')
   if writer then
     local seen_run, seen_at = string.match(value, '^(%S+) (%d+)$')
-    local silent = now - tonumber(seen_at or 0)
-    if silent > forget_ms then
+    votes[name] = {writer = writer, run = seen_run, at = tonumber(seen_at or 0)}
+    if seen_run ~= run_id then last_moment = math.max(last_moment, votes[name].at) end
+  end
+end
+-- The moment up to which a writer must have been heard of for it to be waited for.
+local since = now - gone_ms
+if now - tonumber(met_at) < return_ms then since = math.min(since, last_moment - gone_ms) end
+
+local forgotten = {}
+for name in pairs(found) do
+  local vote = votes[name]
+  if vote then
+    if now - vote.at > forget_ms then
       forgotten[#forgotten + 1] = name
-      forgotten[#forgotten + 1] = writer
-    elseif seen_run ~= run_id and silent < gone_ms then
-      return 'waiting for writer ' .. writer
+      forgotten[#forgotten + 1] = vote.writer
+    elseif vote.run ~= run_id and vote.at > since then
+      return 'waiting for writer ' .. vote.writer
     end
   elseif string.find(name, '%.') and not found['seen:' .. name] then
     forgotten[#forgotten + 1] = name   -- of a version that did not vote
