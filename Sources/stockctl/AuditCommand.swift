@@ -8,18 +8,17 @@ struct AuditCommand: AsyncParsableCommand {
     commandName: "audit",
     abstract: "Compares Redis with the books, and repairs a SKU by compensating entries.",
     discussion: """
-      Asks a worker: --address, STOCK_WORKER_ADDRESS, or 127.0.0.1:7421.  Changes nothing, unless told \
-      --repair --yes: then what --sku has shown is written as entries of their own, each with who and \
-      why.  Exit codes: 0 all agrees; 11 something differs; 10 it cannot tell yet.
+      Asks a worker.  Changes nothing, unless told --repair with a --reason: then what --sku has shown \
+      is written as entries of their own, each with who and why, after a yes.  Exit codes: 0 all agrees; 11 something differs; 10 it cannot tell yet.
       """)
 
   @OptionGroup var worker: WorkerOptions
   @Option(help: "What differs about this SKU, and what a repair would write.") var sku: String?
-  @Flag(help: "Repair the SKU: the dry run first, then, with --yes, what it has shown.")
+  @Flag(help: "Repair the SKU: the dry run first, then, after a yes, what it has shown.")
   var repair = false
-  @Option(help: "With --repair --yes: why, in your words.") var reason: String?
-  @Option(help: "With --repair --yes: who you are. [USER]") var actor: String?
-  @Flag(help: "Write what the dry run shows.") var yes = false
+  @Option(help: "With --repair: why, in your words.") var reason: String?
+  @Option(help: "With --repair: who you are. [USER]") var actor: String?
+  @Flag(help: "Write what the dry run shows, without asking.") var yes = false
 
   func validate() throws {
     guard !repair || sku != nil else { throw ValidationError("--repair takes one --sku") }
@@ -32,9 +31,12 @@ struct AuditCommand: AsyncParsableCommand {
     let plan = try await worker.call(PlanRepairRequest(sku: sku))
     show(plan)
     let differs = plan.differences.contains { $0.letters.isEmpty }
-    guard repair, yes, !plan.entries.isEmpty, plan.refusals.isEmpty else {
+    let isPossible = !plan.entries.isEmpty && plan.refusals.isEmpty
+    guard repair, isPossible, yes || (Terminal.input.isTerminal && reason != nil) else {
       if repair, !yes, !plan.entries.isEmpty {
-        say([("written", .number(0)), ("hint", .text("say --yes to write these entries"))])
+        say([
+          ("written", .number(0)), ("hint", .text("say --yes and --reason to write these entries")),
+        ])
       }
       if differs || !plan.refusals.isEmpty { throw ExitReason.differs.exit }
       return
@@ -42,6 +44,7 @@ struct AuditCommand: AsyncParsableCommand {
     guard let actor = actor ?? environment("USER") else {
       throw ValidationError("USER is not set: say --actor")
     }
+    try Confirmation.ask("These entries would be written for good", yes: yes)
     let outcome = try await worker.call(
       RepairRequest(sku: sku, plan: plan.plan, actor: actor, reason: reason ?? ""))
     for line in outcome.written { say([("written", .text(line))]) }

@@ -4,27 +4,29 @@ import Wire
 
 /// Makes the calls of one command.
 struct Caller {
-  let address: Address
-  let json: Bool
-  let timeoutMs: UInt32
+  private let endpoint: Endpoint
+  private let json: Bool
 
-  /// - Throws: `ValidationError` when the address is none.
-  init(address text: String, json: Bool, timeoutMs: UInt32) throws {
-    guard let address = Address(text) else {
-      throw ValidationError("--address: '\(text)' is not host:port and not unix:/path")
-    }
-    (self.address, self.json, self.timeoutMs) = (address, json, timeoutMs)
+  init(_ endpoint: Endpoint, json: Bool) { (self.endpoint, self.json) = (endpoint, json) }
+
+  /// What a client of this program calls itself, and how it waits.
+  static var options: StockClient.Options {
+    var options = StockClient.Options()
+    options.name = "stockctl/\(Release.version)"
+    return options
   }
 
   /// Makes one call; a failure is printed, and becomes the exit code.
   func call<Request: RequestMessage & Sendable>(_ request: Request) async throws -> Request.Reply {
-    var options = StockClient.Options()
-    options.name = "stockctl/\(Release.version)"
+    var options = Self.options
     // A person would rather know.
     options.waitsForServer = false
-    let client = StockClient(to: address, options: options)
+    let client = StockClient(to: endpoint.address, options: options)
+    let waiting = Progress(
+      "waiting for \(endpoint.address)", .answer(withinMs: UInt64(endpoint.timeoutMs)))
+    defer { waiting.finish() }
     do throws(Status) {
-      let reply = try await client.call(request, timeoutMs: timeoutMs)
+      let reply = try await client.call(request, timeoutMs: endpoint.timeoutMs)
       await client.close()
       return reply
     } catch {

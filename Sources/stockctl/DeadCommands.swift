@@ -7,7 +7,7 @@ import Wire
 struct DeadCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dead", abstract: "Events that could not be written into the books.",
-    discussion: "Asks a worker: --address, STOCK_WORKER_ADDRESS, or 127.0.0.1:7421.",
+    discussion: "Asks a worker.",
     subcommands: [List.self, Show.self, Replay.self, Discard.self])
 
   struct List: AsyncParsableCommand {
@@ -29,7 +29,7 @@ struct DeadCommand: AsyncParsableCommand {
       let reply = try await worker.call(
         ListDeadLettersRequest(after: after, limit: limit, filter: filter.filter))
       let output = Output(json: worker.json)
-      for letter in reply.letters { output.printLine(letter.fields) }
+      output.table(reply.letters.map(\.fields))
       var end: Output.Fields = [("total", .number(Int64(reply.total)))]
       if !reply.next.isEmpty { end.append(("next", .text(reply.next))) }
       output.printLine(end)
@@ -93,10 +93,14 @@ struct DeadCommand: AsyncParsableCommand {
       var (replayed, unknown) = (0, [String]())
       if events.isEmpty {
         var (after, until) = ("", "")
+        let total = try await worker.call(ListDeadLettersRequest(limit: 1)).total
+        let progress = Progress("replaying", .items(total))
+        defer { progress.finish() }
         repeat {
           let reply = try await worker.call(
             ReplayDeadLettersRequest(matching: filter.filter, after: after, until: until))
           replayed += reply.replayed
+          progress.advance(by: reply.replayed)
           (after, until) = (reply.next, reply.until)
         } while !after.isEmpty
       } else {
@@ -119,17 +123,16 @@ struct DeadCommand: AsyncParsableCommand {
     @Argument(help: "The events' ids, up to 256.") var events: [String]
     @Option(help: "Why, in your words.") var reason: String
     @Option(help: "Who you are. [USER]") var actor: String?
-    @Flag(help: "Do it: there is no way back.") var yes = false
+    @Flag(help: "Do it without asking: there is no way back.") var yes = false
 
     func validate() throws {
       try worker.checkCount(events)
-      guard yes else {
-        throw ValidationError(
-          "\(events.count) events would never be applied, and there is no way back: say --yes")
-      }
     }
 
     func run() async throws {
+      let count = events.count == 1 ? "One event" : "\(events.count) events"
+      try Confirmation.ask(
+        "\(count) would never be applied, and there is no way back", yes: yes)
       guard let actor = actor ?? environment("USER") else {
         throw ValidationError("USER is not set: say --actor")
       }

@@ -24,10 +24,10 @@ struct DescribeCommand: AsyncParsableCommand {
       var service = Substring()
       for method in methods {
         let parts = method.name.split(separator: "/", maxSplits: 1)
-        if parts[0] != service { print(parts[0]) }
+        if parts[0] != service { StandardOutput.line(String(parts[0])) }
         service = parts[0]
-        print(
-          "  \(parts[1])(\(method.request)) → \(method.isStream ? "stream " : "")\(method.reply)")
+        let reply = (method.isStream ? "stream " : "") + method.reply
+        StandardOutput.line("  \(parts[1])(\(method.request)) → \(reply)")
       }
     }
     if let out { try write(reply, into: out) }
@@ -63,7 +63,7 @@ extension DescribedMethod {
   fileprivate var fields: Output.Fields {
     [
       ("method", .text(name)), ("request", .text(request)), ("reply", .text(reply)),
-      ("stream", .text("\(isStream)")),
+      ("stream", .flag(isStream)),
     ]
   }
 }

@@ -1,20 +1,24 @@
 import ArgumentParser
 import Inventory
 import RPC
+import Synchronization
 import Wire
 
 /// `stockctl events …`
 struct EventsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "events", abstract: "Shows what happens in the shop.", subcommands: [Follow.self])
+    commandName: "events", abstract: "Shows what happens in the shop.", subcommands: [Tail.self])
 
-  struct Follow: AsyncParsableCommand {
+  struct Tail: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Prints every event that comes, until it is interrupted.",
       discussion: """
         Goes on by itself after a lost connection; an event may come twice then, under the same id.
-        With --json, lines without an event say where to resume.
-        """)
+        With --json, lines without an event say where to resume.  Several filters of a kind are one
+        or the other, filters of different kinds all hold.  What this version cannot read is printed
+        whatever the filter.
+        """,
+      aliases: ["follow"])
 
     @OptionGroup var server: ServerOptions
     @Option(help: "Begin after this token.") var after: String?
@@ -22,6 +26,8 @@ struct EventsCommand: AsyncParsableCommand {
     @Option(help: "Only events of this type, such as HOLD_CREATED; may be repeated.")
     var type: [String] = []
     @Option(help: "Only events about this SKU; may be repeated.") var sku: [String] = []
+    @Option(help: "Only events of this user's holds; may be repeated.") var user: [String] = []
+    @Option(help: "Only events of this hold; may be repeated.") var hold: [String] = []
     @Option(help: "End after so many events; 0: never.") var count = 0
 
     func validate() throws {
@@ -29,17 +35,33 @@ struct EventsCommand: AsyncParsableCommand {
         let known = EventType.allCases.map(\.rawValue).joined(separator: ", ")
         throw ValidationError("--type: '\(name)' is none of \(known)")
       }
+      guard count >= 0 else { throw ValidationError("--count: 0 or more") }
     }
 
     func run() async throws {
       let request = FollowRequest(
         after: after ?? "", fromEarliest: fromEarliest,
         types: type.compactMap { EventType(rawValue: $0) }, skus: sku)
-      var left = count
-      try await server.follow({ $0.follow(request) }) { item in
-        if server.json || !item.type.isEmpty { item.print(json: server.json) }
-        if !item.type.isEmpty { left -= 1 }
-        return left != 0 || count == 0
+      let shown = Shown()
+      let (server, count) = (server, count)
+      let isWanted = wanted
+      try await server.follow({ $0.follow(request) }, shown, goesOnWith: "--after") { item in
+        let isEvent = !item.type.isEmpty
+        guard isEvent ? isWanted(item) : server.json else { return true }
+        item.print(json: server.json)
+        guard isEvent else { return true }
+        return shown.add() != count
+      }
+    }
+
+    /// The server knows types and SKUs; the rest is looked at here.
+    private var wanted: @Sendable (FollowItem) -> Bool {
+      let (users, holds) = (Set(user), Set(hold))
+      return { item in
+        guard let event = item.event, !(users.isEmpty && holds.isEmpty) else { return true }
+        guard case .hold(_, let hold) = event else { return false }
+        return (users.isEmpty || users.contains(hold.user.text))
+          && (holds.isEmpty || holds.contains { item.id.hasPrefix("\($0)/") })
       }
     }
   }
@@ -56,31 +78,75 @@ struct StockWatchCommand: AsyncParsableCommand {
   @Option(help: "End after so many lines; 0: never.") var count = 0
 
   func run() async throws {
-    var left = count
-    try await server.follow({ $0.watch(skus: skus) }) { update in
+    let shown = Shown()
+    let (server, skus, count) = (server, skus, count)
+    try await server.follow({ $0.watch(skus: skus) }, shown, goesOnWith: nil) { update in
       Output(json: server.json).printLine(
         [("outcome", .text(update.outcome?.name ?? "UNSPECIFIED"))] + update.stock.fields
-          + (update.isClosed ? [("closed", .text("true"))] : [])
+          + (update.isClosed ? [("closed", .flag(true))] : [])
           + (server.json ? [("token", .text(update.token))] : []))
-      left -= 1
-      return left != 0 || count == 0
+      return shown.add() != count
     }
   }
 }
 
+/// How far a stream has been shown.
+private final class Shown: Sendable {
+  private let state = Mutex((lines: 0, token: ""))
+
+  var lines: Int { state.withLock { $0.lines } }
+  var token: String { state.withLock { $0.token } }
+
+  /// - Returns: how many lines there have been, this one included.
+  func add() -> Int {
+    state.withLock { state in
+      state.lines += 1
+      return state.lines
+    }
+  }
+
+  func reached(_ token: String) { state.withLock { $0.token = token } }
+}
+
+/// An item that says where to resume after it.
+private protocol TokenItem { var token: String { get } }
+extension FollowItem: TokenItem {}
+extension StockUpdate: TokenItem {}
+
 extension ServerOptions {
-  /// Reads a stream for as long as `take` says; a failure is printed, and becomes the exit code.
+  /// Reads a stream for as long as `take` says, somebody reads what is printed, and nobody interrupts.
+  /// A failure is printed, and becomes the exit code.
   fileprivate func follow<Request: ResumableRequest>(
-    _ begin: (StockClient) -> ResumingStream<Request>, _ take: (Request.Reply) -> Bool
-  ) async throws {
-    var options = StockClient.Options()
-    options.name = "stockctl/\(Stockctl.configuration.version)"
-    let client = StockClient(to: try serverAddress(), options: options)
+    _ begin: (StockClient) -> ResumingStream<Request>, _ shown: Shown, goesOnWith flag: String?,
+    _ take: @escaping @Sendable (Request.Reply) -> Bool
+  ) async throws where Request.Reply: TokenItem {
+    // Streams wait for their server; a server that was never there is said at once.
+    _ = try await call(PingRequest())
+    let client = StockClient(to: try serverAddress(), options: Caller.options)
+    let items = begin(client)
+    let reading = Task {
+      for try await item in items {
+        guard take(item), StandardOutput.isOpen else { return }
+        shown.reached(item.token)
+      }
+    }
+    let interruption = try Interruption { reading.cancel() }
+    let reader = Task {
+      while StandardOutput.isOpen { try await Task.sleep(for: .milliseconds(200)) }
+      reading.cancel()
+    }
+    defer { reader.cancel() }
     do {
-      for try await item in begin(client) where !take(item) { break }
+      try await reading.value
       await client.close()
     } catch let status as Status {
       await client.close()
+      guard StandardOutput.isOpen else { return }
+      guard !interruption.hasCome else {
+        let resume = flag.map { shown.token.isEmpty ? "" : "; go on with \($0) \(shown.token)" }
+        Output(json: json).note("interrupted after \(shown.lines) lines\(resume ?? "")")
+        return try interruption.finish()
+      }
       Output(json: json).failure(status)
       throw ExitReason(status).exit
     }
@@ -103,7 +169,7 @@ extension FollowItem {
       case .stock(_, let change):
         fields += StockLevel(sku: change.sku.text, figures: change.figures).fields
         fields.append(("delta", .number(change.delta)))
-      case nil: fields.append(("unread_bytes", .number(Int64(unread.count))))
+      case nil: fields.append(("unread_bytes", .number(unread.count)))
       }
       if !traceparent.isEmpty { fields.append(("traceparent", .text(traceparent))) }
     }

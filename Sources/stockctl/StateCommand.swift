@@ -28,8 +28,8 @@ struct StateCommand: AsyncParsableCommand {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       encoder.keyEncodingStrategy = .convertToSnakeCase
-      return print(String(decoding: try encoder.encode(state), as: UTF8.self))
+      return StandardOutput.line(String(decoding: try encoder.encode(state), as: UTF8.self))
     }
-    print(StateText(state).lines(width: Table.terminalWidth).joined(separator: "\n"))
+    StateText(state).lines(width: Terminal.output.width).forEach(StandardOutput.line)
   }
 }

@@ -6,7 +6,7 @@ struct StateText {
 
   init(_ state: StateReply) { self.state = state }
 
-  func lines(width: Int) -> [String] {
+  func lines(width: Int?) -> [String] {
     let process = state.process
     let program = process.program.isEmpty ? "stockd" : process.program
     let heading =

@@ -58,10 +58,3 @@ extension ServerOptions {
     try ExitReason(reply.outcome).finish()
   }
 }
-
-extension ExitReason {
-  /// Ends the command with this code; returns when it is 0.
-  func finish() throws {
-    if self != .done { throw exit }
-  }
-}

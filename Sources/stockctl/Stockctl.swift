@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import RPC
 import Wire
 
@@ -14,33 +15,92 @@ struct Stockctl: AsyncParsableCommand {
       StockCommand.self, ReserveCommand.self, ConfirmCommand.self, CancelCommand.self,
       HoldCommand.self, EventsCommand.self, HealthCommand.self, StateCommand.self,
       DescribeCommand.self, DeadCommand.self, AuditCommand.self, BenchCommand.self,
+      ContextCommand.self, ErrorsCommand.self,
     ])
+
+  static func main() async {
+    // A reader that leaves is noticed by the write, which fails.
+    signal(SIGPIPE, SIG_IGN)
+    var code = ExitReason.done.rawValue
+    do {
+      var command = try await asyncParseAsRoot(nil)
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      code = report(error)
+    }
+    Glibc.exit(StandardOutput.end(code))
+  }
+
+  /// Says why a command ended before its end, unless that has been said.
+  /// - Returns: the exit code.
+  private static func report(_ error: any Error) -> Int32 {
+    if let code = error as? ExitCode { return code.rawValue }
+    let code = exitCode(for: error).rawValue
+    if code == ExitReason.done.rawValue {
+      StandardOutput.line(fullMessage(for: error))
+    } else if CommandLine.arguments.contains("--json") {
+      Output(json: true).misuse(message(for: error))
+    } else {
+      StandardError.line(fullMessage(for: error))
+    }
+    return code
+  }
 }
 
 /// What every command that talks to the server takes.
 struct ServerOptions: ParsableArguments {
-  @Option(help: "The server, host:port or unix:/path. [STOCK_ADDRESS, or 127.0.0.1:7420]")
+  @Option(
+    help: "The server, host:port or unix:/path. [STOCK_ADDRESS, the context, or 127.0.0.1:7420]")
   var address: String?
+
+  @OptionGroup var context: ContextOption
 
   @Flag(help: "Print one JSON object a line, with the names of the .proto files.")
   var json = false
 
-  @Option(help: "How long to wait, in milliseconds.")
-  var timeoutMs: UInt32 = 5_000
+  @Option(help: "How long to wait, in ms. [STOCK_TIMEOUT_MS, the context, or 5000]")
+  var timeoutMs: UInt32?
 
   /// Where to connect.
-  func serverAddress() throws -> Address { try caller().address }
+  func serverAddress() throws -> Address { try endpoint().address }
 
   /// Makes one call; a failure is printed, and becomes the exit code.
   func call<Request: RequestMessage & Sendable>(
     _ request: Request
   ) async throws -> Request.Reply {
-    try await caller().call(request)
+    try await Caller(try endpoint(), json: json).call(request)
   }
 
-  private func caller() throws -> Caller {
-    try Caller(
-      address: address ?? environment("STOCK_ADDRESS") ?? "127.0.0.1:7420", json: json,
-      timeoutMs: timeoutMs)
+  /// Where to connect, and how long to wait.
+  func endpoint() throws -> Endpoint {
+    try Endpoint(of: .server, address: address, timeoutMs: timeoutMs, context: context.name)
+  }
+}
+
+/// What every command that talks to a worker takes.
+struct WorkerOptions: ParsableArguments {
+  @Option(
+    help: """
+      The worker, host:port or unix:/path. [STOCK_WORKER_ADDRESS, the context, or 127.0.0.1:7421]
+      """)
+  var address: String?
+
+  @OptionGroup var context: ContextOption
+
+  @Flag(help: "Print one JSON object a line, with the names of the .proto files.")
+  var json = false
+
+  @Option(help: "How long to wait, in ms. [STOCK_WORKER_TIMEOUT_MS, the context, or 60000]")
+  var timeoutMs: UInt32?
+
+  /// Makes one call; a failure is printed, and becomes the exit code.
+  func call<Request: RequestMessage & Sendable>(_ request: Request) async throws -> Request.Reply {
+    let endpoint = try Endpoint(
+      of: .worker, address: address, timeoutMs: timeoutMs, context: context.name)
+    return try await Caller(endpoint, json: json).call(request)
   }
 }

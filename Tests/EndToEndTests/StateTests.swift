@@ -190,15 +190,18 @@ struct StateTests {
     let shop = try await Shop.open(arguments: ["--shards", "2"])
     try await shop.ready()
     try await shop.supply(1)
-    for width in [60, 80] {
-      let said = try Program.run(
-        "stockctl", ["state", "--address", "\(shop.address)"],
-        environment: ["COLUMNS": "\(width)"])
-      let lines = said.stdout.split(separator: "\n")
+    for width in [60, 80, 140] {
+      let session = try TerminalSession(
+        "stockctl", ["state", "--address", "\(shop.address)"], columns: UInt16(width))
+      let said = try session.end()
+      let lines = said.screen.split(separator: "\r\n")
       #expect(said.status == 0 && lines.first?.hasPrefix("stockd \(Release.version), pid") == true)
-      #expect(said.stdout.contains("Stock/Set"))
-      if width == 80 { #expect(lines.allSatisfy { $0.count <= 80 }) }
+      #expect(said.screen.contains("Stock/Set"))
+      #expect(lines.allSatisfy { $0.count <= width }, "\(said.screen)")
     }
+    let piped = try Program.run(
+      "stockctl", ["state", "--address", "\(shop.address)"], environment: ["COLUMNS": "60"])
+    #expect(piped.stdout.contains("Stock/Set") && !piped.stdout.contains("…"), "nobody looks")
     let json = try shop.ctl("state", "--json").stdout
     let object = try #require(
       try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])

@@ -13,10 +13,11 @@ final class Child: Sendable {
   ///   - farewell: What the watchdog sends should this process die first.
   init(
     _ executable: String, _ arguments: [String], environment: [String: String],
-    output: String, errors: String, farewell: Int32 = SIGKILL
+    input: Int32? = nil, output: String, errors: String, farewell: Int32 = SIGKILL
   ) throws {
     pid = try spawn(
-      executable, arguments, environment: environment, output: output, errors: errors)
+      executable, arguments, environment: environment, input: input, output: output,
+      errors: errors)
     try Watchdog.shared.get().watch(process: pid, signal: farewell)
   }
 

@@ -124,12 +124,14 @@ public final class Program: Sendable {
     scratch.remove()
   }
 
-  private static func inherited(adding added: [String: String]) -> [String: String] {
+  static func inherited(adding added: [String: String]) -> [String: String] {
     let own = ProcessInfo.processInfo.environment.filter { name, _ in
       !name.hasPrefix("STOCK_") && name != "REDIS_URL" && name != "DATABASE_URL"
     }
-    // Many workers run at once: each listens where its test says, or nowhere.
-    return own.merging(["STOCK_WORKER_LISTEN": "none"]) { _, new in new }
+    // Many workers run at once: each listens where its test says, or nowhere.  Nor are the
+    // developer's contexts the test's.
+    let alone = ["STOCK_WORKER_LISTEN": "none", "XDG_CONFIG_HOME": "/nonexistent"]
+    return own.merging(alone) { _, new in new }
       .merging(added) { _, new in new }
   }
 
