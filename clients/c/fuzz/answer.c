@@ -1,6 +1,6 @@
 /* What a server might send: the input is a stream of bytes that comes in while one call of each method waits,
- * on a connection in each phase of its life.  Each call is completed at most once, whatever comes, and all
- * that a reply points to can be read.
+ * on a connection in each phase of its life.  Each call is completed at most once, whatever comes, a stream
+ * after any number of items, and all that a reply points to can be read.
  *
  * The ids of the waiting calls, in the order below, are 3 << 14, 4 << 14 | 1, ...: the corpus knows them
  * (corpus.py). */
@@ -10,14 +10,27 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
-enum { CALLS = 9 };
+enum { CALLS = 11 };
+
+static size_t read_hold(const stock_hold *hold) {
+  if (hold == NULL) return 0;
+  return strlen(hold->hold_id) + strlen(hold->sku) + strlen(hold->user_id) + strlen(hold->key) +
+         strlen(hold->payment_ref) + strlen(hold->order_id);
+}
+
+static size_t read_event(const stock_event *event) {
+  if (event == NULL) return 0;
+  size_t length = strlen(event->type) + strlen(event->event_id) + strlen(event->traceparent) +
+                  strlen(event->request_id) + strlen(event->actor) + strlen(event->reason) +
+                  read_hold(event->hold) + (event->stock == NULL ? 0 : strlen(event->stock->sku));
+  for (size_t place = 0; place < event->unread_bytes; place++) length += (uint8_t)event->unread[place];
+  return length;
+}
 
 static size_t read_texts(const stock_reply *reply) {
   size_t length = strlen(reply->reason) + strlen(reply->message) + strlen(reply->field) +
-                  strlen(reply->hold_id) + strlen(reply->server_version);
-  if (reply->hold != NULL)
-    length += strlen(reply->hold->hold_id) + strlen(reply->hold->sku) + strlen(reply->hold->user_id) +
-              strlen(reply->hold->key) + strlen(reply->hold->payment_ref) + strlen(reply->hold->order_id);
+                  strlen(reply->hold_id) + strlen(reply->server_version) + strlen(reply->token) +
+                  strlen(reply->request_id) + read_hold(reply->hold) + read_event(reply->event);
   if (reply->stock != NULL) length += strlen(reply->stock->sku);
   for (size_t place = 0; place < reply->warning_count; place++) length += strlen(reply->warnings[place]);
   for (size_t place = 0; place < reply->item_count; place++) length += read_texts(reply->items[place]);
@@ -35,6 +48,10 @@ static void submit_each(stock_client *c) {
   stock_submit_set_stock(c, 6, "box", 1, "r", 0);
   stock_submit_health(c, 7, NULL, 0);
   stock_submit_ping(c, 8, 0);
+  const char *skus[] = {"box"};
+  stock_follow events = {0};
+  stock_submit_watch(c, 9, skus, 1, NULL);
+  stock_submit_follow(c, 10, &events);
 }
 
 static void play(const uint8_t *bytes, size_t count, channel_phase phase) {
@@ -57,7 +74,8 @@ static void play(const uint8_t *bytes, size_t count, channel_phase phase) {
 
   int seen[CALLS] = {0};
   for (const stock_reply *reply; (reply = next_completion(c, now)) != NULL;) {
-    if (reply->tag >= CALLS || seen[reply->tag]++ > 0) __builtin_trap();
+    if (reply->tag >= CALLS || seen[reply->tag] > 0 || (reply->more && reply->tag < 9)) __builtin_trap();
+    seen[reply->tag] += !reply->more;
     read_texts(reply);
   }
   stock_client_free(c);

@@ -6,13 +6,14 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "test"))
-from proxy import connection, envelope, frame, health, reservations  # noqa: E402
+from proxy import connection, envelope, feed, frame, health, reservations  # noqa: E402
 from shop import stock  # noqa: E402
+from stock.v1 import events_pb2 as events  # noqa: E402
 
 CONTROL = (1 << 14) - 1
 HELLO, HEALTH = 1 << 14 | CONTROL, 2 << 14 | CONTROL
-(RESERVE, BATCH, CONFIRM, CANCEL, GET_HOLD, GET_STOCK, SET_STOCK, CHECK, PING) = (
-    (3 + place) << 14 | place for place in range(9))
+(RESERVE, BATCH, CONFIRM, CANCEL, GET_HOLD, GET_STOCK, SET_STOCK, CHECK, PING, WATCH, FOLLOW) = (
+    (3 + place) << 14 | place for place in range(11))
 
 
 def ok(call_id, message, **more):
@@ -28,6 +29,19 @@ hold = reservations.Hold(
     created_at=1, expires_at=2, changed_at=3, version=2, payment_ref="p", order_id="o")
 level = stock.StockLevel(sku="box", available=1, held=2, sold=3, supplied=6, version=1)
 reply = reservations.ReserveReply(outcome=1, hold_id="H-1", status=1, expires_at=9, available=3)
+update = stock.StockUpdate(outcome=9, stock=level, closed=True, token="0123456789abcdef")
+corrected = events.Correction(actor="ada", reason="why", found="what")
+items = [
+    feed.FollowItem(token="1-0.0.1"),
+    feed.FollowItem(
+        token="1-0.1.1", event_type="HOLD_CREATED", event_id="H-1-2/1", time=3, traceparent="00-a-b-01",
+        hold=events.HoldEvent(hold="H-1", user_id="ada", idempotency_key="k", created_at=2, status=1,
+                              lines=[events.HoldLine(qty=1, sku="box")], version=1, correction=corrected)),
+    feed.FollowItem(
+        token="1-0.2.1", event_type="STOCK_SET", event_id="box/1", time=3,
+        stock=events.StockEvent(sku="box", request_id="r", version=1, available=3, delta=3, supplied=3)),
+    feed.FollowItem(token="1-0.3.1", event_type="NEW", unread=b"\0\1"),
+]
 notice = connection.Notice(going_away=connection.GoingAway(reason="bye", close_after_ms=5))
 seeds = {
     "hello": ok(HELLO, connection.HelloReply(protocol=2, server="stockd/1")),
@@ -46,6 +60,12 @@ seeds = {
     "check": ok(CHECK, health.HealthCheckReply(status=health.DEGRADED, warnings=["a", "b"], version="1")),
     "ping": ok(PING, connection.PingReply()),
     "stream": ok(GET_STOCK, stock.GetStockReply(outcome=9), more=True),
+    "watch": ok(WATCH, update, more=True) * 3 + failed(WATCH, 14, reason="SHUTTING_DOWN", retryable=True),
+    "follow": b"".join(ok(FOLLOW, item, more=True) for item in items) + ok(FOLLOW, feed.FollowItem()),
+    "follow_failed": ok(FOLLOW, items[0], more=True) + failed(FOLLOW, 11, reason="TOKEN_TOO_OLD"),
+    "long_token": ok(FOLLOW, feed.FollowItem(token="t" * 1025), more=True),
+    "request_id": frame(envelope.Response(call_id=PING, metadata=[
+        envelope.Metadata(key="x-request-id", value="r"), envelope.Metadata(key="x", value="y")])),
     "overloaded": failed(RESERVE, 8, reason="OVERLOADED", message="m", retryable=True, retry_after_ms=7),
     "unknown": failed(RESERVE, 4, reason="DEADLINE", message="m", outcome_unknown=True),
     "shutting_down": failed(RESERVE, 14, reason="SHUTTING_DOWN", message="m", retryable=True),

@@ -14,7 +14,8 @@
  * comes with a `reason`, one word for the program (the table in WIRE.md), and a `message` for a person.
  * Reasons that are made here: UNREACHABLE (nobody answers at the address), CONNECTION_LOST, NO_ANSWER,
  * DEADLINE, MALFORMED_REPLY, CLIENT_CLOSED, CLIENT_BUSY, TOO_LARGE, TOO_MANY_CALLS, OUT_OF_MEMORY,
- * STREAM (the method answers with a stream, which this library does not read).
+ * STREAM_ENDED, STREAM (the method answers with a stream, which a service stub cannot read:
+ * see STREAMS).
  *
  * REPEATS.  Every call of the service can be repeated: it carries what makes a repeat find the work of
  * the first.  The library does so by itself, unchanged, until the call's timeout: when the server says
@@ -26,7 +27,7 @@
  * OWNERSHIP.  What you pass in is copied before the function returns.  A stock_reply, and all that it
  * points to, belongs to the client, and is good until the next blocking call, stock_poll or
  * stock_client_free on that client; submitting does not touch it.  No pointer in it is NULL but `hold`,
- * `stock`, and an `items` or `warnings` without members; a text that is not there is "".
+ * `stock`, `event`, and an `items` or `warnings` without members; a text that is not there is "".
  *
  * THREADS.  A client is used by one thread at a time.  Many threads: a client each; they share nothing.
  * The library has no global state, starts no thread, installs no signal handler and raises no SIGPIPE.
@@ -36,7 +37,7 @@
  *
  * STABILITY.  What is here keeps its meaning and its layout while the library is libstockstream.so.1.
  * Structures that the library hands out may grow at their end, and so may stock_options, which says how
- * long it is; a stock_reservation never changes. */
+ * long it is; a stock_reservation and a stock_follow never change. */
 #ifndef STOCKSTREAM_H
 #define STOCKSTREAM_H
 
@@ -51,22 +52,11 @@ extern "C" {
 /* The status of a call: gRPC's codes.  A newer server may send one that is not here. */
 typedef int stock_code;
 enum {
-  STOCK_CODE_OK = 0,
-  STOCK_CODE_CANCELLED = 1,
-  STOCK_CODE_UNKNOWN = 2,
-  STOCK_CODE_INVALID_ARGUMENT = 3,
-  STOCK_CODE_DEADLINE_EXCEEDED = 4,
-  STOCK_CODE_NOT_FOUND = 5,
-  STOCK_CODE_ALREADY_EXISTS = 6,
-  STOCK_CODE_PERMISSION_DENIED = 7,
-  STOCK_CODE_RESOURCE_EXHAUSTED = 8,
-  STOCK_CODE_FAILED_PRECONDITION = 9,
-  STOCK_CODE_ABORTED = 10,
-  STOCK_CODE_OUT_OF_RANGE = 11,
-  STOCK_CODE_UNIMPLEMENTED = 12,
-  STOCK_CODE_INTERNAL = 13,
-  STOCK_CODE_UNAVAILABLE = 14,
-  STOCK_CODE_DATA_LOSS = 15,
+  STOCK_CODE_OK = 0, STOCK_CODE_CANCELLED = 1, STOCK_CODE_UNKNOWN = 2, STOCK_CODE_INVALID_ARGUMENT = 3,
+  STOCK_CODE_DEADLINE_EXCEEDED = 4, STOCK_CODE_NOT_FOUND = 5, STOCK_CODE_ALREADY_EXISTS = 6,
+  STOCK_CODE_PERMISSION_DENIED = 7, STOCK_CODE_RESOURCE_EXHAUSTED = 8, STOCK_CODE_FAILED_PRECONDITION = 9,
+  STOCK_CODE_ABORTED = 10, STOCK_CODE_OUT_OF_RANGE = 11, STOCK_CODE_UNIMPLEMENTED = 12,
+  STOCK_CODE_INTERNAL = 13, STOCK_CODE_UNAVAILABLE = 14, STOCK_CODE_DATA_LOSS = 15,
   STOCK_CODE_UNAUTHENTICATED = 16
 };
 
@@ -135,6 +125,21 @@ typedef struct stock_level {
   uint64_t version;
 } stock_level;
 
+/* What has happened, with the state after it: events.proto. */
+typedef struct stock_event {
+  const char *type;         /* "HOLD_CREATED"; a newer server may send one that is not known here */
+  const char *event_id;     /* the same when an event comes again; "": the server could not read it */
+  int64_t time_ms;
+  const char *traceparent;  /* of the call behind it, if it sent one */
+  const stock_hold *hold;   /* of HOLD_…, else NULL; without order_id */
+  const stock_level *stock; /* of STOCK_…, else NULL */
+  int64_t delta;            /* of STOCK_…: how much `supplied` moved */
+  const char *request_id;   /* of STOCK_SET */
+  const char *actor, *reason; /* who, and why, where somebody said so */
+  const char *unread;       /* what the server could not read: unread_bytes, as they stand in the store */
+  size_t unread_bytes;
+} stock_event;
+
 typedef struct stock_reply {
   uint64_t tag; /* what stock_submit_… was given; 0 from a blocking call */
   stock_code code;
@@ -164,6 +169,13 @@ typedef struct stock_reply {
   const char *const *warnings;
   size_t warning_count;
   const char *server_version;
+
+  bool more;                /* an item of a stream, which goes on; `code` is OK.  As are the next three */
+  const char *token;        /* stands for all items up to this one: where to go on */
+  bool closed;              /* watch: stock:<sku> was changed by hand, nothing is sold until it is adopted */
+  const stock_event *event; /* follow; NULL: the item is a token alone */
+
+  const char *request_id; /* the x-request-id of stock_set_metadata, as the server gave it back */
 } stock_reply;
 
 /* Limits of every field: WIRE.md.  What is outside comes back as INVALID_ARGUMENT with its `field`. */
@@ -190,6 +202,7 @@ typedef struct stock_options {
                                   saves the time that it takes to wake up */
   bool wait_for_server;        /* true; false: while no connection has ever been made, calls fail as soon
                                   as every address has been tried */
+  uint32_t window_bytes;       /* 65,536; of items that a stream may have on the way, 1 to 1,048,576 */
 } stock_options;
 
 typedef struct stock_client stock_client;
@@ -243,6 +256,13 @@ const stock_reply *stock_ping(stock_client *client, uint32_t timeout_ms);
  * cannot keep is refused with FAILED_PRECONDITION/ACKNOWLEDGE_UNAVAILABLE, and nothing is done. */
 void stock_set_acknowledge(stock_client *client, stock_acknowledge level);
 
+/* HEADERS of the calls and streams that are made from now on: at most 32, and 4,096 bytes of keys and values
+ * with a zero byte behind each.  "traceparent" (W3C) goes with a change into its event; "x-request-id" stands
+ * in the server's log beside a failure, and comes back in the reply; the server ignores others.  A repeat
+ * carries what its call was made with.  A key has one value, the last one; NULL takes it away.
+ * INVALID_ARGUMENT (no key, or a limit) and RESOURCE_EXHAUSTED (memory) change nothing. */
+stock_code stock_set_metadata(stock_client *client, const char *key, const char *value);
+
 /* PIPELINED CALLS.  Submitting queues; stock_poll and stock_flush send.  All that has been submitted by
  * then travels in one write.
  *
@@ -269,6 +289,47 @@ stock_code stock_submit_set_stock(stock_client *client, uint64_t tag, const char
                                   const char *request_id, uint32_t timeout_ms);
 stock_code stock_submit_health(stock_client *client, uint64_t tag, const char *service, uint32_t timeout_ms);
 stock_code stock_submit_ping(stock_client *client, uint64_t tag, uint32_t timeout_ms);
+
+/* STREAMS.  A stream is a submitted call that is completed many times: by items, whose replies have `more`,
+ * and then exactly once without, its end.
+ *
+ *   const char *skus[] = {"iphone_15_pro_256"};
+ *   stock_submit_watch(client, 1, skus, 1, NULL);
+ *   const stock_reply *reply;
+ *   while ((reply = stock_poll(client, -1)) != NULL && reply->more)
+ *     printf("%s: %llu\n", reply->stock->sku, (unsigned long long)reply->stock->available);
+ *
+ * It has no timeout.  When its connection is lost or its server goes, it is made again after the last item
+ * that stock_poll has returned, for as long as it takes (attempts_max 1: it ends instead).  It ends by
+ * stock_stream_end (CANCELLED/STREAM_ENDED), by stock_client_close, or by a status that another attempt would
+ * not cure, such as OUT_OF_RANGE/TOKEN_TOO_OLD.  Items that are not polled for stay with the server, as soon
+ * as window_bytes of them are on the way: a stream takes no more memory than its largest item.
+ *
+ * Keep the token of the last item that you have dealt with, and begin after it the next time, with any server
+ * of the shop.  While a stream is open, blocking calls are refused with CLIENT_BUSY: submit them, or take
+ * another client. */
+
+/* The figures of 1 to 256 SKUs, each once, and again whenever they have changed: `outcome` (FOUND,
+ * UNKNOWN_SKU), `stock`, `closed`, `token`.  Not each change: who is slow gets what is true by then.
+ * after: a token for the same SKUs; nothing is sent while nothing differs.  NULL: every SKU first. */
+stock_code stock_submit_watch(stock_client *client, uint64_t tag, const char *const *skus, size_t count,
+                              const char *after);
+
+typedef struct stock_follow {
+  const char *after;  /* a token; NULL: from what comes now on */
+  bool from_earliest; /* without a token: from the earliest event that there is */
+  const char *const *event_types; /* "HOLD_CREATED"; none: all.  At most 16 */
+  size_t event_type_count;
+  const char *const *skus; /* none: all.  At most 256 */
+  size_t sku_count;
+} stock_follow;
+
+/* Every event at least once, those of one hold or SKU in their order: `event`, `token`.  The first item is a
+ * token alone, and others are while events are filtered out. */
+stock_code stock_submit_follow(stock_client *client, uint64_t tag, const stock_follow *what);
+
+/* Ends the streams with this tag.  They give no more items, and are completed. */
+void stock_stream_end(stock_client *client, uint64_t tag);
 
 /* The next completion.  Waits for up to timeout_ms (-1: as long as it takes; 0: not at all).
  * NULL: the time is over, or nothing is outstanding, or closures of service calls have been run. */

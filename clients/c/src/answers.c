@@ -63,13 +63,22 @@ static void show_status(stock_client *c, stock_reply *into, const Stock__V1__Res
   into->outcome_unknown = detail->outcome_unknown;
 }
 
+static void show_request_id(stock_client *c, stock_reply *into, const Stock__V1__Response *response) {
+  for (size_t place = 0; place < response->n_metadata; place++) {
+    if (!is(response->metadata[place]->key, "x-request-id")) continue;
+    const char *id = arena_text(&c->memory, response->metadata[place]->value);
+    if (id != NULL) into->request_id = id;
+    return;
+  }
+}
+
 /* Hands out the server's last word on a call, unless the call is made again. */
 static const stock_reply *complete(stock_client *c, uint32_t place, const Stock__V1__Response *response,
                                    const fault *why) {
   call *one = &c->calls[place];
   stock_reply *reply = reply_begin(c);
   ProtobufCMessage *message = NULL;
-  if (why == NULL && response->status == STOCK__V1__CODE__CODE_OK) {
+  if (why == NULL && response->status == STOCK__V1__CODE__CODE_OK && !is_stream(one)) {
     message = protobuf_c_message_unpack(one->what->reply, &c->memory.allocator, response->message.len,
                                         response->message.data);
     bool shown = message != NULL &&
@@ -83,7 +92,8 @@ static const stock_reply *complete(stock_client *c, uint32_t place, const Stock_
   }
   if (why != NULL) reply_fault(c, reply, why);
   if (why == NULL && response->status != STOCK__V1__CODE__CODE_OK) show_status(c, reply, response);
-  one->may_have_happened |= reply->outcome_unknown;
+  show_request_id(c, reply, response);
+  one->may_have_happened |= reply->outcome_unknown && !is_stream(one);
   bool curable = reply->retryable || reply->outcome_unknown;
   if (curable && call_repeats(c, one, true, reply->retry_after_ms)) return NULL;
   if (reply->code == STOCK_CODE_OK)
@@ -103,12 +113,11 @@ static const stock_reply *complete(stock_client *c, uint32_t place, const Stock_
 static const stock_reply *take_answer(stock_client *c, channel *ch, const Stock__V1__Response *response) {
   uint32_t place = call_answered(c, response->call_id);
   if (place == NOWHERE) return NULL; /* it was given up */
+  if (response->more && is_stream(&c->calls[place])) return take_item(c, ch, place, response);
   const fault *why = NULL;
   if (response->more) {
     why = &FAULT_STREAM;
-    Stock__V1__CancelCallRequest stop = STOCK__V1__CANCEL_CALL_REQUEST__INIT;
-    stop.call_id = response->call_id;
-    send_control(c, ch, "stock.v1.Connection/Cancel", &stop.base, 0);
+    cancel_at_server(c, ch, response->call_id);
   }
   call_leaves_channel(c, &c->calls[place]);
   const stock_reply *reply = complete(c, place, response, why);

@@ -24,8 +24,8 @@ const fault FAULT_PROTOCOL_SENT = {STOCK_CODE_FAILED_PRECONDITION, "PROTOCOL_UNS
                                    "The server speaks no version of the protocol that this library speaks.",
                                    false, true, false};
 const fault FAULT_STREAM = {STOCK_CODE_UNIMPLEMENTED, "STREAM",
-                            "The method answers with a stream, which this library does not read.", false,
-                            false, false};
+                            "The method answers with a stream, which a stub cannot read.", false, false,
+                            false};
 const fault FAULT_MEMORY = {STOCK_CODE_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "Memory is short.", true, false,
                             false};
 const fault FAULT_TOO_LARGE = {STOCK_CODE_INVALID_ARGUMENT, "TOO_LARGE",
@@ -38,12 +38,21 @@ const fault FAULT_BUSY = {STOCK_CODE_FAILED_PRECONDITION, "CLIENT_BUSY",
                           "Submitted calls are outstanding: a blocking call has to wait for them.", false,
                           false, false};
 
+const fault FAULT_ENDED = {STOCK_CODE_CANCELLED, "STREAM_ENDED", "The stream was ended here.", false, false,
+                           false};
+const fault FAULT_MALFORMED_ITEM = {STOCK_CODE_INTERNAL, "MALFORMED_REPLY",
+                                    "An item of the stream is not the method's message.", false, false,
+                                    false};
+
 bool call_repeats(stock_client *c, call *one, bool curable, uint32_t retry_after_ms) {
   uint64_t now = now_ns();
   retry_case what = {.attempts = one->attempts, .curable = curable, .retry_after_ms = retry_after_ms};
   what.left_ms = one->deadline_ns > now ? (one->deadline_ns - now) / MS : 0;
+  /* A stream goes on for as long as its caller likes, unless nothing is to be repeated. */
+  if (is_stream(one) && c->policy.attempts_max > 1)
+    what.attempts = one->failures < c->policy.attempts_max ? one->failures : c->policy.attempts_max - 1;
   int64_t pause = retry_pause_ms(&c->policy, &what, next_chance(c));
-  if (pause < 0 || !budget_spend(&c->budget)) return false;
+  if (pause < 0 || (!is_stream(one) && !budget_spend(&c->budget))) return false;
   one->state = CALL_PAUSED;
   one->resume_ns = now + (uint64_t)pause * MS;
   schedule(c, one->resume_ns);
@@ -54,18 +63,26 @@ void call_fails(stock_client *c, uint32_t place, const fault *why) {
   call *one = &c->calls[place];
   bool was_sent = one->state == CALL_SENT;
   if (was_sent) call_leaves_channel(c, one);
-  one->may_have_happened |= why->outcome_unknown;
+  one->may_have_happened |= why->outcome_unknown && !is_stream(one);
   bool curable = was_sent && (why->retryable || why->outcome_unknown);
   /* Closing and a foreign protocol are not cured by an attempt. */
   curable = curable && why->code != STOCK_CODE_CANCELLED && why->code != STOCK_CODE_FAILED_PRECONDITION;
   if (curable && call_repeats(c, one, true, 0)) return;
+  call_ends(c, place, why);
+}
+
+void call_ends(stock_client *c, uint32_t place, const fault *why) {
+  call *one = &c->calls[place];
   one->state = CALL_DONE;
   one->why = why;
   list_push(c, &c->done, place);
 }
 
+const stock_reply REPLY_EMPTY = {.reason = "", .message = "", .field = "", .hold_id = "",
+                                 .server_version = "", .token = "", .request_id = ""};
+
 stock_reply *reply_begin(stock_client *c) {
-  c->reply = (stock_reply){.reason = "", .message = "", .field = "", .hold_id = "", .server_version = ""};
+  c->reply = REPLY_EMPTY;
   return &c->reply;
 }
 
@@ -104,7 +121,7 @@ const stock_reply *hand_out_failed(stock_client *c, uint32_t place) {
   reply_fault(c, reply, one->why);
   reply->tag = one->tag;
   reply->attempts = one->attempts;
-  reply->outcome_unknown |= one->may_have_happened;
+  reply->outcome_unknown = one->may_have_happened;
   if (one->of != NULL) {
     run_closure(c, place, NULL);
     return NULL;

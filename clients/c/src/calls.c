@@ -20,6 +20,13 @@ uint32_t list_pop(stock_client *c, call_list *list) {
   return place;
 }
 
+void list_remove(stock_client *c, call_list *list, uint32_t place) {
+  call_list old = *list;
+  list->head = NOWHERE;
+  for (uint32_t one; (one = list_pop(c, &old)) != NOWHERE;)
+    if (one != place) list_push(c, list, one);
+}
+
 static bool more_slots(stock_client *c) {
   uint32_t capacity = c->call_capacity == 0 ? 16 : c->call_capacity * 2;
   if (capacity > c->options.calls_max) capacity = c->options.calls_max;
@@ -32,30 +39,34 @@ static bool more_slots(stock_client *c) {
   return true;
 }
 
-static bool encode(buffer *into, const ProtobufCMessage *message, size_t size) {
+static bool encode(buffer *into, const buffer *with, const ProtobufCMessage *message, size_t size) {
+  size_t header_bytes = buffer_count(with);
   buffer_clear(into);
-  if (!buffer_reserve(into, size)) return false;
-  into->end = protobuf_c_message_pack(message, into->bytes);
+  if (!buffer_reserve(into, header_bytes + size)) return false;
+  if (header_bytes > 0) memcpy(into->bytes, buffer_front(with), header_bytes);
+  into->end = header_bytes + protobuf_c_message_pack(message, into->bytes + header_bytes);
   return true;
 }
 
 stock_code submit(stock_client *c, uint64_t tag, const method *what, const ProtobufCMessage *message,
                   uint32_t timeout_ms, uint32_t *at) {
   if (c->is_closed) return STOCK_CODE_CANCELLED;
+  const buffer *with = &c->headers.encoded;
   size_t size = protobuf_c_message_get_packed_size(message);
-  if (size > FRAME_PAYLOAD_BYTES_MAX - ENVELOPE_BYTES_MAX) return STOCK_CODE_INVALID_ARGUMENT;
+  if (size + buffer_count(with) > FRAME_PAYLOAD_BYTES_MAX - ENVELOPE_BYTES_MAX)
+    return STOCK_CODE_INVALID_ARGUMENT;
   if (c->free.head == NOWHERE && !more_slots(c)) return STOCK_CODE_RESOURCE_EXHAUSTED;
   call *one = &c->calls[c->free.head];
-  if (!encode(&one->message, message, size)) return STOCK_CODE_RESOURCE_EXHAUSTED;
+  if (!encode(&one->message, with, message, size)) return STOCK_CODE_RESOURCE_EXHAUSTED;
   uint32_t place = list_pop(c, &c->free);
   if (timeout_ms == 0) timeout_ms = TIMEOUT_MS_DEFAULT;
   if (timeout_ms > TIMEOUT_MS_MAX) timeout_ms = TIMEOUT_MS_MAX;
-  uint64_t deadline = now_ns() + timeout_ms * MS;
   *one = (call){.state = CALL_QUEUED, .tag = tag, .what = what, .message = one->message,
-                .deadline_ns = deadline};
+                .header_bytes = buffer_count(with), .request_end = one->message.end};
+  one->deadline_ns = is_stream(one) ? NEVER : now_ns() + timeout_ms * MS;
   list_push(c, &c->queue, place);
   c->outstanding++;
-  schedule(c, deadline);
+  schedule(c, one->deadline_ns);
   if (at != NULL) *at = place;
   return STOCK_CODE_OK;
 }
@@ -94,6 +105,19 @@ bool can_send(const stock_client *c) {
          buffer_count(&ch->output) < OUTPUT_BYTES_MAX;
 }
 
+static bool append(const stock_client *c, channel *ch, const call *one, uint64_t id, uint64_t left_ms) {
+  const uint8_t *bytes = buffer_front(&one->message);
+  outgoing sent = {.call_id = id, .method = one->what->name};
+  sent.headers = (ProtobufCBinaryData){one->header_bytes, (uint8_t *)bytes};
+  sent.message = (ProtobufCBinaryData){buffer_count(&one->message) - one->header_bytes,
+                                       (uint8_t *)bytes + one->header_bytes};
+  if (is_stream(one))
+    sent.window_bytes = c->options.window_bytes;
+  else
+    sent.timeout_ms = (uint32_t)left_ms;
+  return frame_append(&ch->output, &sent);
+}
+
 void send_queued(stock_client *c, uint64_t now) {
   channel *ch = current(c);
   while (can_send(c)) {
@@ -101,9 +125,8 @@ void send_queued(stock_client *c, uint64_t now) {
     call *one = &c->calls[place];
     uint64_t left_ms = one->deadline_ns > now ? (one->deadline_ns - now) / MS : 0;
     uint64_t id = ++c->attempts << SLOT_BITS | place;
-    ProtobufCBinaryData message = {buffer_count(&one->message), buffer_front(&one->message)};
     bool in_time = left_ms > 0;
-    if (!in_time || !frame_append(&ch->output, id, one->what->name, (uint32_t)left_ms, message)) {
+    if (!in_time || !append(c, ch, one, id, left_ms)) {
       call_fails(c, place, in_time ? &FAULT_MEMORY : &FAULT_DEADLINE);
       continue;
     }
@@ -116,9 +139,11 @@ void send_queued(stock_client *c, uint64_t now) {
     one->id = id;
     one->on = ch->number;
     one->attempts++;
+    one->failures++;
+    one->read_bytes = 0;
     ch->calls++;
     ch->request_bytes += request_bytes(one);
-    schedule(c, one->deadline_ns + GRACE_MS * MS);
+    if (!is_stream(one)) schedule(c, one->deadline_ns + GRACE_MS * MS);
   }
 }
 
@@ -126,6 +151,7 @@ uint64_t send_control(stock_client *c, channel *ch, const char *name, const Prot
                       uint32_t timeout_ms) {
   uint8_t packed[256];
   uint64_t id = ++c->attempts << SLOT_BITS | CONTROL_PLACE;
-  ProtobufCBinaryData bytes = {protobuf_c_message_pack(message, packed), packed};
-  return frame_append(&ch->output, id, name, timeout_ms, bytes) ? id : 0;
+  outgoing sent = {.call_id = id, .method = name, .timeout_ms = timeout_ms};
+  sent.message = (ProtobufCBinaryData){protobuf_c_message_pack(message, packed), packed};
+  return frame_append(&ch->output, &sent) ? id : 0;
 }

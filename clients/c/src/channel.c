@@ -11,7 +11,9 @@
 
 #include "frame.h"
 
-enum { RECEIVE_BYTES_MIN = 16 * 1024 };
+/* What is asked for, at least; the buffer has room for as much again, so that the beginning of a frame which
+ * is left over does not make it grow. */
+enum { RECEIVE_BYTES_MIN = 16 * 1024, INPUT_BYTES_MIN = 2 * RECEIVE_BYTES_MIN };
 
 void channel_init(channel *ch, int set, uint32_t number) {
   *ch = (channel){.set = set, .number = number, .fd = -1};
@@ -84,6 +86,7 @@ bool channel_receive(channel *ch, bool waits, size_t *count) {
   *count = 0;
   frame_next(&ch->input, &payload, &missing);
   if (missing < RECEIVE_BYTES_MIN) missing = RECEIVE_BYTES_MIN;
+  if (ch->input.capacity < INPUT_BYTES_MIN) missing = INPUT_BYTES_MIN;
   if (!buffer_reserve(&ch->input, missing)) return broken(ch, ENOMEM);
   ssize_t got = recv(ch->fd, ch->input.bytes + ch->input.end, ch->input.capacity - ch->input.end,
                      waits ? 0 : MSG_DONTWAIT);

@@ -19,6 +19,7 @@ static const stock_options defaults = {
     .pause_ms_max = 2000,
     .repeats_max = 1000,
     .wait_for_server = true,
+    .window_bytes = 64 * 1024,
 };
 
 const char *stock_library_version(void) { return STOCK_VERSION; }
@@ -42,6 +43,8 @@ static const char *check(const stock_options *options) {
   if (options->attempts_max < 1) return "attempts_max is 0";
   if (options->connect_timeout_ms < 1) return "connect_timeout_ms is 0";
   if (options->name == NULL) return "the client's name is NULL";
+  if (options->window_bytes < 1 || options->window_bytes > WINDOW_BYTES_MAX)
+    return "window_bytes is not in 1 to 1,048,576";
   return NULL;
 }
 
@@ -87,6 +90,15 @@ stock_client *stock_client_new(const char *list, const stock_options *options, c
   return c;
 }
 
+stock_code stock_set_metadata(stock_client *c, const char *key, const char *value) {
+  if (key == NULL || key[0] == 0) return STOCK_CODE_INVALID_ARGUMENT;
+  switch (headers_set(&c->headers, key, value)) {
+    case HEADERS_SET: return STOCK_CODE_OK;
+    case HEADERS_MEMORY: return STOCK_CODE_RESOURCE_EXHAUSTED;
+    default: return STOCK_CODE_INVALID_ARGUMENT;
+  }
+}
+
 size_t stock_outstanding(const stock_client *c) { return c->outstanding; }
 
 void stock_client_close(stock_client *c) {
@@ -101,6 +113,7 @@ void stock_client_free(stock_client *c) {
   for (int number = 0; number < 2; number++) channel_free(&c->channels[number]);
   for (uint32_t place = 0; place < c->call_capacity; place++) buffer_free(&c->calls[place].message);
   services_free(c);
+  headers_free(&c->headers);
   free(c->calls);
   arena_free(&c->memory);
   arena_free(&c->scratch);

@@ -10,15 +10,22 @@
  *   attempts.c  what becomes of a call that failed       answers.c  frames into completions
  *   timers.c    deadlines, pauses, keepalive             poll.c     the turn, and the caller's own loop
  *   methods.c   the calls that there are                 service.c  protobuf-c's stubs
- *   reply.c     the server's messages as stock_reply     client.c   beginning and end */
+ *   streams.c   calls with many answers                  events.c   their items as stock_reply
+ *   reply.c     the server's messages as stock_reply     headers.c  what goes with each call
+ *   client.c    beginning and end */
 #ifndef STOCK_CLIENT_H
 #define STOCK_CLIENT_H
 
 #include <protobuf-c/protobuf-c.h>
 
+#include <string.h>
+
 #include "arena.h"
 #include "channel.h"
+#include "headers.h"
 #include "retry.h"
+#include "stock/v1/envelope.pb-c.h"
+#include "stock/v1/stock.pb-c.h"
 #include "stockstream.h"
 
 enum {
@@ -35,7 +42,9 @@ enum {
   /* The server takes 8 MiB of requests at once. */
   REQUEST_BYTES_MAX = 7 * 1024 * 1024,
   /* What waits for the socket; more stays with its calls. */
-  OUTPUT_BYTES_MAX = 256 * 1024
+  OUTPUT_BYTES_MAX = 256 * 1024,
+  /* The server gives a stream no more. */
+  WINDOW_BYTES_MAX = 1024 * 1024
 };
 
 #define MS 1000000ull
@@ -50,6 +59,7 @@ typedef struct method {
   /* Shows a reply message in `into`; false: it is not what the method promises, or memory is short.
    * NULL: the message goes to a closure as it is. */
   bool (*show)(stock_reply *into, arena *memory, const ProtobufCMessage *message);
+  uint32_t after_field; /* of a stream: the field of its request that takes a token; 0: it is none */
 } method;
 
 /* A fault that is found on this side. */
@@ -62,7 +72,7 @@ typedef struct fault {
 
 extern const fault FAULT_UNREACHABLE, FAULT_CONNECTION_LOST, FAULT_NO_ANSWER, FAULT_DEADLINE,
     FAULT_MALFORMED, FAULT_CLOSED, FAULT_CLOSED_SENT, FAULT_PROTOCOL, FAULT_PROTOCOL_SENT, FAULT_STREAM,
-    FAULT_MEMORY, FAULT_TOO_LARGE, FAULT_TOO_MANY_CALLS, FAULT_BUSY;
+    FAULT_MEMORY, FAULT_TOO_LARGE, FAULT_TOO_MANY_CALLS, FAULT_BUSY, FAULT_ENDED, FAULT_MALFORMED_ITEM;
 
 typedef enum call_state {
   CALL_FREE,
@@ -77,9 +87,10 @@ typedef struct call {
   uint64_t id; /* of the attempt that is in flight */
   uint64_t tag;
   const method *what;
-  buffer message;  /* encoded, kept for repeats; the memory stays with the slot */
+  buffer message;  /* headers and message, encoded, kept for repeats; the memory stays with the slot */
+  size_t header_bytes; /* at its front */
   size_t items;    /* of a batch: how many results belong to it; else 0 */
-  uint64_t deadline_ns, resume_ns;
+  uint64_t deadline_ns, resume_ns; /* a stream has no deadline: NEVER */
   uint32_t attempts;
   uint32_t on;     /* the channel's number */
   uint32_t next;   /* in the list that it is in */
@@ -88,7 +99,14 @@ typedef struct call {
   service *of;     /* NULL unless made through a stub, as are the next two */
   ProtobufCClosure closure;
   void *closure_data;
+
+  /* Of a stream. */
+  size_t request_end;  /* in `message`; behind it stands the token of the last item */
+  uint32_t read_bytes; /* not granted again yet */
+  uint32_t failures;   /* attempts since the last item */
 } call;
+
+static inline bool is_stream(const call *one) { return one->what->after_field != 0; }
 
 typedef struct call_list {
   uint32_t head, tail; /* NOWHERE when empty */
@@ -99,7 +117,8 @@ struct stock_client {
   char name[65];
   address addresses[ADDRESSES_MAX];
   size_t address_count, address_at;
-  stock_acknowledge acknowledge; /* of the calls to come */
+  stock_acknowledge acknowledge; /* of the calls to come, as are */
+  headers headers;
   int set; /* epoll: both channels; the caller's descriptor */
 
   channel channels[2];
@@ -126,6 +145,16 @@ struct stock_client {
   service *services;
 };
 
+/* A reply with nothing in it. */
+extern const stock_reply REPLY_EMPTY;
+
+/* The contracts' strings are generated as bytes, so that their length travels with them.  Packing reads
+ * them only. */
+static inline ProtobufCBinaryData text(const char *string) {
+  if (string == NULL) return (ProtobufCBinaryData){0, NULL};
+  return (ProtobufCBinaryData){strlen(string), (uint8_t *)string};
+}
+
 uint64_t now_ns(void);
 uint64_t next_chance(stock_client *c);
 static inline channel *current(stock_client *c) { return &c->channels[c->current]; }
@@ -133,6 +162,7 @@ static inline channel *current(stock_client *c) { return &c->channels[c->current
 /* calls.c */
 void list_push(stock_client *c, call_list *list, uint32_t place);
 uint32_t list_pop(stock_client *c, call_list *list);
+void list_remove(stock_client *c, call_list *list, uint32_t place);
 /* Accepts a call.  place: where it is, if the caller wants to know. */
 stock_code submit(stock_client *c, uint64_t tag, const method *what, const ProtobufCMessage *message,
                   uint32_t timeout_ms, uint32_t *place);
@@ -153,6 +183,8 @@ uint64_t send_control(stock_client *c, channel *ch, const char *name, const Prot
 bool call_repeats(stock_client *c, call *one, bool curable, uint32_t retry_after_ms);
 /* An attempt failed on this side: repeats it, or ends the call. */
 void call_fails(stock_client *c, uint32_t place, const fault *why);
+/* No attempt is in flight, and none follows. */
+void call_ends(stock_client *c, uint32_t place, const fault *why);
 /* Hands out a call that is done; NULL when it went to a closure. */
 const stock_reply *hand_out_failed(stock_client *c, uint32_t place);
 /* The reply of a call, with nothing in it yet. */
@@ -180,6 +212,18 @@ const stock_reply *next_completion(stock_client *c, uint64_t now);
 /* The next completion among the frames of one channel. */
 const stock_reply *take_frames(stock_client *c, channel *ch, uint64_t now);
 
+/* streams.c */
+/* The next item of a stream; NULL: the stream has failed. */
+const stock_reply *take_item(stock_client *c, channel *ch, uint32_t place,
+                             const Stock__V1__Response *response);
+/* The server goes: its streams go on elsewhere. */
+void streams_leave(stock_client *c, channel *ch);
+/* Asks the server to stop a call. */
+void cancel_at_server(stock_client *c, channel *ch, uint64_t id);
+
+/* events.c */
+extern const method METHOD_WATCH, METHOD_FOLLOW;
+
 /* timers.c */
 static inline void schedule(stock_client *c, uint64_t at) {
   if (at < c->timer_ns) c->timer_ns = at;
@@ -189,6 +233,9 @@ void run_timers(stock_client *c, uint64_t now);
 /* reply.c */
 extern const method METHOD_RESERVE, METHOD_BATCH_RESERVE, METHOD_CONFIRM, METHOD_CANCEL, METHOD_GET_HOLD,
     METHOD_SET_STOCK, METHOD_GET_STOCK, METHOD_HEALTH, METHOD_PING;
+/* False: memory is short; as are the next ones. */
+bool show_text(const char **into, arena *memory, ProtobufCBinaryData bytes);
+bool show_level(stock_reply *into, arena *memory, const Stock__V1__StockLevel *level);
 
 /* service.c */
 void service_call_ended(stock_client *c, service *of);

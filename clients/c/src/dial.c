@@ -90,6 +90,7 @@ void lost(stock_client *c, channel *ch, uint64_t now) {
 void leave(stock_client *c, channel *ch) {
   if (ch != current(c) || ch->phase == CHANNEL_CLOSED) return;
   ch->phase = CHANNEL_LEAVING;
+  streams_leave(c, ch);
   channel *other = &c->channels[1 - c->current];
   if (other->phase != CHANNEL_CLOSED) lost(c, other, now_ns());
   c->current = other->number;

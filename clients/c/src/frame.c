@@ -19,14 +19,14 @@ frame_state frame_next(const buffer *input, ProtobufCBinaryData *payload, size_t
   return FRAME_WHOLE;
 }
 
-bool frame_append(buffer *output, uint64_t call_id, const char *method, uint32_t timeout_ms,
-                  ProtobufCBinaryData message) {
+bool frame_append(buffer *output, const outgoing *call) {
   Stock__V1__Request envelope = STOCK__V1__REQUEST__INIT;
-  envelope.call_id = call_id;
-  envelope.method = (ProtobufCBinaryData){.len = strlen(method), .data = (uint8_t *)method};
-  envelope.timeout_ms = timeout_ms;
-  envelope.message = message;
-  size_t length = stock__v1__request__get_packed_size(&envelope);
+  envelope.call_id = call->call_id;
+  envelope.method = (ProtobufCBinaryData){.len = strlen(call->method), .data = (uint8_t *)call->method};
+  envelope.timeout_ms = call->timeout_ms;
+  envelope.window_bytes = call->window_bytes;
+  envelope.message = call->message;
+  size_t packed = stock__v1__request__get_packed_size(&envelope), length = packed + call->headers.len;
   if (!buffer_reserve(output, FRAME_HEADER_BYTES + length)) return false;
   uint8_t *at = output->bytes + output->end;
   at[0] = (uint8_t)(length >> 24);
@@ -34,6 +34,8 @@ bool frame_append(buffer *output, uint64_t call_id, const char *method, uint32_t
   at[2] = (uint8_t)(length >> 8);
   at[3] = (uint8_t)length;
   stock__v1__request__pack(&envelope, at + FRAME_HEADER_BYTES);
+  if (call->headers.len > 0)
+    memcpy(at + FRAME_HEADER_BYTES + packed, call->headers.data, call->headers.len);
   output->end += FRAME_HEADER_BYTES + length;
   return true;
 }

@@ -9,8 +9,17 @@
 #include "stock/v1/envelope.pb-c.h"
 
 enum { FRAME_HEADER_BYTES = 4, FRAME_PAYLOAD_BYTES_MAX = 2 * 1024 * 1024 };
-/* What an envelope adds to its message, at most, with a method's name of 256 bytes. */
+/* What an envelope adds to its headers and its message, at most, with a method's name of 256 bytes. */
 enum { ENVELOPE_BYTES_MAX = 320 };
+
+/* What is sent: a call. */
+typedef struct outgoing {
+  uint64_t call_id;
+  const char *method;
+  uint32_t timeout_ms, window_bytes;
+  ProtobufCBinaryData headers; /* encoded: fields of the envelope as they are */
+  ProtobufCBinaryData message;
+} outgoing;
 
 typedef enum frame_state { FRAME_INCOMPLETE, FRAME_WHOLE, FRAME_TOO_LONG } frame_state;
 
@@ -20,8 +29,7 @@ typedef enum frame_state { FRAME_INCOMPLETE, FRAME_WHOLE, FRAME_TOO_LONG } frame
 frame_state frame_next(const buffer *input, ProtobufCBinaryData *payload, size_t *missing);
 
 /* Appends a request; false: out of memory. */
-bool frame_append(buffer *output, uint64_t call_id, const char *method, uint32_t timeout_ms,
-                  ProtobufCBinaryData message);
+bool frame_append(buffer *output, const outgoing *call);
 
 /* NULL: these bytes are no envelope. */
 Stock__V1__Response *response_decode(arena *memory, ProtobufCBinaryData payload);

@@ -1,6 +1,4 @@
 /* The calls that there are: each once to submit, and once to wait for. */
-#include <string.h>
-
 #include "client.h"
 #include "stock/v1/connection.pb-c.h"
 #include "stock/v1/health.pb-c.h"
@@ -8,13 +6,6 @@
 #include "stock/v1/stock.pb-c.h"
 
 enum { BATCH_ITEMS_MAX = 4096 };
-
-/* The contracts' strings are generated as bytes, so that their length travels with them.  Packing reads
- * them only. */
-static ProtobufCBinaryData text(const char *string) {
-  if (string == NULL) return (ProtobufCBinaryData){0, NULL};
-  return (ProtobufCBinaryData){strlen(string), (uint8_t *)string};
-}
 
 void stock_set_acknowledge(stock_client *c, stock_acknowledge level) { c->acknowledge = level; }
 

@@ -81,13 +81,14 @@ static int wait_ms(uint64_t now, uint64_t end) {
   return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
-/* Waits for bytes, a timer or the caller's patience, whichever comes first. */
-static void await(stock_client *c, uint64_t now, uint64_t end) {
+/* Waits for bytes, a timer or the caller's patience, whichever comes first.  A wait that has lasted goes on
+ * in the set, where nothing ends it too early. */
+static void await(stock_client *c, uint64_t now, uint64_t end, bool has_waited) {
   uint64_t until = c->timer_ns < end ? c->timer_ns : end;
   channel *ch = current(c);
   bool is_alone = ch->phase == CHANNEL_OPEN && c->channels[1 - c->current].phase == CHANNEL_CLOSED;
   if (c->options.busy_poll_us > 0 && is_alone && busy_poll(c, now, until)) return;
-  if (is_alone && ch->phase == CHANNEL_OPEN && !ch->watches_writing && until > now &&
+  if (is_alone && !has_waited && ch->phase == CHANNEL_OPEN && !ch->watches_writing && until > now &&
       until - now > CHANNEL_WAIT_MS * MS) {
     receive(c, ch, true, now);
     return;
@@ -113,7 +114,7 @@ const stock_reply *stock_poll(stock_client *c, int timeout_ms) {
     drive(c, now);
     if (c->done.head != NOWHERE) continue;
     if (c->ran_closure || c->outstanding == 0 || (has_waited && now >= end)) return NULL;
-    await(c, now, end);
+    await(c, now, end, has_waited);
     has_waited = true;
     now = now_ns();
   }

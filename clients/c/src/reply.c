@@ -6,7 +6,7 @@
 #include "stock/v1/stock.pb-c.h"
 
 /* What is missing in a message is missing in the reply; only memory can be short. */
-static bool show_text(const char **into, arena *memory, ProtobufCBinaryData bytes) {
+bool show_text(const char **into, arena *memory, ProtobufCBinaryData bytes) {
   *into = arena_text(memory, bytes);
   return *into != NULL;
 }
@@ -29,7 +29,7 @@ static bool show_hold(stock_reply *into, arena *memory, const Stock__V1__Hold *h
          show_text(&shown->order_id, memory, hold->order_id);
 }
 
-static bool show_level(stock_reply *into, arena *memory, const Stock__V1__StockLevel *level) {
+bool show_level(stock_reply *into, arena *memory, const Stock__V1__StockLevel *level) {
   if (level == NULL) return true;
   stock_level *shown = arena_take(memory, sizeof *shown);
   if (shown == NULL) return false;
@@ -53,7 +53,7 @@ static bool show_reserve(stock_reply *into, arena *memory, const ProtobufCMessag
 }
 
 static bool show_item(stock_reply *into, arena *memory, const Stock__V1__ReserveResult *result) {
-  *into = (stock_reply){.reason = "", .message = "", .field = "", .hold_id = "", .server_version = ""};
+  *into = REPLY_EMPTY;
   into->code = (int)result->status;
   if (result->reply != NULL) return show_reserve(into, memory, &result->reply->base);
   const Stock__V1__ErrorDetail *detail = result->detail;
@@ -130,19 +130,19 @@ static bool show_ping(stock_reply *into, arena *memory, const ProtobufCMessage *
 }
 
 const method METHOD_RESERVE = {"stock.v1.Reservations/Reserve", &stock__v1__reserve_reply__descriptor,
-                               show_reserve};
+                               show_reserve, 0};
 const method METHOD_BATCH_RESERVE = {"stock.v1.Reservations/BatchReserve",
-                                     &stock__v1__batch_reserve_reply__descriptor, show_batch};
+                                     &stock__v1__batch_reserve_reply__descriptor, show_batch, 0};
 const method METHOD_CONFIRM = {"stock.v1.Reservations/Confirm", &stock__v1__confirm_reply__descriptor,
-                               show_confirm};
+                               show_confirm, 0};
 const method METHOD_CANCEL = {"stock.v1.Reservations/Cancel", &stock__v1__cancel_reply__descriptor,
-                              show_cancel};
+                              show_cancel, 0};
 const method METHOD_GET_HOLD = {"stock.v1.Reservations/GetHold", &stock__v1__get_hold_reply__descriptor,
-                                show_get_hold};
+                                show_get_hold, 0};
 const method METHOD_SET_STOCK = {"stock.v1.Stock/Set", &stock__v1__set_stock_reply__descriptor,
-                                 show_set_stock};
+                                 show_set_stock, 0};
 const method METHOD_GET_STOCK = {"stock.v1.Stock/Get", &stock__v1__get_stock_reply__descriptor,
-                                 show_get_stock};
+                                 show_get_stock, 0};
 const method METHOD_HEALTH = {"stock.v1.Health/Check", &stock__v1__health_check_reply__descriptor,
-                              show_health};
-const method METHOD_PING = {"stock.v1.Connection/Ping", &stock__v1__ping_reply__descriptor, show_ping};
+                              show_health, 0};
+const method METHOD_PING = {"stock.v1.Connection/Ping", &stock__v1__ping_reply__descriptor, show_ping, 0};

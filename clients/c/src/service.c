@@ -52,8 +52,11 @@ static const fault *refusal(const stock_client *c, stock_code code) {
 /* The reply of a poll stays as it is: a refusal is shown in one of its own. */
 static void refuse(service *of, stock_code code, ProtobufCClosure closure, void *data) {
   const fault *why = refusal(of->client, code);
-  stock_reply reply = {.code = why->code, .reason = why->reason, .message = why->message, .field = "",
-                       .retryable = why->retryable, .hold_id = "", .server_version = ""};
+  stock_reply reply = REPLY_EMPTY;
+  reply.code = why->code;
+  reply.reason = why->reason;
+  reply.message = why->message;
+  reply.retryable = why->retryable;
   const stock_reply *before = of->reply;
   of->reply = &reply;
   closure(NULL, data);

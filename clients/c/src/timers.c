@@ -24,18 +24,14 @@ static void sift_queue(stock_client *c, uint64_t now) {
 static void give_up(stock_client *c, uint32_t place) {
   call *one = &c->calls[place];
   channel *ch = &c->channels[one->on];
-  if (ch->version >= 2) {
-    Stock__V1__CancelCallRequest stop = STOCK__V1__CANCEL_CALL_REQUEST__INIT;
-    stop.call_id = one->id;
-    send_control(c, ch, "stock.v1.Connection/Cancel", &stop.base, 0);
-  }
+  if (ch->version >= 2) cancel_at_server(c, ch, one->id);
   call_fails(c, place, &FAULT_NO_ANSWER);
 }
 
 static void look_at_calls(stock_client *c, uint64_t now) {
   for (uint32_t place = 0; place < c->call_capacity; place++) {
     call *one = &c->calls[place];
-    if (one->state == CALL_SENT) {
+    if (one->state == CALL_SENT && !is_stream(one)) {
       uint64_t until = one->deadline_ns + GRACE_MS * MS;
       if (until <= now)
         give_up(c, place);

@@ -11,66 +11,20 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 import uuid
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "..", "test"))
-import proxy  # noqa: E402
-from proxy import Proxy, envelope  # noqa: E402
-from shop import Shop, free_port  # noqa: E402
+from running import BUILT, C, HERE, VALGRIND, ClientTest, shop
+from running import open_shop as setUpModule  # noqa: F401
+from stream_scenarios import TestStreams  # noqa: F401
 
-C = os.path.dirname(HERE)
-BUILT = os.path.join(C, "build")
+import proxy
+from proxy import Proxy, envelope
+from shop import free_port
+
 CC = "cc -std=c11 -Wall -Wextra -Werror"
-SANITIZED = [os.path.join(BUILT, "sanitize", "scenarios")]
-VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full", "--show-leak-kinds=all",
-            "--errors-for-leak-kinds=all", os.path.join(BUILT, "scenarios")]
-
-shop = Shop()
-
-
-def setUpModule():
-    shop.open()
-
-
-def tearDownModule():
-    shop.close()
-
-
-class ClientTest(unittest.TestCase):
-    program = SANITIZED
-
-    def setUp(self):
-        self.sku = "c-" + uuid.uuid4().hex[:12]
-
-    def begin(self, name, address, *words):
-        return subprocess.Popen([*self.program, name, address, self.sku, *map(str, words)],
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def end(self, process):
-        try:
-            output, _ = process.communicate(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-            output += "\nit did not end"
-        self.assertEqual(process.returncode, 0, output)
-
-    def run_scenario(self, name, address=None, *words):
-        self.end(self.begin(name, address or shop.tcp, *words))
-
-    def run_through(self, fault, name, *words, supply=1000):
-        if supply:
-            shop.supply(self.sku, supply)
-        with Proxy(fault, shop.port) as between:
-            self.run_scenario(name, between.address, *words)
-
-    def assert_held(self, units, of=1000):
-        self.assertEqual(shop.figures(self.sku), (of - units, units, 0))
 
 
 class TestCalls(ClientTest):
@@ -315,19 +269,27 @@ class TestInstalled(unittest.TestCase):
         """Its program, built with its command, against our server and SKU."""
         with open(os.path.join(C, "README.md"), encoding="utf-8") as page:
             readme = page.read()
-        program = re.search(r"^```c\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE).group(1)
+        programs = re.findall(r"^```c\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
         command = re.search(r"^    (cc -o first .*)$", readme, re.MULTILINE).group(1)
-        for theirs, ours in (("127.0.0.1:7420", shop.unix), ("iphone_15_pro_256", self.sku + "-readme")):
-            self.assertIn(theirs, program)
-            program = program.replace(theirs, ours)
-        with open(os.path.join(self.folder.name, "first.c"), "w", encoding="utf-8") as first:
-            first.write(program)
-        self.build(command)
+        for name, program in zip(("first", "watch"), programs, strict=True):
+            for theirs, ours in (("127.0.0.1:7420", shop.unix), ("iphone_15_pro_256", self.sku + "-readme")):
+                self.assertIn(theirs, program)
+                program = program.replace(theirs, ours)
+            with open(os.path.join(self.folder.name, name + ".c"), "w", encoding="utf-8") as source:
+                source.write(program)
+            self.build(command.replace("first", name))
         for outcome in ("HELD H-", "REPEATED H-"):
             said = subprocess.run(
                 [os.path.join(self.folder.name, "first")], env=self.environment(), check=True, text=True,
                 stdout=subprocess.PIPE, timeout=60).stdout
             self.assertTrue(said.startswith(outcome), said)
+        watch = subprocess.Popen(
+            ["stdbuf", "-oL", os.path.join(self.folder.name, "watch")], env=self.environment(), text=True,
+            stdout=subprocess.PIPE)
+        self.addCleanup(watch.stdout.close)
+        self.addCleanup(watch.wait)
+        self.addCleanup(watch.kill)
+        self.assertEqual(watch.stdout.readline(), "2 left\n")
 
     def test_what_the_shared_library_needs(self):
         needed = subprocess.run(["readelf", "-d", os.path.join(self.prefix, "lib", "libstockstream.so.1")],
@@ -356,6 +318,13 @@ class TestMemory(ClientTest):
         self.run_scenario("teardown")
         self.run_scenario("stubs")
         self.run_scenario("stub_teardown")
+
+    def test_streams(self):
+        self.run_scenario("followed")
+        self.run_scenario("metadata")
+        self.run_scenario("stream_teardown")
+        self.sku += "l"
+        self.run_through(proxy.CutStream(20, times=2), "follows_all", shop.tcp, 60, 1_000)
 
     def test_faults(self):
         self.run_through(proxy.CutReply(3), "pipelined", 100)

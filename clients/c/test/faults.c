@@ -17,6 +17,9 @@ static stock_client *configured(const scenario_input *input, const char *setting
   const char *error = NULL;
   stock_client *client = stock_client_new(input->address, &options, &error);
   CHECK(client != NULL);
+  if (strcmp(setting, "headers") == 0)
+    CHECK(stock_set_metadata(client, "traceparent", "t") == STOCK_CODE_OK &&
+          stock_set_metadata(client, "x-request-id", "r") == STOCK_CODE_OK);
   return client;
 }
 

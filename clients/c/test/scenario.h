@@ -40,6 +40,7 @@ scenario units, addresses, sale, acknowledged, refusals, batch, several_clients;
 scenario reserves, fails, keeps_selling, busy_polling, going_away, going_twice;
 scenario pipelined, own_loop, teardown, bounded, one_way_at_a_time;
 scenario stubs, stub_failures, stub_teardown;
+scenario watched, followed, follows_all, stream_fails, stream_refusals, stream_teardown, metadata;
 
 static inline stock_client *client_of(const char *address) {
   const char *error = NULL;

@@ -73,7 +73,8 @@ static void frames(void) {
   buffer wire = {0};
   ProtobufCBinaryData message = {4, (uint8_t *)"\x08\x01\x10\x02"}, payload;
   size_t missing;
-  CHECK(frame_append(&wire, 1, "stock.v1.Reservations/Reserve", 250, message));
+  outgoing call = {1, "stock.v1.Reservations/Reserve", 250, 0, {0, NULL}, message};
+  CHECK(frame_append(&wire, &call));
   /* WIRE.md: call 1, the method, 250 ms, the message. */
   CHECK(memcmp(wire.bytes,
                "\0\0\0\x2a\x08\x01\x12\x1dstock.v1.Reservations/Reserve\x18\xfa\x01\x2a\x04", 42) == 0);

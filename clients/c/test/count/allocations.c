@@ -11,6 +11,7 @@ extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *memory, size_t size);
 
+static const char TRACE[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 static unsigned long allocated, sent;
 
 void *malloc(size_t size) {
@@ -54,15 +55,30 @@ static void round_of_calls(stock_client *client, const char *sku, int round) {
   CHECK_OK(stock_health(client, NULL, 20000));
 }
 
+/* A stream from the earliest event of the SKU on, and its end. */
+static void round_of_items(stock_client *client, const char *sku) {
+  stock_follow what = {.from_earliest = true, .skus = &sku, .sku_count = 1};
+  CHECK(stock_submit_follow(client, 0, &what) == STOCK_CODE_OK);
+  for (int items = 0; items < 5 * TOGETHER; items++) {
+    const stock_reply *reply = stock_poll(client, 20000);
+    CHECK(reply != NULL && reply->more);
+  }
+  stock_stream_end(client, 0);
+  while (stock_poll(client, -1) != NULL) continue;
+}
+
 int main(int count, char **arguments) {
   CHECK(count == 3);
   stock_client *client = client_of(arguments[1]);
   CHECK(allocated > 0);
   CHECK_OK(stock_ping(client, 0));
+  CHECK(stock_set_metadata(client, "traceparent", TRACE) == STOCK_CODE_OK);
   for (int round = 0; round < 5; round++) round_of_calls(client, arguments[2], round);
+  for (int round = 0; round < 2; round++) round_of_items(client, arguments[2]);
 
   unsigned long before = allocated;
   for (int round = 5; round < 25; round++) round_of_calls(client, arguments[2], round);
+  for (int round = 0; round < 3; round++) round_of_items(client, arguments[2]);
   if (allocated != before) fprintf(stderr, "%lu allocations after warm-up\n", allocated - before);
   CHECK(allocated == before);
 
