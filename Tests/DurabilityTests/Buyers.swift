@@ -8,18 +8,23 @@ import Wire
 actor Buyers {
   /// What the buyer of each hold was last told of it, by hold id.
   private(set) var told: [String: HoldStatus] = [:]
+  /// What the buyer of each hold was told of its durability, where the buyer had asked.
+  private(set) var reached: [String: Acknowledgement] = [:]
   /// Answers that contradict what was told before.
   private(set) var contradictions: [String] = []
 
   private let address: Address
   private let count: Int
   private let run: Int
+  private let levels: [Acknowledgement?]
   private var running = true
   private var tasks: [Task<Void, Never>] = []
 
-  /// - Parameter run: makes the keys differ from those of other crowds.
-  init(_ market: Market, count: Int = 8, run: Int) {
-    (address, self.count, self.run) = (market.address, count, run)
+  /// - Parameters:
+  ///   - run: makes the keys differ from those of other crowds.
+  ///   - levels: what buyers ask for, in turn.
+  init(_ market: Market, count: Int = 8, run: Int, levels: [Acknowledgement?] = [nil]) {
+    (address, self.count, self.run, self.levels) = (market.address, count, run, levels)
   }
 
   func start() {
@@ -45,13 +50,14 @@ actor Buyers {
       round += 1
       let request = ReserveRequest(
         sku: "x", qty: 1, userID: "buyer-\(buyer)", idempotencyKey: "\(run)-\(round)",
-        ttlMs: 3_600_000)
+        ttlMs: 3_600_000, acknowledge: levels[round % levels.count])
       guard let hold = await settle(request, with: client) else { break }
       guard hold.outcome == .held || hold.outcome == .repeated else {
         contradictions.append("\(request): \(hold)")
         continue
       }
       told[hold.holdID] = .active
+      reached[hold.holdID] = hold.acknowledged
       await finish(hold.holdID, round: round, with: client)
     }
     await client.close()
@@ -88,7 +94,8 @@ actor Buyers {
       do throws(Status) {
         return try await client.call(request, timeoutMs: 2_000)
       } catch {
-        guard error.retryable else {
+        // A level may be out of reach for a moment, after a restart of the store.
+        guard error.retryable || error.reason == "ACKNOWLEDGE_UNAVAILABLE" else {
           contradictions.append("\(request): \(error)")
           return nil
         }

@@ -112,3 +112,28 @@ extension ReserveRequest {
     ReserveRequest(sku: "x", qty: 1, userID: "u", idempotencyKey: key, acknowledge: level)
   }
 }
+
+/// Books of a test's own.
+struct Books {
+  let postgres: PostgresServer
+  let database: String
+
+  init() throws {
+    postgres = try PostgresServer.shared()
+    database = try postgres.createDatabase()
+  }
+
+  /// How many of these holds have no row.
+  func missing(_ holds: [String]) throws -> Int {
+    var missing = 0
+    // One command line holds so many.
+    for start in stride(from: 0, to: holds.count, by: 1_000) {
+      let part = holds[start..<min(start + 1_000, holds.count)]
+      let found = try postgres.psql(
+        database,
+        "SELECT count(*) FROM holds WHERE hold_id IN ('\(part.joined(separator: "','"))')")
+      missing += part.count - (Int(found) ?? 0)
+    }
+    return missing
+  }
+}
