@@ -17,6 +17,8 @@ public struct KeySpace: Sendable {
   public let deadEvents: String
   /// Hash: the events in `deadEvents`, and the letter of each.
   public let deadEventIDs: String
+  /// Hash: what a worker tries again just now, and how often one has ended over it.
+  public let trials: String
   /// Hash: how far the worker is, as it says itself every second.
   public let workerFigures: String
   /// Hash: what the audit has found, as it says itself after every round.
@@ -33,6 +35,7 @@ public struct KeySpace: Sendable {
     events = prefix + "inventory.events"
     deadEvents = prefix + "inventory.dead"
     deadEventIDs = prefix + "inventory.dead.seen"
+    trials = prefix + "inventory.trials"
     workerFigures = prefix + "inventory.worker"
     auditFigures = prefix + "inventory.audit"
     expiry = prefix + "holds.expiry"

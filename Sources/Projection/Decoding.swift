@@ -35,6 +35,14 @@ struct DecodedBatch {
     }
   }
 
+  /// An entry that is not even decoded: each of its events is dead.
+  init(unread entry: StreamEntry, reason: String, _ attempts: Attempts.Record) {
+    entries = [entry]
+    for index in entry.events.indices {
+      bury(0, index, id: "\(entry.id)/\(index)", reason: reason, attempts)
+    }
+  }
+
   /// Takes an event of `events` for dead.
   mutating func bury(_ place: Int, reason: String, _ attempts: Attempts.Record) {
     let origin = origins[place]

@@ -88,7 +88,7 @@ final class Lane {
     while !stop.isRaised {
       let own = try stream.readPending(after: last, bytesMax: batchBytes)
       guard let end = own.last else { return }
-      try take(own, from: stream, into: books)
+      try take(own, from: stream, into: books, again: true)
       last = end.id
     }
   }
@@ -105,14 +105,15 @@ final class Lane {
           "taking over entries that were not acknowledged",
           metadata: ["entries": "\(claimed.entries.count)"])
       }
-      try take(claimed.entries, from: stream, into: books)
+      try take(claimed.entries, from: stream, into: books, again: true)
       next = claimed.next
     }
   }
 
   /// Applies entries and acknowledges them, about `batchBytes` at a time.
+  /// - Parameter again: they were handed out before.
   private func take(
-    _ entries: [StreamEntry], from stream: EventStream, into books: Ledger
+    _ entries: [StreamEntry], from stream: EventStream, into books: Ledger, again: Bool = false
   ) throws {
     var rest = entries[...]
     while !rest.isEmpty {
@@ -122,7 +123,11 @@ final class Lane {
         return bytes < batchBytes
       }
       rest.removeFirst(part.count)
-      try takeBatch(Array(part), from: stream, into: books)
+      if again {
+        try takeAgain(Array(part), from: stream, into: books)
+      } else {
+        try takeBatch(Array(part), from: stream, into: books)
+      }
       works()
     }
   }
@@ -138,7 +143,17 @@ final class Lane {
     var batch = DecodedBatch(entries, arena: arena, nowMs: wallMs())
     let outcome = try books.apply(batch.events)
     try settle(outcome.dead, in: &batch, of: books)
-    // From here on the books hold every event of the batch that can be applied.
+    try finish(batch, of: stream)
+    logger.debug(
+      "batch applied",
+      metadata: [
+        "entries": "\(entries.count)", "applied": "\(outcome.applied)",
+        "repeated": "\(outcome.repeated)", "last": "\(entries.last!.id)",
+      ])
+  }
+
+  /// Acknowledges a batch: the books hold every event of it that can be applied.
+  private func finish(_ batch: DecodedBatch, of stream: EventStream) throws {
     try stream.acknowledge(batch.whole)
     for (entry, letters) in batch.torn {
       try stream.bury(letters, of: entry)
@@ -151,12 +166,67 @@ final class Lane {
           ])
       }
     }
-    logger.debug(
-      "batch applied",
-      metadata: [
-        "entries": "\(entries.count)", "applied": "\(outcome.applied)",
-        "repeated": "\(outcome.repeated)", "last": "\(entries.last!.id)",
-      ])
+  }
+
+  // MARK: what a worker may have ended over
+
+  /// Entries that were handed out before, together; those over which a worker has ended since, alone.
+  private func takeAgain(
+    _ entries: [StreamEntry], from stream: EventStream, into books: Ledger
+  ) throws {
+    let trials = Trials(of: stream)
+    let ends = try trials.ends(under: entries.map { Trials.mark(of: $0) })
+    let together = zip(entries, ends).filter { $1 == 0 }.map(\.0)
+    if !together.isEmpty {
+      try trials.run(together.map { Trials.mark(of: $0) }, together.map { _ in 0 }) {
+        try takeBatch(together, from: stream, into: books)
+      }
+    }
+    for (entry, ends) in zip(entries, ends) where ends > 0 && !stop.isRaised {
+      try takeAlone(entry, trials, from: stream, into: books)
+      works()
+    }
+  }
+
+  /// Event by event, each under a mark of its own.
+  private func takeAlone(
+    _ entry: StreamEntry, _ trials: Trials, from stream: EventStream, into books: Ledger
+  ) throws {
+    let marks = entry.events.indices.map { Trials.mark(of: entry, $0) }
+    let ends = try trials.ends(under: marks)
+    var batch = try read(entry, trials)
+    for place in batch.events.indices {
+      if ends[place] >= ProjectionLimits.endsMax {
+        batch.bury(
+          place, reason: "the worker has ended whenever it applied this", record(ends[place]))
+      } else {
+        try trials.run([marks[place]], [ends[place]]) {
+          let outcome = try books.apply([batch.events[place]])
+          try settle(outcome.dead.map { $0.moved(to: place) }, in: &batch, of: books)
+        }
+      }
+    }
+    try finish(batch, of: stream)
+    try trials.forget(entry)
+    logger.notice(
+      "an entry over which a worker has ended is applied, event by event",
+      metadata: ["entry": "\(entry.id)"])
+  }
+
+  private func read(_ entry: StreamEntry, _ trials: Trials) throws -> DecodedBatch {
+    let mark = Trials.markOfReading(entry)
+    let ends = try trials.ends(under: [mark])
+    guard ends[0] < ProjectionLimits.endsMax else {
+      return DecodedBatch(
+        unread: entry, reason: "the worker has ended whenever it read this entry", record(ends[0]))
+    }
+    var batch: DecodedBatch?
+    try trials.run([mark], ends) { batch = DecodedBatch([entry], arena: arena, nowMs: wallMs()) }
+    return batch!
+  }
+
+  private func record(_ count: Int) -> Attempts.Record {
+    Attempts.Record(count: count, firstMs: wallMs(), lastMs: wallMs())
   }
 
   /// Tries what the tables have refused again, with waits between, until it is applied or dead.

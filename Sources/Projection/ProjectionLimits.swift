@@ -44,6 +44,8 @@ public enum ProjectionLimits {
   static let retentionEveryMs: UInt64 = 600_000
   /// An event that the tables refuse is tried this often before it is dead.
   static let attemptsMax = 3
+  /// An event over which, alone, a worker has ended this often is dead.
+  static let endsMax = 3
   /// How long PostgreSQL may take for a reply.
   public static let postgresTimeoutMsDefault = 20_000
   /// The wait after the first failure; doubles up to `retryMsMax`.

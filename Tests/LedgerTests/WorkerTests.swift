@@ -143,6 +143,7 @@ struct WorkerTests {
     // Once for each change of state: refused, starting up, gone; not once for each attempt.
     #expect(worker.log.components(separatedBy: "trying again").count < 10, "\(worker.log)")
     #expect(worker.log.contains("events are applied again"))
+    #expect(try redis.cli("EXISTS", "inventory.trials") == "0", "no event is to blame")
   }
 
   @Test("Redis restarted, then emptied: the worker goes on by itself")
