@@ -242,7 +242,7 @@ public final class Batch: EndOfPass {
         pending.complete(.failure(.deadline(sent: pending.sent)))
         continue
       }
-      bytes += pending.call.argument.count
+      bytes += pending.call.bytes.count
       if let sku = pending.call.sku { skus.insert(sku) }
       batch.append(pending)
     }
@@ -282,10 +282,11 @@ public final class Batch: EndOfPass {
 
   private func answer(_ back: Flight, _ reply: Store.Reply) {
     var again: [Pending] = []
-    for (place, pending) in back.pending.enumerated() {
+    var results = reply.results
+    for pending in back.pending {
       do {
         let result = try ScriptResult(
-          reply[place], for: pending.operation, now: reply.now, arena: arena)
+          results.next(), for: pending.operation, now: reply.now, arena: arena)
         switch result {
         case .answer(let answer): pending.complete(.success(answer))
         case .skuNeeded(let sku):

@@ -10,10 +10,10 @@ struct ScriptCall {
     case confirm, cancel, getHold, set, adopt, getStock, expire
   }
 
-  /// Offset of the key's place (two bytes) in the argument.
-  static let placeOffset = 1
-  /// Offset of the SKU's place (two bytes) in the argument.
-  static let skuOffset = 3
+  /// Offset of the key's place (two bytes) in the bytes.
+  static let placeOffset = 3
+  /// Offset of the SKU's place (two bytes) in the bytes.
+  static let skuOffset = 5
 
   let kind: Kind
   /// The hold whose record is needed.
@@ -22,8 +22,8 @@ struct ScriptCall {
   let request: Label?
   /// The SKU whose figures are needed; for an operation on a hold, unknown until the script names it.
   var sku: SKU?
-  /// `<B I2 I2` kind, place, SKU's place, and what follows for the kind.
-  let argument: [UInt8]
+  /// `<I2 B I2 I2` length of all this, kind, place, SKU's place, and what follows for the kind.
+  let bytes: [UInt8]
 
   /// - Parameters:
   ///   - bytes: empty, and left empty: memory that the next call uses again.
@@ -79,14 +79,16 @@ struct ScriptCall {
       bytes.append(integer: member)
       (kind, hold, request, sku) = (.expire, id.key, nil, nil)
     }
-    argument = Array(bytes.readable)
+    withUnsafeBytes(of: UInt16(bytes.count).littleEndian) { bytes.overwrite(at: 0, with: $0) }
+    self.bytes = Array(bytes.readable)
     bytes.consume(bytes.count)
   }
 }
 
 extension ByteBuffer {
-  /// The kind of an operation, and room for the places of its keys.
+  /// The kind of an operation, with room for its length and for the places of its keys.
   fileprivate mutating func begin(_ kind: ScriptCall.Kind) {
+    append(integer: UInt16(0))
     append(integer: kind.rawValue)
     append(integer: UInt32(0))
   }
@@ -113,23 +115,18 @@ extension ScriptResult {
   /// Decodes one result.
   /// - Parameter now: the script's time, in milliseconds since 1970.
   init(
-    _ bytes: UnsafeRawBufferPointer, for operation: Operation, now: UInt64, arena: Arena
+    _ said: Store.Reply.Result, for operation: Operation, now: UInt64, arena: Arena
   ) throws {
-    var reader = StructReader(bytes)
-    let code = try reader.integer(UInt8.self)
-    if code == 255 {
+    var reader = StructReader(said.more)
+    if said.code == 255 {
       guard let sku = SKU(reader.rest) else { throw ScriptReplyError() }
       self = .skuNeeded(sku)
       return
     }
-    guard let outcome = Outcome(rawValue: code) else { throw ScriptReplyError() }
+    guard let outcome = Outcome(rawValue: said.code) else { throw ScriptReplyError() }
     var answer = Answer(outcome)
     answer.now = now
-    if case .expire = operation {
-      self = .answer(answer)
-      return
-    }
-    answer.available = try reader.integer(UInt64.self)
+    answer.available = said.available
     if outcome == .held, case .reserve(let reservation) = operation {
       answer.hold = Hold(heldBy: reservation, at: now)
     } else if outcome.carriesFigures(operation), !reader.rest.isEmpty {

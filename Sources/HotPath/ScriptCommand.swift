@@ -59,7 +59,7 @@ struct ScriptCommand: ~Copyable {
 
     bytes = ByteBuffer(capacity: 1024 + calls.count * 256)
     let keyCount = 3 + Int(holds) + Int(requests) + 2 * skuKeys.count
-    bytes.append("*\(3 + keyCount + 6 + swept.count + calls.count)\(crlf)")
+    bytes.append("*\(3 + keyCount + 6 + swept.count + 1)\(crlf)")
     bytes.append(argument: "EVALSHA")
     bytes.append(argument: sha)
     bytes.append(argument: "\(keyCount)")
@@ -79,7 +79,9 @@ struct ScriptCommand: ~Copyable {
 
     appendHeader(
       counts: (UInt32(holds), UInt32(requests), UInt32(skuKeys.count)), sender, terms, swept)
+    bytes.begin(argument: calls.reduce(0) { $0 + $1.bytes.count })
     for (call, place) in zip(calls, places) { append(call, at: place) }
+    bytes.append(crlf)
   }
 
   private mutating func appendHeader(
@@ -104,15 +106,13 @@ struct ScriptCommand: ~Copyable {
   }
 
   private mutating func append(_ call: ScriptCall, at place: (place: UInt16, sku: UInt16)) {
-    bytes.begin(argument: call.argument.count)
     let start = bytes.count
-    call.argument.withUnsafeBytes { bytes.append($0) }
+    call.bytes.withUnsafeBytes { bytes.append($0) }
     withUnsafeBytes(of: place.place.littleEndian) {
       bytes.overwrite(at: start + ScriptCall.placeOffset, with: $0)
     }
     withUnsafeBytes(of: place.sku.littleEndian) {
       bytes.overwrite(at: start + ScriptCall.skuOffset, with: $0)
     }
-    bytes.append(crlf)
   }
 }

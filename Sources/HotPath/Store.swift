@@ -58,24 +58,6 @@ public final class Store {
     case failed
   }
 
-  /// The script's reply, valid inside the completion.
-  struct Reply {
-    /// Milliseconds since 1970.
-    let now: UInt64
-    /// Members of the expiry index that were still there and have been removed.
-    let swept: Int
-    /// Whether anything was changed, and so the writer's sequence written down.
-    var wrote: Bool { swept > 0 || raw[1].bytes.count > 0 }
-    private let raw: RedisReply
-
-    init?(_ raw: RedisReply, operations: Int) {
-      guard raw.count == 3 + operations, raw[0].integer > 0 else { return nil }
-      (self.raw, now, swept) = (raw, UInt64(raw[0].integer), Int(raw[2].integer))
-    }
-
-    subscript(place: Int) -> UnsafeRawBufferPointer { raw[3 + place].bytes }
-  }
-
   /// Redis must keep this much memory free for holds to begin.  It is what a second of selling at
   /// full speed needs, and the memory is read twice a second.
   public static let headroomBytes: Int64 = 32 * 1024 * 1024

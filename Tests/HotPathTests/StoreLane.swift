@@ -89,9 +89,10 @@ actor StoreLane {
   private nonisolated func answers(
     _ reply: Store.Reply, _ operations: [Operation]
   ) throws -> [Answer] {
-    try operations.enumerated().map { place, operation in
+    var results = reply.results
+    return try operations.enumerated().map { place, operation in
       let result = try ScriptResult(
-        reply[place], for: operation, now: reply.now, arena: Arena())
+        results.next(), for: operation, now: reply.now, arena: Arena())
       guard case .answer(let answer) = result else {
         throw HarnessError("the script needed the SKU of operation \(place)")
       }

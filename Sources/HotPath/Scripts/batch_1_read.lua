@@ -15,8 +15,14 @@
 --        `set` | for each SKU: stock:<sku>, sku:<sku>
 -- ARGV   1 counts and settings   2 source of the stream entry   3 writer   4 its sequence
 --        5 the opening that the writer has seen, or ''   6 the last sequence that was answered to it
---        7... the members of the expiry index that are being swept, and then the operations
--- Reply  now, stream id or '', how many members were swept, a result for each operation
+--        7... the members of the expiry index that are being swept; then all the operations in one
+-- Reply  now, stream id or '', how many members were swept, the heads of all results in one; then
+--        what follows a head, of those results that say more
+--
+-- An operation is its length, its kind, and what follows for the kind; its function is told where that
+-- begins and where it ends.  It returns an outcome, the units available, and what more there is to say.
+-- That many operations and results share one string each saves a sixth of the time of a batch: Lua
+-- hashes every string that it is given.
 --
 -- Layouts (struct, little-endian) are read and written on the other side by ScriptCodec.swift.
 
@@ -56,7 +62,7 @@ local SLICE = 1000    -- arguments that go through one unpack(); Lua's stack end
 local hold_count, request_count, sku_count, member_count, placing, retention, retention_cancelled =
   unpack_struct('<I4I4I4I4BI8I8', ARGV[1])
 local writer = ARGV[3]
-local first_operation = 7 + member_count
+local operations = ARGV[7 + member_count]
 -- Nobody waits for a finished hold to be forgotten, so many may share a member: a minute of 24 hours.
 local FORGET_SLOT_MS = math.min(60000, math.max(1, retention / 16))
 local first_request = 3 + hold_count
@@ -179,16 +185,38 @@ end
 -- SKU from this answer and sends the operation again with the next batch.
 local function sku_of(hold) return sub(hold.part, -hold.sku_bytes) end
 
+-- The answer, with room for the heads: an outcome (256 more: something follows) and the units available.
+local results, heads, head_count = {now, '', 0, ''}, {}, 0
+local function answer(outcome, available, more)
+  heads[head_count + 1], heads[head_count + 2] = more and outcome + 256 or outcome, available or 0
+  head_count = head_count + 2
+  if more then results[#results + 1] = more end
+end
+
+local function answered()
+  local parts = {}
+  for first = 1, head_count, SLICE do
+    local last = math.min(first + SLICE - 1, head_count)
+    parts[#parts + 1] = pack('<' .. string.rep('I2I8', (last - first + 1) / 2), unpack(heads, first, last))
+  end
+  results[4] = table.concat(parts)
+  return results
+end
+
 if member_count > 0 then
-  local missing, needed = false, {}
-  for i = first_operation, #ARGV do
-    local _, place, _, generation, member = unpack_struct('<BI2I2I8I2', ARGV[i])
-    local hold, answer = hold_at(place), char(NOT_DUE)
+  local missing, at = false, 1
+  while at <= #operations do
+    local size, place, generation, member = unpack_struct('<I2xI2xxI8I2', operations, at)
+    local hold = hold_at(place)
     if members[member] and hold and hold.created == generation and hold.status == ACTIVE
       and not skus[sku_of(hold)] then
-      missing, answer = true, char(SKU_NEEDED) .. sku_of(hold)
+      missing = true
+      answer(SKU_NEEDED, 0, sku_of(hold))
+    else
+      answer(NOT_DUE)
     end
-    needed[i - first_operation + 1] = answer
+    at = at + size
   end
-  if missing then return {now, '', 0, unpack(needed)} end
+  if missing then return answered() end
+  heads, head_count = {}, 0
 end

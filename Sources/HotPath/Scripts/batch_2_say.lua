@@ -1,7 +1,7 @@
 -- Playing the operations: how they say what they have changed.
 
-local entry = {'XADD', KEYS[2], '*', 'source', ARGV[2]}
-local values, index, forgotten, requests = {}, {}, {}, {}
+local entry, entry_count = {'XADD', KEYS[2], '*', 'source', ARGV[2]}, 5
+local values, value_count, index, forgotten, requests = {}, 0, {}, {}, {}
 
 local function varint(n)
   if n < 128 then return char(n) end
@@ -9,8 +9,13 @@ local function varint(n)
 end
 
 local function emit(type, bytes)
-  local n = #entry
-  entry[n + 1], entry[n + 2] = type, bytes
+  entry[entry_count + 1], entry[entry_count + 2] = type, bytes
+  entry_count = entry_count + 2
+end
+
+local function write_value(key, value)
+  values[value_count + 1], values[value_count + 2] = key, value
+  value_count = value_count + 2
 end
 
 -- The change part of an event of a hold, with the time of its creation before it.
@@ -47,7 +52,7 @@ for i = 1, sku_count do
 end
 
 -- A member of the index is a generation and the holds of that generation: `<created> H-… H-…`.
-local function due_at(key, created, when, slot_ms)
+local function member_of(created, when, slot_ms)
   local slot = math.ceil(when / slot_ms) * slot_ms
   local generations = index[slot]
   if not generations then
@@ -59,6 +64,11 @@ local function due_at(key, created, when, slot_ms)
     member = {format('%.0f', created)}
     generations[created] = member
   end
+  return member
+end
+
+local function due_at(key, created, when, slot_ms)
+  local member = member_of(created, when, slot_ms)
   member[#member + 1] = sub(key, -30)
 end
 
@@ -68,12 +78,11 @@ local function record_of(hold)
 end
 
 local function with_hold(outcome, hold, sku)
-  return pack('<BI8', outcome, sku and sku.available or 0) .. record_of(hold)
+  return outcome, sku and sku.available or 0, record_of(hold)
 end
 
 local function with_figures(outcome, sku)
-  local figures = pack('<BI8I8I8I8I8', outcome, sku.available or 0, sku.held or 0, sku.sold or 0,
-    sku.supplied or 0, sku.version or 0)
-  if outcome ~= STOCK_MISMATCH then return figures end
-  return figures .. (sku.shown and format('%.0f', sku.shown) or sku.text)
+  local more = pack('<I8I8I8I8', sku.held or 0, sku.sold or 0, sku.supplied or 0, sku.version or 0)
+  if outcome == STOCK_MISMATCH then more = more .. (sku.shown and format('%.0f', sku.shown) or sku.text) end
+  return outcome, sku.available or 0, more
 end

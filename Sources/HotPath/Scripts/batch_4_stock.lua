@@ -1,12 +1,12 @@
 -- Playing the operations: those on the stock of a SKU.
 
-local function set(op)
-  local _, place, sku, available, print, at = unpack_struct('<BI2I2I8c8', op)
+local function set(at, last)
+  local place, sku, available, print, part_at = unpack_struct('<I2I2I8c8', operations, at)
   sku = sku_list[sku]
   local key = KEYS[first_request + place]
   local known = requests[key] or records[first_request + place]
   if known then
-    if known ~= print then return pack('<BI8', REQUEST_ID_REUSED, 0) end
+    if known ~= print then return REQUEST_ID_REUSED end
     return with_figures(REPEATED, sku)
   end
   if sku.unknown and not sku.known then
@@ -22,14 +22,14 @@ local function set(op)
   sku.available, sku.shown, sku.supplied = available, available, supplied
   sku.version, sku.changed, sku.open, sku.unknown = sku.version + 1, true, true, false
   requests[key] = print
-  emit_stock('STOCK_SET', sub(op, at), sku, delta)
+  emit_stock('STOCK_SET', sub(operations, part_at, last), sku, delta)
   return with_figures(STOCK_SET, sku)
 end
 
-local function adopt_stock(op)
-  local _, _, sku = unpack_struct('<BI2I2', op)
+local function adopt_stock(at)
+  local sku = unpack_struct('<xxI2', operations, at)
   sku = sku_list[sku]
-  if sku.unknown then return pack('<BI8', UNKNOWN_SKU, 0) end
+  if sku.unknown then return UNKNOWN_SKU end
   if not sku.shown then return with_figures(STOCK_MISMATCH, sku) end
   if sku.known and not is_open(sku) then
     if sku.shown + sku.held + sku.sold > UNITS_MAX then return with_figures(TOO_MANY_UNITS, sku) end
@@ -41,9 +41,9 @@ local function adopt_stock(op)
   return with_figures(outcome, sku)
 end
 
-local function get_stock(op)
-  local _, _, sku = unpack_struct('<BI2I2', op)
+local function get_stock(at)
+  local sku = unpack_struct('<xxI2', operations, at)
   sku = sku_list[sku]
-  if sku.unknown then return pack('<BI8', UNKNOWN_SKU, 0) end
+  if sku.unknown then return UNKNOWN_SKU end
   return with_figures(is_open(sku) and FOUND or STOCK_MISMATCH, sku)
 end

@@ -5,38 +5,37 @@ local play = {
   [SET] = set, [ADOPT] = adopt_stock, [GET_STOCK] = get_stock, [EXPIRE] = expire,
 }
 
-local results = {now, '', 0}
-for i = first_operation, #ARGV do
-  local op = ARGV[i]
-  results[4 + i - first_operation] = play[string.byte(op)](op)
+local at, size, kind = 1
+while at <= #operations do
+  size, kind = unpack_struct('<I2B', operations, at)
+  answer(play[kind](at + 3, at + size - 1))
+  at = at + size
 end
 
-local function in_slices(command, arguments)
-  for first = 1, #arguments, SLICE do
-    call(command, unpack(arguments, first, math.min(first + SLICE - 1, #arguments)))
+local function in_slices(command, arguments, count)
+  for first = 1, count, SLICE do
+    call(command, unpack(arguments, first, math.min(first + SLICE - 1, count)))
   end
 end
 
 local wrote = false
-if #entry > 5 then
-  results[2], wrote = call(unpack(entry)), true
+if entry_count > 5 then
+  results[2], wrote = call(unpack(entry, 1, entry_count)), true
 end
 
 for key, hold in pairs(holds) do
   if hold and hold.dirty then
-    values[#values + 1] = key
-    values[#values + 1] = record_of(hold)
+    write_value(key, record_of(hold))
   end
 end
 for i = 1, sku_count do
   local sku = sku_list[i]
   if sku.changed and sku.shown then
-    values[#values + 1] = sku.stock_key
-    values[#values + 1] = format('%.0f', sku.shown)
+    write_value(sku.stock_key, format('%.0f', sku.shown))
   end
 end
-in_slices('MSET', values)
-in_slices('UNLINK', forgotten)
+in_slices('MSET', values, value_count)
+in_slices('UNLINK', forgotten, #forgotten)
 
 for i = 1, sku_count do
   local sku = sku_list[i]
@@ -58,4 +57,4 @@ for slot, generations in pairs(index) do
 end
 
 if wrote then call('HSET', KEYS[1], 'now', format('%.0f', now), writer, ARGV[4]) end
-return results
+return answered()
