@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Measures.  infra/bench.sh NAME [arguments] runs infra/bench/NAME.sh; without a name it lists them.
+# Measures.  infra/bench.sh NAME [arguments] runs infra/bench/NAME.sh; --list lists them.  Without a
+# name: `sale`, the whole line beside its peers.
 #
 # A benchmark prints what it measured with the commit, the machine and the settings, leaves the same
 # as JSON in .data/bench/NAME.json, and fails only when it could not measure: never over a figure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ $# = 0 ]; then
+[ $# -gt 0 ] || set -- sale
+if [ "$1" = --list ]; then
   for script in infra/bench/*.sh; do
     printf '%-10s %s\n' "$(basename "$script" .sh)" "$(sed -n '2s/^# //p' "$script")"
   done
@@ -14,7 +16,7 @@ if [ $# = 0 ]; then
 fi
 script=infra/bench/$1.sh
 if [[ $1 == */* ]] || [ ! -e "$script" ]; then
-  echo "there is no benchmark '$1'; infra/bench.sh lists those that exist" >&2
+  echo "there is no benchmark '$1'; infra/bench.sh --list names those that exist" >&2
   exit 64
 fi
 shift

@@ -30,10 +30,11 @@ source infra/bench/rpc/servers.sh
 point() {
   start_redis env
   start_stockd env
-  "$programs/stockctl" stock set bench-overload 1000000000 \
+  "$programs/stockctl" stock set sku-0000000000000000 1000000000 \
     --address "127.0.0.1:$stock_port" > "$work/set" || fail "$(cat "$work/set")"
-  line=$(timeout 90 "$built/reserve_load" "$stock_port" "$3" "$seconds" "$timeout_ms" "$seed" "$4" "$5" \
-    "$6") || fail "$1 $2 could not be measured"
+  line=$(timeout 90 "$built/load" port="$stock_port" connections="$3" seconds="$seconds" \
+    timeout_ms="$timeout_ms" seed="$seed" rate="$4" outstanding="$5" flood="$6") ||
+    fail "$1 $2 could not be measured"
   end "$stockd_process" "$redis_process"
   line="{\"kind\": \"$1\", \"label\": \"$2\", ${line#\{}"
   echo "$line" >> "$work/points"
@@ -45,7 +46,7 @@ print(json.loads(sys.argv[1])["calls"]["goodput_per_s"])' "$line"
 }
 
 build_programs
-build_c reserve_load infra/bench/overload/reserve_load.c
+build_c load infra/bench/sale/load.c
 say_circumstances connections "$connections" seconds "$seconds" timeout_ms "$timeout_ms" seed "$seed"
 
 peak=0

@@ -50,7 +50,7 @@ static void receive(connection *one) {
     const uint8_t *payload = one->input + used + FRAME_HEADER;
     size_t length = frame_length(one->input + used);
     if (have - used - FRAME_HEADER < length) break;
-    answer read = get_answer(payload, payload + length);
+    answer read = get_answer(payload, payload + length, false);
     if (read.call_id == 0 || read.call_id > outstanding) die("an answer to no call");
     refused += read.status != 0;
     answered++;

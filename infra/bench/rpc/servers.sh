@@ -52,8 +52,10 @@ build_programs() {
   programs=$("${build[@]}" --show-bin-path)
 }
 
-# build_c NAME SOURCE
-build_c() { gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -o "$built/$1" "$2" -lm; }
+# build_c NAME SOURCE [LIBRARY...]
+build_c() {
+  gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -o "$built/$1" "$2" "${@:3}" -lm
+}
 
 # start NAME COMMAND...: sets `process`.
 start() {

@@ -5,7 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { FRAME_HEADER = 4, CODE_DEADLINE_EXCEEDED = 4, CODE_RESOURCE_EXHAUSTED = 8, OUTCOME_HELD = 1 };
+enum { FRAME_HEADER = 4, CODE_DEADLINE_EXCEEDED = 4, CODE_RESOURCE_EXHAUSTED = 8 };
+enum { OUTCOME_HELD = 1, OUTCOME_SOLD_OUT = 3, OUTCOME_CONFIRMED = 5 };
 
 static inline uint8_t *put_varint(uint8_t *at, uint64_t value) {
   for (; value >= 128; value >>= 7) *at++ = (uint8_t)(value | 128);
@@ -67,21 +68,43 @@ static inline const uint8_t *get_field(const uint8_t *at, const uint8_t *end, fi
   return at + found->number;
 }
 
-// What a stock.v1.Response says.  `outcome` is the first field of the replies of Reserve.
+// What a stock.v1.Response says.  `outcome` is the first field of the replies of Reserve and Confirm, and
+// `hold_id` the second of a ReserveReply; `items_held` counts in a BatchReserveReply.
 typedef struct {
-  uint64_t call_id, status, outcome;
+  uint64_t call_id, status, outcome, items_held;
+  const uint8_t *hold_id;
+  size_t hold_id_bytes;
 } answer;
 
-static inline answer get_answer(const uint8_t *at, const uint8_t *end) {
-  answer read = {0, 0, 0};
+static inline void get_reply(const uint8_t *at, const uint8_t *end, answer *into) {
+  field one = {0, 0, NULL};
+  while ((at = get_field(at, end, &one))) {
+    if (one.tag == 1 << 3) into->outcome = one.number;
+    if (one.tag == (2 << 3 | 2)) into->hold_id = one.bytes, into->hold_id_bytes = one.number;
+  }
+}
+
+// The items of a stock.v1.BatchReserveReply: its field 1; each has its reply as field 3.
+static inline void get_items(const uint8_t *at, const uint8_t *end, answer *into) {
+  field item = {0, 0, NULL}, one = {0, 0, NULL};
+  while ((at = get_field(at, end, &item))) {
+    const uint8_t *inner = item.bytes, *inner_end = at;
+    if (item.tag != (1 << 3 | 2)) continue;
+    while ((inner = get_field(inner, inner_end, &one))) {
+      answer reply = {0, 0, 0, 0, NULL, 0};
+      if (one.tag == (3 << 3 | 2)) get_reply(one.bytes, inner, &reply);
+      into->items_held += reply.outcome == OUTCOME_HELD;
+    }
+  }
+}
+
+static inline answer get_answer(const uint8_t *at, const uint8_t *end, bool is_batch) {
+  answer read = {0, 0, 0, 0, NULL, 0};
   field one = {0, 0, NULL};
   while ((at = get_field(at, end, &one))) {
     if (one.tag == 1 << 3) read.call_id = one.number;
     if (one.tag == 2 << 3) read.status = one.number;
-    if (one.tag == (4 << 3 | 2)) {
-      field inner;
-      if (get_field(one.bytes, at, &inner) && inner.tag == 1 << 3) read.outcome = inner.number;
-    }
+    if (one.tag == (4 << 3 | 2)) (is_batch ? get_items : get_reply)(one.bytes, at, &read);
   }
   return read;
 }

@@ -1,0 +1,6 @@
+\set user random(1, 1000000000)
+BEGIN;
+UPDATE stock SET qty = qty - 1 WHERE sku = 'sku-0000000000000000' AND qty >= 1;
+INSERT INTO holds (sku, qty, user_id, expires_at)
+  VALUES ('sku-0000000000000000', 1, 'user-' || :user, now() + interval '10 minutes');
+COMMIT;
