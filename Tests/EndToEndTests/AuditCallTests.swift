@@ -38,7 +38,10 @@ struct AuditCallTests {
     _ = try office.sql("DELETE FROM orders")
     let found = try office.ctl("audit")
     #expect(found.status == 11 && found.stdout.contains("ORDER_MISSING"), "\(found.stdout)")
-    try await eventually(timeout: .seconds(20), "the continuous audit has found it too") {
+    try await eventually(timeout: .seconds(10), "the continuous audit has named it") {
+      try office.redis.cli("HGET", "inventory.audit", "kinds") == "ORDER_MISSING=1"
+    }
+    try await eventually("and the worker's health says so") {
       let health = try office.ctl("health")
       return health.status == 0 && health.stdout.contains("Redis and the books differ")
     }
@@ -65,6 +68,58 @@ struct AuditCallTests {
     try await eventually(timeout: .seconds(20), "the continuous audit agrees") {
       try office.ctl("state").stdout.contains("BALANCED, by one")
     }
+  }
+
+  @Test(
+    "its worker killed in the middle (SIGKILL): the next repair ends it, and nothing is written twice"
+  )
+  func killed() async throws {
+    let shop = try await Shop.open()
+    try await shop.ready()
+    let office = try await Office.open(redis: shop.redis)
+    try await shop.supply(1_000)
+    let client = shop.client()
+    let batch = try await client.call(
+      BatchReserveRequest(items: (0..<400).map { ReserveRequest.of("k\($0)") }))
+    #expect(try batch.results.allSatisfy { try $0.get().outcome == .held })
+    await client.close()
+    try await eventually("the holds are in the books") {
+      try office.sql("SELECT count(*) FROM holds") == "400"
+    }
+    _ = try office.sql("DELETE FROM holds")
+
+    let wishes = [
+      "audit", "--sku", "x", "--repair", "--yes", "--reason", "a test", "--actor", "ada",
+    ]
+    let before = try Int(office.redis.cli("XLEN", "inventory.events"))!
+    let caller = try Program.start("stockctl", wishes + ["--address", "\(office.address)"])
+    try await eventually("some are written") {
+      try Int(office.redis.cli("XLEN", "inventory.events"))! > before + 5
+    }
+    office.worker.kill()
+    caller.stop()
+    let worker = try Office.startWorker(shop.redis, office.database, office.address, name: "one")
+    defer {
+      worker.stop()
+      office.close()
+      shop.close()
+    }
+    try await worker.waitForLog("ready")
+    var done: Program.Outcome?
+    try await eventually(timeout: .seconds(30), "the second repair ends it") {
+      done = try Program.run("stockctl", wishes + ["--address", "\(office.address)"])
+      return done?.status == 0
+    }
+    #expect(done?.stdout.contains("verdict=BALANCED") == true, "\(done as Any)")
+    let written = (done?.stdout ?? "").matches(of: /written=/).count
+    #expect((1..<400).contains(written), "\(written) were left for the second")
+    let corrections = """
+      SELECT count(*), count(DISTINCT event_id) FROM stock_movements WHERE cause = 'HOLD_CORRECTED'
+      """
+    #expect(try office.sql(corrections) == "400|400")
+    let active = "SELECT count(*), sum(qty) FROM holds WHERE status = 'ACTIVE'"
+    #expect(try office.sql(active) == "400|400")
+    #expect(try office.ctl("audit").status == 0)
   }
 
   @Test("another plan than the one that was seen is not carried out; a bad SKU is named")
