@@ -10,55 +10,23 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 import unittest
 import uuid
 
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path[:0] = [os.path.join(PACKAGE, "src"), os.path.join(PACKAGE, "..", "test")]
-import proxy  # noqa: E402
-from proxy import Proxy, envelope  # noqa: E402
-from shop import Shop, free_port  # noqa: E402
-from stockstream import (  # noqa: E402
+from running import ONCE, PACKAGE, ClientTest, shop
+from running import open_shop as setUpModule  # noqa: F401
+from stream_tests import TestMetadata, TestStreams  # noqa: F401
+
+import proxy
+from proxy import Proxy, envelope
+from shop import free_port
+from stockstream import (
     Acknowledge, Code, Conflict, DeadlineExceeded, HoldStatus, InvalidRequest, Options, Outcome, Overloaded,
     Reservation, Reserved, RetryPolicy, Serving, StockClient, StockError, Unavailable)
-from stockstream.retry import RetryBudget, dial_pause_s  # noqa: E402
-
-ONCE = Options(retry=RetryPolicy(attempts_max=1))
-shop = Shop()
-
-
-def setUpModule():
-    shop.open()
-
-
-def tearDownModule():
-    shop.close()
-
-
-class ClientTest(unittest.TestCase):
-    def setUp(self):
-        self.sku = "p-" + uuid.uuid4().hex[:12]
-        self.user = self.sku
-
-    def supply(self, units=1000):
-        shop.supply(self.sku, units)
-
-    def reserve(self, client, key="k", **more):
-        return client.reserve(self.sku, user_id=self.user, key=key, **more)
-
-    def assert_figures(self, available, held, sold):
-        self.assertEqual(shop.figures(self.sku), (available, held, sold))
-
-    def fails(self, kind, reason, unknown, attempts, call):
-        with self.assertRaises(kind) as caught:
-            call()
-        error = caught.exception
-        self.assertEqual((error.reason, error.outcome_unknown, error.attempts), (reason, unknown, attempts))
-        return error
+from stockstream.retry import RetryBudget, dial_pause_s
 
 
 class TestCalls(ClientTest):
@@ -182,29 +150,32 @@ class TestCalls(ClientTest):
 class TestReadme(ClientTest):
     def test_the_example(self):
         with open(os.path.join(PACKAGE, "README.md"), encoding="utf-8") as page:
-            program = re.search(r"^```python\n(.*?)^```$", page.read(), re.DOTALL | re.MULTILINE).group(1)
-        for theirs, ours in (("127.0.0.1:7420", shop.unix), ("iphone_15_pro_256", self.sku)):
-            self.assertIn(theirs, program)
-            program = program.replace(theirs, ours)
-        for outcome in ("Outcome.HELD", "Outcome.REPEATED"):
-            said = subprocess.run(
-                ["/usr/bin/python3", "-c", program], text=True, check=True, stdout=subprocess.PIPE,
-                env=os.environ | {"PYTHONPATH": os.path.join(PACKAGE, "src")}).stdout
-            self.assertTrue(said.startswith(f"Reserved(outcome=<{outcome}"), said)
+            programs = re.findall(r"^```python\n(.*?)^```$", page.read(), re.DOTALL | re.MULTILINE)
+        for place, program in enumerate(programs):
+            for theirs, ours in (("127.0.0.1:7420", shop.unix), ("iphone_15_pro_256", self.sku)):
+                self.assertIn(theirs, program)
+                program = program.replace(theirs, ours)
+            programs[place] = program
+        first, watch, buy = programs
+        for program, outcome in ((first, "HELD"), (first, "REPEATED"), (buy, "HELD")):
+            said = self.begin(program)
+            self.assertTrue(said.stdout.readline().startswith(f"Reserved(outcome=<Outcome.{outcome}"))
+            self.assertEqual(said.wait(20), 0)
+        self.assertEqual(self.begin(watch).stdout.readline(), "1\n")
+
+    def begin(self, program):
+        begun = subprocess.Popen(
+            ["/usr/bin/python3", "-c", program], text=True, stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.path.join(PACKAGE, "src")})
+        for clean in (begun.stdout.close, begun.wait, begun.kill):
+            self.addCleanup(clean)
+        return begun
 
 
 class TestFaults(ClientTest):
     def setUp(self):
         super().setUp()
         self.supply()
-
-    def through(self, fault, options=Options()):
-        """A client with a fault between it and the server."""
-        between = Proxy(fault, shop.port)
-        client = StockClient(between.address, options=options)
-        self.addCleanup(between.__exit__)
-        self.addCleanup(client.close)
-        return client
 
     def test_torn_and_delayed_replies(self):
         for fault in (proxy.Torn(), proxy.Delayed()):

@@ -8,7 +8,7 @@
 A decision of the shop (sold out, expired) is an `Outcome` in the result; a fault is a `StockError`.
 """
 
-from .client import Options, StockClient
+from .client import StockClient
 from .errors import (
     Code,
     Conflict,
@@ -18,8 +18,11 @@ from .errors import (
     StockError,
     Unavailable,
 )
+from .options import Options
 from .results import (
     Acknowledge,
+    Event,
+    FollowItem,
     Health,
     Hold,
     HoldResult,
@@ -30,11 +33,14 @@ from .results import (
     Serving,
     StockLevel,
     StockResult,
+    StockUpdate,
 )
 from .retry import RetryPolicy
+from .stream import Stream
 
 __all__ = [
-    "Acknowledge", "Code", "Conflict", "DeadlineExceeded", "Health", "Hold", "HoldResult", "HoldStatus",
-    "InvalidRequest", "Options", "Outcome", "Overloaded", "Reservation", "Reserved", "RetryPolicy", "Serving",
-    "StockClient", "StockError", "StockLevel", "StockResult", "Unavailable",
+    "Acknowledge", "Code", "Conflict", "DeadlineExceeded", "Event", "FollowItem", "Health", "Hold",
+    "HoldResult", "HoldStatus", "InvalidRequest", "Options", "Outcome", "Overloaded", "Reservation",
+    "Reserved", "RetryPolicy", "Serving", "StockClient", "StockError", "StockLevel", "StockResult",
+    "StockUpdate", "Stream", "Unavailable",
 ]

@@ -1,41 +1,27 @@
 """The client: the calls, and what is done when one fails."""
 
+import copy
 import threading
 import time
-from dataclasses import dataclass
 from types import TracebackType
-from typing import List, Optional, Sequence, Type, TypeVar, Union
+from typing import List, Mapping, Optional, Sequence, Type, TypeVar, Union
 
 from google.protobuf.message import DecodeError, Message
 
 from . import errors
-from ._contracts import connection_pb2, envelope_pb2, health_pb2, reservations_pb2, stock_pb2
-from .connection import Connection, Lost, parse_address
+from ._contracts import connection_pb2, envelope_pb2, feed_pb2, health_pb2, reservations_pb2, stock_pb2
+from .connection import Lost
+from .options import Options
 from .results import (
-    Acknowledge, Health, Hold, HoldResult, Outcome, Reservation, Reserved, StockLevel, StockResult, _member)
-from .retry import RetryBudget, RetryPolicy, dial_pause_s
+    Acknowledge, FollowItem, Health, Hold, HoldResult, Outcome, Reservation, Reserved, StockLevel,
+    StockResult, StockUpdate, _member)
+from .retry import RetryBudget
+from .servers import Servers
+from .stream import Stream
 
 TIMEOUT_S_MAX = 60.0
 NEVER_SENT = ("UNREACHABLE", "DEADLINE", "CLIENT_CLOSED", "TOO_LARGE")
 _Reply = TypeVar("_Reply", bound=Message)
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user may set."""
-
-    name: str = "stockstream-python/0.1.0"
-    """What the server calls this client in its log."""
-    timeout_s: float = 5.0
-    """Of a call that names none: for everything, pauses and repeats too.  At most 60."""
-    connect_timeout_s: float = 2.0
-    """Of one attempt at one address."""
-    keepalive_s: float = 10.0
-    """A server that owes an answer and is silent for so long is asked whether it lives, and given up after
-    as long again."""
-    retry: RetryPolicy = RetryPolicy()
-    waits_for_server: bool = True
-    """Whether calls wait for a server that has never been there."""
 
 
 class StockClient:
@@ -48,18 +34,11 @@ class StockClient:
 
     def __init__(self, *addresses: str, options: Options = Options()) -> None:
         """addresses: "host:port", "[v6 address]:port" or "unix:/path"."""
-        if not addresses:
-            raise ValueError("a client needs the address of a server")
-        self._addresses = [parse_address(address) for address in addresses]
+        self._servers = Servers(addresses, options)
         self._options = options
         self._lock = threading.Lock()
-        self._connection: Optional[Connection] = None
         self._budget = RetryBudget()
-        self._at = 0
-        self._failed_dials = 0
-        self._next_dial = 0.0
-        self._was_connected = False
-        self._is_closed = False
+        self._metadata: Mapping[str, str] = {}
 
     def __enter__(self) -> "StockClient":
         return self
@@ -69,10 +48,20 @@ class StockClient:
         self.close()
 
     def close(self) -> None:
-        """Closes the connection; later calls fail with CLIENT_CLOSED."""
+        """Closes the connection; later calls fail with CLIENT_CLOSED.  Streams go on."""
         with self._lock:
-            self._is_closed = True
-            self._drop()
+            self._servers.is_closed = True
+            self._servers.drop()
+
+    def with_metadata(self, metadata: Mapping[str, str]) -> "StockClient":
+        """This client, with its connection, for calls and streams that carry headers: at most 32.
+
+        "traceparent" (W3C) goes with a change into its event; "x-request-id" stands in the server's log
+        beside a failure.  Repeats carry them, too.
+        """
+        with_it = copy.copy(self)
+        with_it._metadata = dict(metadata)
+        return with_it
 
     # Calls.  Each takes `timeout_s` and raises StockError.
 
@@ -96,7 +85,7 @@ class StockClient:
             "Reservations/BatchReserve", request, reservations_pb2.BatchReserveReply, timeout_s)
         if len(reply.results) != len(items):
             raise errors.malformed_reply()
-        return [Reserved._of(result.reply) if result.status == envelope_pb2.CODE_OK else _fault(result)
+        return [Reserved._of(result.reply) if result.status == envelope_pb2.CODE_OK else errors.said(result)
                 for result in reply.results]
 
     def confirm(self, hold_id: str, payment_ref: str, *, acknowledge: Acknowledge = Acknowledge.DEFAULT,
@@ -144,6 +133,30 @@ class StockClient:
         """Returns when the process at the other end turns."""
         self._call("Connection/Ping", connection_pb2.PingRequest(), connection_pb2.PingReply, timeout_s)
 
+    # Streams.  Each has a connection of its own.
+
+    def watch(self, *skus: str, after: str = "") -> Stream[StockUpdate]:
+        """The figures of 1 to 256 SKUs, each once, and again whenever they have changed.
+
+        Not each change: who is slow gets what is true by then.  after: a token for the same SKUs; nothing
+        comes while nothing differs.
+        """
+        request = stock_pb2.WatchStockRequest(skus=skus, after=after)
+        return Stream(
+            self._servers.another(), "stock.v1.Stock/Watch", request, StockUpdate._of, self._metadata)
+
+    def follow(self, *, after: str = "", from_earliest: bool = False, event_types: Sequence[str] = (),
+               skus: Sequence[str] = ()) -> Stream[FollowItem]:
+        """Every event at least once, those of one hold or SKU in their order.
+
+        after: a token; without one it begins with what comes from now on, or `from_earliest`.
+        event_types, skus: only these; at most 16 and 256.
+        """
+        request = feed_pb2.FollowRequest(
+            after=after, from_earliest=from_earliest, event_types=event_types, skus=skus)
+        return Stream(
+            self._servers.another(), "stock.v1.Events/Follow", request, FollowItem._of, self._metadata)
+
     # How a call is made, and made again.
 
     def _call(self, method: str, request: Message, reply_type: Type[_Reply],
@@ -171,80 +184,34 @@ class StockClient:
     def _pause_s(self, error: errors.StockError, is_dial: bool, attempts: int,
                  left_s: float) -> Optional[float]:
         if is_dial:
-            wait_s = max(self._next_dial - time.monotonic(), 0)
-            may_wait = self._options.waits_for_server or self._was_connected
-            untried = self._failed_dials % len(self._addresses) != 0
-            return wait_s if (may_wait or untried) and wait_s < left_s else None
+            return self._servers.dial_pause_s(left_s)
         pause_s = self._options.retry.pause_s(error, max(attempts, 1), left_s)
         return pause_s if pause_s is not None and self._budget.spend() else None
 
     def _attempt(self, method: str, request: Message, reply_type: Type[_Reply], deadline: float) -> _Reply:
-        connection = self._connected(deadline)
+        if self._servers.is_closed:
+            raise errors.fault(errors.Code.CANCELLED, "CLIENT_CLOSED", "The client has been closed.")
+        connection = self._servers.connected(deadline)
         if deadline - time.monotonic() < 0.001:
             raise errors.deadline_passed()
         try:
-            response = connection.call(method, request, deadline)
+            response = connection.call(method, request, deadline, self._metadata)
         except Lost as why:
-            self._drop()
+            self._servers.drop()
             if connection.protocol_refusal is not None:
                 raise errors.fault(errors.Code.FAILED_PRECONDITION, "PROTOCOL_UNSUPPORTED",
                                    f"The server cannot be used: {why}.") from None
             raise errors.connection_lost(why) from None
         if connection.is_leaving or response.detail.reason == "SHUTTING_DOWN":
-            self._drop()
+            self._servers.drop()
         if response.status != envelope_pb2.CODE_OK:
-            if response.status == envelope_pb2.CODE_UNAVAILABLE and len(self._addresses) > 1:
-                self._drop()
-                self._at = (self._at + 1) % len(self._addresses)
-            raise _fault(response)
+            if response.status == envelope_pb2.CODE_UNAVAILABLE:
+                self._servers.leave()
+            raise errors.said(response)
         try:
             return reply_type.FromString(response.message)
         except DecodeError:
             raise errors.malformed_reply() from None
-
-    def _connected(self, deadline: float) -> Connection:
-        if self._is_closed:
-            raise errors.fault(errors.Code.CANCELLED, "CLIENT_CLOSED", "The client has been closed.")
-        if self._connection is not None:
-            try:
-                self._connection.look()
-            except (Lost, OSError):
-                self._drop()
-            if self._connection is not None and self._connection.is_leaving:
-                self._drop()
-        return self._connection or self._dial(deadline)
-
-    def _dial(self, deadline: float) -> Connection:
-        """The next server is tried at once; when all have been tried, after a pause."""
-        limit_s = min(self._options.connect_timeout_s, deadline - time.monotonic())
-        if limit_s <= 0:
-            raise errors.unreachable("no connection could be made in time")
-        try:
-            self._connection = Connection(
-                self._addresses[self._at], self._options.name, limit_s, self._options.keepalive_s)
-        except OSError as error:
-            self._at = (self._at + 1) % len(self._addresses)
-            self._failed_dials += 1
-            if self._failed_dials % len(self._addresses) == 0:
-                rounds = self._failed_dials // len(self._addresses)
-                self._next_dial = time.monotonic() + dial_pause_s(rounds)
-            raise errors.unreachable(error.strerror or error) from None
-        self._failed_dials = 0
-        self._was_connected = True
-        return self._connection
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-
-
-def _fault(said: Union[envelope_pb2.Response, reservations_pb2.ReserveResult]) -> errors.StockError:
-    detail = said.detail
-    return errors.fault(
-        errors.Code(said.status), detail.reason, detail.message, field=detail.field,
-        retryable=detail.retryable, retry_after_ms=detail.retry_after_ms,
-        outcome_unknown=detail.outcome_unknown)
 
 
 def _hold(reply: reservations_pb2.GetHoldReply) -> HoldResult:

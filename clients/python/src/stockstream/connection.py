@@ -1,10 +1,11 @@
 """One connection, one call at a time.  A frame is four bytes of length, big-endian, and one envelope."""
 
+import contextlib
 import select
 import socket
 import struct
 import time
-from typing import Optional, Tuple, Union
+from typing import Mapping, Optional, Tuple, Union
 
 from google.protobuf.message import DecodeError, Message
 
@@ -63,11 +64,17 @@ class Connection:
         """The server has said that it goes: no new calls here."""
         self.protocol_refusal: Optional[str] = None
         hello = connection_pb2.HelloRequest(protocol_min=VERSION_MIN, protocol_max=VERSION_MAX, client=client)
-        self._hello = _frame(1, "stock.v1.Connection/Hello", hello, 5_000)
+        self._hello = _frame(envelope_pb2.Request(
+            call_id=1, method="stock.v1.Connection/Hello", timeout_ms=5_000), hello)
 
     def close(self) -> None:
         """Closes; a call without an answer is lost."""
         self._socket.close()
+
+    def interrupt(self) -> None:
+        """From any thread: who waits here is told that the connection is lost."""
+        with contextlib.suppress(OSError):  # it is closed
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def look(self) -> None:
         """Takes what has come while nobody waited: a notice that the server goes, or its end."""
@@ -76,25 +83,56 @@ class Connection:
             while (response := self._next()) is not None:
                 self._control(response)
 
-    def call(self, method: str, request: Message, deadline: float) -> envelope_pb2.Response:
+    def call(self, method: str, request: Message, deadline: float,
+             metadata: Mapping[str, str]) -> envelope_pb2.Response:
         """Makes a call and waits for its answer, whatever that is.
 
         Raises `Lost` when the connection died, and `StockError` NO_ANSWER or TOO_LARGE.
         """
-        self._last_id += 1
-        call_id = self._last_id
         left_ms = max(1, int((deadline - time.monotonic()) * 1000))
-        data = _frame(call_id, method, request, left_ms)
+        made = _call(method, metadata, timeout_ms=left_ms)
+        try:
+            self._send(made, request, max(deadline - time.monotonic(), 0.001))
+            return self._answer(made.call_id, deadline + GRACE_S)
+        except OSError as error:
+            raise Lost(error.strerror or str(error)) from error
+
+    def open(self, method: str, request: Message, window_bytes: int,
+             metadata: Mapping[str, str]) -> int:
+        """Begins a stream; returns the id of its call.  Raises `Lost`, and `StockError` TOO_LARGE."""
+        made = _call(method, metadata, window_bytes=window_bytes)
+        try:
+            self._send(made, request, self._keepalive_s)
+        except OSError as error:
+            raise Lost(error.strerror or str(error)) from error
+        return made.call_id
+
+    def item(self, call_id: int) -> envelope_pb2.Response:
+        """Waits for the next answer of a stream; it is the last one unless it has `more`.
+
+        Raises `Lost` when the connection died, or its server goes.
+        """
+        try:
+            return self._answer(call_id, float("inf"))
+        except OSError as error:
+            raise Lost(error.strerror or str(error)) from error
+
+    def grant(self, call_id: int, count: int) -> None:
+        """Lets the server send so many bytes more of a stream.  If that fails, so does the next `item`."""
+        credit = connection_pb2.CreditRequest(call_id=call_id, bytes=count)
+        with contextlib.suppress(OSError):
+            self._say("stock.v1.Connection/Credit", credit)
+
+    def _send(self, made: envelope_pb2.Request, request: Message, timeout_s: float) -> None:
+        self._last_id += 1
+        made.call_id = self._last_id
+        data = _frame(made, request)
         if len(data) - 4 > FRAME_PAYLOAD_BYTES_MAX:
             raise errors.fault(errors.Code.INVALID_ARGUMENT, "TOO_LARGE",
                                "The call is larger than a frame may be.")
         data, self._hello = self._hello + data, b""
-        try:
-            self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
-            self._socket.sendall(data)
-            return self._answer(call_id, deadline + GRACE_S)
-        except OSError as error:
-            raise Lost(error.strerror or str(error)) from error
+        self._socket.settimeout(timeout_s)
+        self._socket.sendall(data)
 
     def _answer(self, call_id: int, until: float) -> envelope_pb2.Response:
         heard, pinged = time.monotonic(), False
@@ -106,6 +144,8 @@ class Connection:
                 self._control(response)
             if self.protocol_refusal is not None:
                 raise Lost(self.protocol_refusal)
+            if self.is_leaving and until == float("inf"):
+                raise Lost("the server goes")
             patience = heard + self._keepalive_s * (2 if pinged else 1)
             if self._receive(min(until, patience)):
                 continue
@@ -124,8 +164,9 @@ class Connection:
     def _say(self, method: str, request: Message) -> None:
         """A call whose answer matters to nobody."""
         self._last_id += 1
+        said = envelope_pb2.Request(call_id=self._last_id, method=method, timeout_ms=5_000)
         self._socket.settimeout(1)
-        self._socket.sendall(_frame(self._last_id, method, request, 5_000))
+        self._socket.sendall(_frame(said, request))
 
     def _receive(self, until: float) -> bool:
         """Waits for more bytes; False: none came in time."""
@@ -168,8 +209,14 @@ class Connection:
             pass  # of a newer version
 
 
-def _frame(call_id: int, method: str, request: Message, timeout_ms: int) -> bytes:
-    payload = envelope_pb2.Request(
-        call_id=call_id, method=method, timeout_ms=timeout_ms,
-        message=request.SerializeToString()).SerializeToString()
+def _call(method: str, metadata: Mapping[str, str], *, timeout_ms: int = 0,
+          window_bytes: int = 0) -> envelope_pb2.Request:
+    headers = [envelope_pb2.Metadata(key=key, value=value) for key, value in metadata.items()]
+    return envelope_pb2.Request(
+        method=method, metadata=headers, timeout_ms=timeout_ms, window_bytes=window_bytes)
+
+
+def _frame(envelope: envelope_pb2.Request, message: Message) -> bytes:
+    envelope.message = message.SerializeToString()
+    payload = envelope.SerializeToString()
     return struct.pack(">I", len(payload)) + payload

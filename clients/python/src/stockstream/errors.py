@@ -1,7 +1,9 @@
 """What can go wrong, as exceptions."""
 
 import enum
-from typing import Dict, Type
+from typing import Dict, Type, Union
+
+from ._contracts import envelope_pb2, reservations_pb2
 
 
 class Code(enum.IntEnum):
@@ -94,6 +96,14 @@ def fault(code: Code, reason: str, message: str, *, field: str = "", retryable: 
         outcome_unknown=outcome_unknown)
 
 
+def said(by: Union[envelope_pb2.Response, reservations_pb2.ReserveResult]) -> StockError:
+    """The exception for what the server said of a call, or of an item of one."""
+    detail = by.detail
+    return fault(
+        Code(by.status), detail.reason, detail.message, field=detail.field, retryable=detail.retryable,
+        retry_after_ms=detail.retry_after_ms, outcome_unknown=detail.outcome_unknown)
+
+
 def unreachable(why: object) -> StockError:
     """Nobody answers at the address: the call was not sent."""
     return fault(Code.UNAVAILABLE, "UNREACHABLE", f"The server cannot be reached: {why}.", retryable=True)
@@ -121,3 +131,8 @@ def malformed_reply() -> StockError:
     """The reply is not what the method promises."""
     return fault(Code.INTERNAL, "MALFORMED_REPLY", "The reply is not the method's message.",
                  outcome_unknown=True)
+
+
+def malformed_item() -> StockError:
+    """An item is not what the stream promises."""
+    return fault(Code.INTERNAL, "MALFORMED_REPLY", "An item of the stream is not the method's message.")

@@ -5,7 +5,7 @@ import enum
 from dataclasses import dataclass
 from typing import Optional, Tuple, Type, TypeVar
 
-from ._contracts import health_pb2, reservations_pb2, stock_pb2
+from ._contracts import events_pb2, feed_pb2, health_pb2, reservations_pb2, stock_pb2
 
 
 class Outcome(enum.IntEnum):
@@ -145,6 +145,14 @@ class Hold:
                    _time(hold.changed_at), hold.version, hold.payment_ref, hold.order_id)
 
 
+    @classmethod
+    def _of_event(cls, event_id: str, event: events_pb2.HoldEvent) -> "Hold":
+        line = event.lines[0] if event.lines else events_pb2.HoldLine()
+        return cls(event_id.rpartition("/")[0], _member(HoldStatus, event.status), line.sku, line.qty,
+                   event.user_id, event.idempotency_key, _time(event.created_at), _time(event.expires_at),
+                   _time(event.changed_at), event.version, event.payment_ref, "")
+
+
 @dataclass(frozen=True)
 class HoldResult:
     """What became of a call about a hold."""
@@ -179,6 +187,79 @@ class StockResult:
     outcome: Outcome
     stock: Optional[StockLevel]
     """None: UNKNOWN_SKU."""
+
+
+@dataclass(frozen=True)
+class StockUpdate:
+    """An item of `StockClient.watch`: a SKU as it is now."""
+
+    outcome: Outcome
+    """FOUND, or UNKNOWN_SKU: nobody has set its stock yet."""
+    stock: StockLevel
+    closed: bool
+    """The figure in the store was changed by hand: nothing is sold until it is adopted."""
+    token: str
+    """Stands for all updates up to this one."""
+
+    @classmethod
+    def _of(cls, message: bytes) -> "StockUpdate":
+        update = stock_pb2.StockUpdate.FromString(message)
+        return cls(
+            _member(Outcome, update.outcome), StockLevel._of(update.stock), update.closed, update.token)
+
+
+@dataclass(frozen=True)
+class Event:
+    """What has happened, with the state after it: events.proto."""
+
+    type: str
+    """HOLD_CREATED, ...; a newer server may send one that is not known here."""
+    event_id: str
+    """The same when an event comes again.  Empty: the server could not read the event."""
+    time: datetime.datetime
+    traceparent: str
+    """Of the call behind it, if it sent one."""
+    hold: Optional[Hold]
+    """Of HOLD_..., without its order id."""
+    stock: Optional[StockLevel]
+    """Of STOCK_..."""
+    delta: int
+    """Of STOCK_...: how much `supplied` moved."""
+    request_id: str
+    """Of STOCK_SET."""
+    actor: str
+    """Who asked for it, and why, where somebody said so."""
+    reason: str
+    unread: bytes
+    """What the server could not read, as it stands in the store."""
+
+    @classmethod
+    def _of(cls, item: feed_pb2.FollowItem) -> "Event":
+        which = item.WhichOneof("event")
+        told = item.stock.correction if which == "stock" else item.hold.correction
+        stock = item.stock
+        level = StockLevel(
+            stock.sku, stock.available, stock.held, stock.sold, stock.supplied, stock.version)
+        return cls(
+            item.event_type, item.event_id, _time(item.time), item.traceparent,
+            Hold._of_event(item.event_id, item.hold) if which == "hold" else None,
+            level if which == "stock" else None, stock.delta, stock.request_id, told.actor, told.reason,
+            item.unread)
+
+
+@dataclass(frozen=True)
+class FollowItem:
+    """An item of `StockClient.follow`."""
+
+    token: str
+    """Stands for all events up to this one."""
+    event: Optional[Event]
+    """None: the item only says how far the stream is, as the first one does."""
+
+    @classmethod
+    def _of(cls, message: bytes) -> "FollowItem":
+        item = feed_pb2.FollowItem.FromString(message)
+        return cls(item.token, Event._of(item) if item.event_type else None)
 
 
 @dataclass(frozen=True)
