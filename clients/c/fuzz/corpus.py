@@ -6,9 +6,10 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "test"))
-from proxy import connection, envelope, feed, frame, health, reservations  # noqa: E402
+from proxy import connection, envelope, frame, health, reservations  # noqa: E402
 from shop import stock  # noqa: E402
 from stock.v1 import events_pb2 as events  # noqa: E402
+from stock.v1 import feed_pb2 as feed  # noqa: E402
 
 CONTROL = (1 << 14) - 1
 HELLO, HEALTH = 1 << 14 | CONTROL, 2 << 14 | CONTROL

@@ -21,6 +21,7 @@ from running import open_shop as setUpModule  # noqa: F401
 from stream_scenarios import TestStreams  # noqa: F401
 
 import proxy
+import stream_faults
 from proxy import Proxy, envelope
 from shop import free_port
 
@@ -324,7 +325,7 @@ class TestMemory(ClientTest):
         self.run_scenario("metadata")
         self.run_scenario("stream_teardown")
         self.sku += "l"
-        self.run_through(proxy.CutStream(20, times=2), "follows_all", shop.tcp, 60, 1_000)
+        self.run_through(stream_faults.CutStream(20, times=2), "follows_all", shop.tcp, 60, 1_000)
 
     def test_faults(self):
         self.run_through(proxy.CutReply(3), "pipelined", 100)

@@ -3,6 +3,7 @@
 import time
 
 import proxy
+import stream_faults as faults
 from running import ClientTest, shop
 from running import open_shop as setUpModule  # noqa: F401
 from shop import free_port
@@ -38,10 +39,10 @@ class TestStreams(ClientTest):
             self.assertGreaterEqual(fault.methods[self.CREDIT], grants)
 
     def test_lost_connections(self):
-        self.follow_through(proxy.CutStream(20, times=5), 200, 1_000, 6)
+        self.follow_through(faults.CutStream(20, times=5), 200, 1_000, 6)
 
     def test_connections_that_go(self):
-        self.follow_through(proxy.LeavingStream(20, times=5), 200, 65_536, 6)
+        self.follow_through(faults.LeavingStream(20, times=5), 200, 65_536, 6)
 
     def test_a_server_that_restarts(self):
         shop.supply(self.sku, 10_000)
@@ -57,18 +58,18 @@ class TestStreams(ClientTest):
 
     def test_a_stream_that_the_server_ends(self):
         full = dict(reason="OVERLOADED", retryable=True)
-        self.follow_through(proxy.EndedStream(3, **full), 20, 65_536, 1)
-        self.run_through(proxy.EndedStream(1, **full), "stream_fails", "RESOURCE_EXHAUSTED", "OVERLOADED", 0,
+        self.follow_through(faults.EndedStream(3, **full), 20, 65_536, 1)
+        self.run_through(faults.EndedStream(1, **full), "stream_fails", "RESOURCE_EXHAUSTED", "OVERLOADED", 0,
                          "once", supply=0)
-        self.run_through(proxy.EndedStream(1, reason="TOKEN_TOO_OLD"), "stream_fails", "OUT_OF_RANGE",
+        self.run_through(faults.EndedStream(1, reason="TOKEN_TOO_OLD"), "stream_fails", "OUT_OF_RANGE",
                          "TOKEN_TOO_OLD", 0, supply=0)
-        self.run_through(proxy.EndedStream(1), "stream_fails", "OK", "", 0, supply=0)
-        self.run_through(proxy.CutStream(1, times=1), "stream_fails", "UNAVAILABLE", "CONNECTION_LOST", 1,
+        self.run_through(faults.EndedStream(1), "stream_fails", "OK", "", 0, supply=0)
+        self.run_through(faults.CutStream(1, times=1), "stream_fails", "UNAVAILABLE", "CONNECTION_LOST", 1,
                          "once", supply=0)
         self.run_scenario("stream_fails", f"127.0.0.1:{free_port()}", "UNAVAILABLE", "UNREACHABLE", 0,
                           "no-wait")
 
     def test_items_that_are_none(self):
         malformed = ("stream_fails", "INTERNAL", "MALFORMED_REPLY")
-        self.run_through(proxy.WrongItems(), *malformed, 0)
-        self.run_through(proxy.WrongItems(token=2_000), *malformed, 0, supply=0)
+        self.run_through(faults.WrongItems(), *malformed, 0)
+        self.run_through(faults.WrongItems(token=2_000), *malformed, 0, supply=0)

@@ -5,6 +5,7 @@ import threading
 import time
 
 import proxy
+import stream_faults
 from running import ONCE, ClientTest, shop
 from running import open_shop as setUpModule  # noqa: F401
 from shop import free_port
@@ -96,7 +97,7 @@ class TestStreams(ClientTest):
             self.assertEqual(fault.connections, 1)
 
     def test_lost_connections(self):
-        for fault in (proxy.CutStream(20, times=5), proxy.LeavingStream(20, times=5)):
+        for fault in (stream_faults.CutStream(20, times=5), stream_faults.LeavingStream(20, times=5)):
             self.setUp()
             self.follows_all(self.through(fault, Options(window_bytes=1_000)), 200)
             self.assertEqual(fault.connections, 6)
@@ -137,13 +138,13 @@ class TestStreams(ClientTest):
 
     def test_a_stream_that_the_server_ends(self):
         full = dict(reason="OVERLOADED", retryable=True)
-        self.follows_all(self.through(proxy.EndedStream(3, **full)), 20)
-        once = self.through(proxy.EndedStream(1, **full), ONCE)
+        self.follows_all(self.through(stream_faults.EndedStream(3, **full)), 20)
+        once = self.through(stream_faults.EndedStream(1, **full), ONCE)
         self.ends(once.follow(), StockError, "OVERLOADED")
-        old = self.through(proxy.EndedStream(1, reason="TOKEN_TOO_OLD"))
+        old = self.through(stream_faults.EndedStream(1, reason="TOKEN_TOO_OLD"))
         self.assertEqual(self.ends(old.follow(), StockError, "TOKEN_TOO_OLD").code, Code.OUT_OF_RANGE)
-        self.assertEqual(list(self.through(proxy.EndedStream(1)).follow()), [])
-        cut = self.through(proxy.CutStream(1, times=1), ONCE)
+        self.assertEqual(list(self.through(stream_faults.EndedStream(1)).follow()), [])
+        cut = self.through(stream_faults.CutStream(1, times=1), ONCE)
         self.ends(cut.follow(from_earliest=True), Unavailable, "CONNECTION_LOST")
         nobody = StockClient(f"127.0.0.1:{free_port()}", options=Options(waits_for_server=False))
         self.ends(nobody.follow(), Unavailable, "UNREACHABLE")
@@ -156,7 +157,7 @@ class TestStreams(ClientTest):
             self.ends(client.watch("x" * (3 << 20)), InvalidRequest, "TOO_LARGE")
 
     def test_items_that_are_none(self):
-        client = self.through(proxy.WrongItems())
+        client = self.through(stream_faults.WrongItems())
         self.ends(client.follow(from_earliest=True), StockError, "MALFORMED_REPLY")
 
     def test_closed_by_another_thread(self):
