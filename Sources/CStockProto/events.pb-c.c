@@ -434,7 +434,7 @@ const ProtobufCMessageDescriptor stock__v1__hold_line__descriptor =
   (ProtobufCMessageInit) stock__v1__hold_line__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__stock_event__field_descriptors[11] =
+static const ProtobufCFieldDescriptor stock__v1__stock_event__field_descriptors[14] =
 {
   {
     "sku",
@@ -467,6 +467,30 @@ static const ProtobufCFieldDescriptor stock__v1__stock_event__field_descriptors[
     PROTOBUF_C_TYPE_BYTES,
     0,   /* quantifier_offset */
     offsetof(Stock__V1__StockEvent, trace),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__StockEvent, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "actor",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__StockEvent, actor),
     NULL,
     NULL,
     0,             /* flags */
@@ -568,25 +592,40 @@ static const ProtobufCFieldDescriptor stock__v1__stock_event__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "retired",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__StockEvent, retired),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__stock_event__field_indices_by_name[] = {
-  5,   /* field[5] = available */
-  4,   /* field[4] = changed_at */
-  10,   /* field[10] = correction */
-  9,   /* field[9] = delta */
-  6,   /* field[6] = held */
+  4,   /* field[4] = actor */
+  7,   /* field[7] = available */
+  6,   /* field[6] = changed_at */
+  12,   /* field[12] = correction */
+  11,   /* field[11] = delta */
+  8,   /* field[8] = held */
+  3,   /* field[3] = reason */
   1,   /* field[1] = request_id */
+  13,   /* field[13] = retired */
   0,   /* field[0] = sku */
-  7,   /* field[7] = sold */
-  8,   /* field[8] = supplied */
+  9,   /* field[9] = sold */
+  10,   /* field[10] = supplied */
   2,   /* field[2] = trace */
-  3,   /* field[3] = version */
+  5,   /* field[5] = version */
 };
 static const ProtobufCIntRange stock__v1__stock_event__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 8, 3 },
-  { 0, 11 }
+  { 8, 5 },
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor stock__v1__stock_event__descriptor =
 {
@@ -596,7 +635,7 @@ const ProtobufCMessageDescriptor stock__v1__stock_event__descriptor =
   "Stock__V1__StockEvent",
   "stock.v1",
   sizeof(Stock__V1__StockEvent),
-  11,
+  14,
   stock__v1__stock_event__field_descriptors,
   stock__v1__stock_event__field_indices_by_name,
   2,  stock__v1__stock_event__number_ranges,

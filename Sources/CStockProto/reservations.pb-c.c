@@ -1479,7 +1479,7 @@ const ProtobufCMessageDescriptor stock__v1__hold__descriptor =
   (ProtobufCMessageInit) stock__v1__hold__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue stock__v1__outcome__enum_values_by_number[14] =
+static const ProtobufCEnumValue stock__v1__outcome__enum_values_by_number[19] =
 {
   { "OUTCOME_UNSPECIFIED", "STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED", 0 },
   { "HELD", "STOCK__V1__OUTCOME__HELD", 1 },
@@ -1495,25 +1495,35 @@ static const ProtobufCEnumValue stock__v1__outcome__enum_values_by_number[14] =
   { "STOCK_ADOPTED", "STOCK__V1__OUTCOME__STOCK_ADOPTED", 11 },
   { "ALREADY_CONFIRMED", "STOCK__V1__OUTCOME__ALREADY_CONFIRMED", 12 },
   { "ALREADY_CANCELLED", "STOCK__V1__OUTCOME__ALREADY_CANCELLED", 13 },
+  { "STOCK_ADJUSTED", "STOCK__V1__OUTCOME__STOCK_ADJUSTED", 14 },
+  { "TOO_FEW_AVAILABLE", "STOCK__V1__OUTCOME__TOO_FEW_AVAILABLE", 15 },
+  { "AVAILABLE_DIFFERS", "STOCK__V1__OUTCOME__AVAILABLE_DIFFERS", 16 },
+  { "STOCK_RETIRED", "STOCK__V1__OUTCOME__STOCK_RETIRED", 17 },
+  { "NOT_FOR_SALE", "STOCK__V1__OUTCOME__NOT_FOR_SALE", 18 },
 };
 static const ProtobufCIntRange stock__v1__outcome__value_ranges[] = {
-{0, 0},{0, 14}
+{0, 0},{0, 19}
 };
-static const ProtobufCEnumValueIndex stock__v1__outcome__enum_values_by_name[14] =
+static const ProtobufCEnumValueIndex stock__v1__outcome__enum_values_by_name[19] =
 {
   { "ALREADY_CANCELLED", 13 },
   { "ALREADY_CONFIRMED", 12 },
+  { "AVAILABLE_DIFFERS", 16 },
   { "CANCELLED", 6 },
   { "CONFIRMED", 5 },
   { "EXPIRED", 7 },
   { "FOUND", 9 },
   { "HELD", 1 },
+  { "NOT_FOR_SALE", 18 },
   { "NO_SUCH_HOLD", 8 },
   { "OUTCOME_UNSPECIFIED", 0 },
   { "REPEATED", 2 },
   { "SOLD_OUT", 3 },
+  { "STOCK_ADJUSTED", 14 },
   { "STOCK_ADOPTED", 11 },
+  { "STOCK_RETIRED", 17 },
   { "STOCK_SET", 10 },
+  { "TOO_FEW_AVAILABLE", 15 },
   { "UNKNOWN_SKU", 4 },
 };
 const ProtobufCEnumDescriptor stock__v1__outcome__descriptor =
@@ -1523,9 +1533,9 @@ const ProtobufCEnumDescriptor stock__v1__outcome__descriptor =
   "Outcome",
   "Stock__V1__Outcome",
   "stock.v1",
-  14,
+  19,
   stock__v1__outcome__enum_values_by_number,
-  14,
+  19,
   stock__v1__outcome__enum_values_by_name,
   1,
   stock__v1__outcome__value_ranges,

@@ -142,6 +142,321 @@ void   stock__v1__set_stock_reply__free_unpacked
   assert(message->base.descriptor == &stock__v1__set_stock_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stock__v1__adjust_stock_request__init
+                     (Stock__V1__AdjustStockRequest         *message)
+{
+  static const Stock__V1__AdjustStockRequest init_value = STOCK__V1__ADJUST_STOCK_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stock__v1__adjust_stock_request__get_packed_size
+                     (const Stock__V1__AdjustStockRequest *message)
+{
+  assert(message->base.descriptor == &stock__v1__adjust_stock_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__adjust_stock_request__pack
+                     (const Stock__V1__AdjustStockRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__adjust_stock_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__adjust_stock_request__pack_to_buffer
+                     (const Stock__V1__AdjustStockRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__adjust_stock_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__AdjustStockRequest *
+       stock__v1__adjust_stock_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__AdjustStockRequest *)
+     protobuf_c_message_unpack (&stock__v1__adjust_stock_request__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__adjust_stock_request__free_unpacked
+                     (Stock__V1__AdjustStockRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__adjust_stock_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stock__v1__adjust_stock_reply__init
+                     (Stock__V1__AdjustStockReply         *message)
+{
+  static const Stock__V1__AdjustStockReply init_value = STOCK__V1__ADJUST_STOCK_REPLY__INIT;
+  *message = init_value;
+}
+size_t stock__v1__adjust_stock_reply__get_packed_size
+                     (const Stock__V1__AdjustStockReply *message)
+{
+  assert(message->base.descriptor == &stock__v1__adjust_stock_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__adjust_stock_reply__pack
+                     (const Stock__V1__AdjustStockReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__adjust_stock_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__adjust_stock_reply__pack_to_buffer
+                     (const Stock__V1__AdjustStockReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__adjust_stock_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__AdjustStockReply *
+       stock__v1__adjust_stock_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__AdjustStockReply *)
+     protobuf_c_message_unpack (&stock__v1__adjust_stock_reply__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__adjust_stock_reply__free_unpacked
+                     (Stock__V1__AdjustStockReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__adjust_stock_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stock__v1__retire_stock_request__init
+                     (Stock__V1__RetireStockRequest         *message)
+{
+  static const Stock__V1__RetireStockRequest init_value = STOCK__V1__RETIRE_STOCK_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stock__v1__retire_stock_request__get_packed_size
+                     (const Stock__V1__RetireStockRequest *message)
+{
+  assert(message->base.descriptor == &stock__v1__retire_stock_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__retire_stock_request__pack
+                     (const Stock__V1__RetireStockRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__retire_stock_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__retire_stock_request__pack_to_buffer
+                     (const Stock__V1__RetireStockRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__retire_stock_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__RetireStockRequest *
+       stock__v1__retire_stock_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__RetireStockRequest *)
+     protobuf_c_message_unpack (&stock__v1__retire_stock_request__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__retire_stock_request__free_unpacked
+                     (Stock__V1__RetireStockRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__retire_stock_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stock__v1__retire_stock_reply__init
+                     (Stock__V1__RetireStockReply         *message)
+{
+  static const Stock__V1__RetireStockReply init_value = STOCK__V1__RETIRE_STOCK_REPLY__INIT;
+  *message = init_value;
+}
+size_t stock__v1__retire_stock_reply__get_packed_size
+                     (const Stock__V1__RetireStockReply *message)
+{
+  assert(message->base.descriptor == &stock__v1__retire_stock_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__retire_stock_reply__pack
+                     (const Stock__V1__RetireStockReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__retire_stock_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__retire_stock_reply__pack_to_buffer
+                     (const Stock__V1__RetireStockReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__retire_stock_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__RetireStockReply *
+       stock__v1__retire_stock_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__RetireStockReply *)
+     protobuf_c_message_unpack (&stock__v1__retire_stock_reply__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__retire_stock_reply__free_unpacked
+                     (Stock__V1__RetireStockReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__retire_stock_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stock__v1__list_stock_request__init
+                     (Stock__V1__ListStockRequest         *message)
+{
+  static const Stock__V1__ListStockRequest init_value = STOCK__V1__LIST_STOCK_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stock__v1__list_stock_request__get_packed_size
+                     (const Stock__V1__ListStockRequest *message)
+{
+  assert(message->base.descriptor == &stock__v1__list_stock_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__list_stock_request__pack
+                     (const Stock__V1__ListStockRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__list_stock_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__list_stock_request__pack_to_buffer
+                     (const Stock__V1__ListStockRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__list_stock_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__ListStockRequest *
+       stock__v1__list_stock_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__ListStockRequest *)
+     protobuf_c_message_unpack (&stock__v1__list_stock_request__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__list_stock_request__free_unpacked
+                     (Stock__V1__ListStockRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__list_stock_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stock__v1__list_stock_reply__init
+                     (Stock__V1__ListStockReply         *message)
+{
+  static const Stock__V1__ListStockReply init_value = STOCK__V1__LIST_STOCK_REPLY__INIT;
+  *message = init_value;
+}
+size_t stock__v1__list_stock_reply__get_packed_size
+                     (const Stock__V1__ListStockReply *message)
+{
+  assert(message->base.descriptor == &stock__v1__list_stock_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__list_stock_reply__pack
+                     (const Stock__V1__ListStockReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__list_stock_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__list_stock_reply__pack_to_buffer
+                     (const Stock__V1__ListStockReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__list_stock_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__ListStockReply *
+       stock__v1__list_stock_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__ListStockReply *)
+     protobuf_c_message_unpack (&stock__v1__list_stock_reply__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__list_stock_reply__free_unpacked
+                     (Stock__V1__ListStockReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__list_stock_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stock__v1__stock_listing__init
+                     (Stock__V1__StockListing         *message)
+{
+  static const Stock__V1__StockListing init_value = STOCK__V1__STOCK_LISTING__INIT;
+  *message = init_value;
+}
+size_t stock__v1__stock_listing__get_packed_size
+                     (const Stock__V1__StockListing *message)
+{
+  assert(message->base.descriptor == &stock__v1__stock_listing__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__stock_listing__pack
+                     (const Stock__V1__StockListing *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__stock_listing__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__stock_listing__pack_to_buffer
+                     (const Stock__V1__StockListing *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__stock_listing__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__StockListing *
+       stock__v1__stock_listing__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__StockListing *)
+     protobuf_c_message_unpack (&stock__v1__stock_listing__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__stock_listing__free_unpacked
+                     (Stock__V1__StockListing *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__stock_listing__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stock__v1__get_stock_request__init
                      (Stock__V1__GetStockRequest         *message)
 {
@@ -412,7 +727,7 @@ void   stock__v1__stock_update__free_unpacked
   assert(message->base.descriptor == &stock__v1__stock_update__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor stock__v1__stock_level__field_descriptors[6] =
+static const ProtobufCFieldDescriptor stock__v1__stock_level__field_descriptors[7] =
 {
   {
     "sku",
@@ -486,10 +801,23 @@ static const ProtobufCFieldDescriptor stock__v1__stock_level__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "retired",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__StockLevel, retired),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__stock_level__field_indices_by_name[] = {
   1,   /* field[1] = available */
   2,   /* field[2] = held */
+  6,   /* field[6] = retired */
   0,   /* field[0] = sku */
   3,   /* field[3] = sold */
   4,   /* field[4] = supplied */
@@ -498,7 +826,7 @@ static const unsigned stock__v1__stock_level__field_indices_by_name[] = {
 static const ProtobufCIntRange stock__v1__stock_level__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor stock__v1__stock_level__descriptor =
 {
@@ -508,14 +836,14 @@ const ProtobufCMessageDescriptor stock__v1__stock_level__descriptor =
   "Stock__V1__StockLevel",
   "stock.v1",
   sizeof(Stock__V1__StockLevel),
-  6,
+  7,
   stock__v1__stock_level__field_descriptors,
   stock__v1__stock_level__field_indices_by_name,
   1,  stock__v1__stock_level__number_ranges,
   (ProtobufCMessageInit) stock__v1__stock_level__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__set_stock_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor stock__v1__set_stock_request__field_descriptors[6] =
 {
   {
     "sku",
@@ -553,16 +881,55 @@ static const ProtobufCFieldDescriptor stock__v1__set_stock_request__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "if_available",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Stock__V1__SetStockRequest, expected_case),
+    offsetof(Stock__V1__SetStockRequest, if_available),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__SetStockRequest, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "actor",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__SetStockRequest, actor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__set_stock_request__field_indices_by_name[] = {
+  5,   /* field[5] = actor */
   1,   /* field[1] = available */
+  3,   /* field[3] = if_available */
+  4,   /* field[4] = reason */
   2,   /* field[2] = request_id */
   0,   /* field[0] = sku */
 };
 static const ProtobufCIntRange stock__v1__set_stock_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor stock__v1__set_stock_request__descriptor =
 {
@@ -572,7 +939,7 @@ const ProtobufCMessageDescriptor stock__v1__set_stock_request__descriptor =
   "Stock__V1__SetStockRequest",
   "stock.v1",
   sizeof(Stock__V1__SetStockRequest),
-  3,
+  6,
   stock__v1__set_stock_request__field_descriptors,
   stock__v1__set_stock_request__field_indices_by_name,
   1,  stock__v1__set_stock_request__number_ranges,
@@ -628,6 +995,428 @@ const ProtobufCMessageDescriptor stock__v1__set_stock_reply__descriptor =
   stock__v1__set_stock_reply__field_indices_by_name,
   1,  stock__v1__set_stock_reply__number_ranges,
   (ProtobufCMessageInit) stock__v1__set_stock_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__adjust_stock_request__field_descriptors[5] =
+{
+  {
+    "sku",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AdjustStockRequest, sku),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "delta",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AdjustStockRequest, delta),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AdjustStockRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AdjustStockRequest, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "actor",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AdjustStockRequest, actor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__adjust_stock_request__field_indices_by_name[] = {
+  4,   /* field[4] = actor */
+  1,   /* field[1] = delta */
+  3,   /* field[3] = reason */
+  2,   /* field[2] = request_id */
+  0,   /* field[0] = sku */
+};
+static const ProtobufCIntRange stock__v1__adjust_stock_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor stock__v1__adjust_stock_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.AdjustStockRequest",
+  "AdjustStockRequest",
+  "Stock__V1__AdjustStockRequest",
+  "stock.v1",
+  sizeof(Stock__V1__AdjustStockRequest),
+  5,
+  stock__v1__adjust_stock_request__field_descriptors,
+  stock__v1__adjust_stock_request__field_indices_by_name,
+  1,  stock__v1__adjust_stock_request__number_ranges,
+  (ProtobufCMessageInit) stock__v1__adjust_stock_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__adjust_stock_reply__field_descriptors[2] =
+{
+  {
+    "outcome",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AdjustStockReply, outcome),
+    &stock__v1__outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stock",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__AdjustStockReply, stock),
+    &stock__v1__stock_level__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__adjust_stock_reply__field_indices_by_name[] = {
+  0,   /* field[0] = outcome */
+  1,   /* field[1] = stock */
+};
+static const ProtobufCIntRange stock__v1__adjust_stock_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stock__v1__adjust_stock_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.AdjustStockReply",
+  "AdjustStockReply",
+  "Stock__V1__AdjustStockReply",
+  "stock.v1",
+  sizeof(Stock__V1__AdjustStockReply),
+  2,
+  stock__v1__adjust_stock_reply__field_descriptors,
+  stock__v1__adjust_stock_reply__field_indices_by_name,
+  1,  stock__v1__adjust_stock_reply__number_ranges,
+  (ProtobufCMessageInit) stock__v1__adjust_stock_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__retire_stock_request__field_descriptors[4] =
+{
+  {
+    "sku",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__RetireStockRequest, sku),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__RetireStockRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__RetireStockRequest, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "actor",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__RetireStockRequest, actor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__retire_stock_request__field_indices_by_name[] = {
+  3,   /* field[3] = actor */
+  2,   /* field[2] = reason */
+  1,   /* field[1] = request_id */
+  0,   /* field[0] = sku */
+};
+static const ProtobufCIntRange stock__v1__retire_stock_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor stock__v1__retire_stock_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.RetireStockRequest",
+  "RetireStockRequest",
+  "Stock__V1__RetireStockRequest",
+  "stock.v1",
+  sizeof(Stock__V1__RetireStockRequest),
+  4,
+  stock__v1__retire_stock_request__field_descriptors,
+  stock__v1__retire_stock_request__field_indices_by_name,
+  1,  stock__v1__retire_stock_request__number_ranges,
+  (ProtobufCMessageInit) stock__v1__retire_stock_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__retire_stock_reply__field_descriptors[2] =
+{
+  {
+    "outcome",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__RetireStockReply, outcome),
+    &stock__v1__outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stock",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__RetireStockReply, stock),
+    &stock__v1__stock_level__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__retire_stock_reply__field_indices_by_name[] = {
+  0,   /* field[0] = outcome */
+  1,   /* field[1] = stock */
+};
+static const ProtobufCIntRange stock__v1__retire_stock_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stock__v1__retire_stock_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.RetireStockReply",
+  "RetireStockReply",
+  "Stock__V1__RetireStockReply",
+  "stock.v1",
+  sizeof(Stock__V1__RetireStockReply),
+  2,
+  stock__v1__retire_stock_reply__field_descriptors,
+  stock__v1__retire_stock_reply__field_indices_by_name,
+  1,  stock__v1__retire_stock_reply__number_ranges,
+  (ProtobufCMessageInit) stock__v1__retire_stock_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__list_stock_request__field_descriptors[2] =
+{
+  {
+    "after",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ListStockRequest, after),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limit",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ListStockRequest, limit),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__list_stock_request__field_indices_by_name[] = {
+  0,   /* field[0] = after */
+  1,   /* field[1] = limit */
+};
+static const ProtobufCIntRange stock__v1__list_stock_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stock__v1__list_stock_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.ListStockRequest",
+  "ListStockRequest",
+  "Stock__V1__ListStockRequest",
+  "stock.v1",
+  sizeof(Stock__V1__ListStockRequest),
+  2,
+  stock__v1__list_stock_request__field_descriptors,
+  stock__v1__list_stock_request__field_indices_by_name,
+  1,  stock__v1__list_stock_request__number_ranges,
+  (ProtobufCMessageInit) stock__v1__list_stock_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__list_stock_reply__field_descriptors[2] =
+{
+  {
+    "stock",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stock__V1__ListStockReply, n_stock),
+    offsetof(Stock__V1__ListStockReply, stock),
+    &stock__v1__stock_listing__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ListStockReply, next),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__list_stock_reply__field_indices_by_name[] = {
+  1,   /* field[1] = next */
+  0,   /* field[0] = stock */
+};
+static const ProtobufCIntRange stock__v1__list_stock_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stock__v1__list_stock_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.ListStockReply",
+  "ListStockReply",
+  "Stock__V1__ListStockReply",
+  "stock.v1",
+  sizeof(Stock__V1__ListStockReply),
+  2,
+  stock__v1__list_stock_reply__field_descriptors,
+  stock__v1__list_stock_reply__field_indices_by_name,
+  1,  stock__v1__list_stock_reply__number_ranges,
+  (ProtobufCMessageInit) stock__v1__list_stock_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__stock_listing__field_descriptors[2] =
+{
+  {
+    "stock",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__StockListing, stock),
+    &stock__v1__stock_level__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "closed",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__StockListing, closed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__stock_listing__field_indices_by_name[] = {
+  1,   /* field[1] = closed */
+  0,   /* field[0] = stock */
+};
+static const ProtobufCIntRange stock__v1__stock_listing__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stock__v1__stock_listing__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.StockListing",
+  "StockListing",
+  "Stock__V1__StockListing",
+  "stock.v1",
+  sizeof(Stock__V1__StockListing),
+  2,
+  stock__v1__stock_listing__field_descriptors,
+  stock__v1__stock_listing__field_indices_by_name,
+  1,  stock__v1__stock_listing__number_ranges,
+  (ProtobufCMessageInit) stock__v1__stock_listing__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor stock__v1__get_stock_request__field_descriptors[1] =
@@ -936,18 +1725,24 @@ const ProtobufCMessageDescriptor stock__v1__stock_update__descriptor =
   (ProtobufCMessageInit) stock__v1__stock_update__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor stock__v1__stock__method_descriptors[4] =
+static const ProtobufCMethodDescriptor stock__v1__stock__method_descriptors[7] =
 {
   { "Set", &stock__v1__set_stock_request__descriptor, &stock__v1__set_stock_reply__descriptor },
+  { "Adjust", &stock__v1__adjust_stock_request__descriptor, &stock__v1__adjust_stock_reply__descriptor },
+  { "Retire", &stock__v1__retire_stock_request__descriptor, &stock__v1__retire_stock_reply__descriptor },
   { "Get", &stock__v1__get_stock_request__descriptor, &stock__v1__get_stock_reply__descriptor },
+  { "List", &stock__v1__list_stock_request__descriptor, &stock__v1__list_stock_reply__descriptor },
   { "Adopt", &stock__v1__adopt_stock_request__descriptor, &stock__v1__adopt_stock_reply__descriptor },
   { "Watch", &stock__v1__watch_stock_request__descriptor, &stock__v1__stock_update__descriptor },
 };
 const unsigned stock__v1__stock__method_indices_by_name[] = {
-  2,        /* Adopt */
-  1,        /* Get */
+  1,        /* Adjust */
+  5,        /* Adopt */
+  3,        /* Get */
+  4,        /* List */
+  2,        /* Retire */
   0,        /* Set */
-  3         /* Watch */
+  6         /* Watch */
 };
 const ProtobufCServiceDescriptor stock__v1__stock__descriptor =
 {
@@ -956,7 +1751,7 @@ const ProtobufCServiceDescriptor stock__v1__stock__descriptor =
   "Stock",
   "Stock__V1__Stock",
   "stock.v1",
-  4,
+  7,
   stock__v1__stock__method_descriptors,
   stock__v1__stock__method_indices_by_name
 };
@@ -968,13 +1763,37 @@ void stock__v1__stock__set(ProtobufCService *service,
   assert(service->descriptor == &stock__v1__stock__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void stock__v1__stock__adjust(ProtobufCService *service,
+                              const Stock__V1__AdjustStockRequest *input,
+                              Stock__V1__AdjustStockReply_Closure closure,
+                              void *closure_data)
+{
+  assert(service->descriptor == &stock__v1__stock__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stock__v1__stock__retire(ProtobufCService *service,
+                              const Stock__V1__RetireStockRequest *input,
+                              Stock__V1__RetireStockReply_Closure closure,
+                              void *closure_data)
+{
+  assert(service->descriptor == &stock__v1__stock__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void stock__v1__stock__get(ProtobufCService *service,
                            const Stock__V1__GetStockRequest *input,
                            Stock__V1__GetStockReply_Closure closure,
                            void *closure_data)
 {
   assert(service->descriptor == &stock__v1__stock__descriptor);
-  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stock__v1__stock__list(ProtobufCService *service,
+                            const Stock__V1__ListStockRequest *input,
+                            Stock__V1__ListStockReply_Closure closure,
+                            void *closure_data)
+{
+  assert(service->descriptor == &stock__v1__stock__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stock__v1__stock__adopt(ProtobufCService *service,
                              const Stock__V1__AdoptStockRequest *input,
@@ -982,7 +1801,7 @@ void stock__v1__stock__adopt(ProtobufCService *service,
                              void *closure_data)
 {
   assert(service->descriptor == &stock__v1__stock__descriptor);
-  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stock__v1__stock__watch(ProtobufCService *service,
                              const Stock__V1__WatchStockRequest *input,
@@ -990,7 +1809,7 @@ void stock__v1__stock__watch(ProtobufCService *service,
                              void *closure_data)
 {
   assert(service->descriptor == &stock__v1__stock__descriptor);
-  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stock__v1__stock__init (Stock__V1__Stock_Service *service,
                              Stock__V1__Stock_ServiceDestroy destroy)

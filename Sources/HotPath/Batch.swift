@@ -229,9 +229,9 @@ public final class Batch: EndOfPass {
   private func takeBatch() -> [Pending] {
     var batch: [Pending] = []
     var skus: Set<SKU> = []
-    var bytes = 0
+    var (bytes, weight) = (0, 0)
     batch.reserveCapacity(min(queue.count, Self.operationsMax))
-    while batch.count < Self.operationsMax, bytes < Self.operationBytesMax,
+    while weight < Self.operationsMax, bytes < Self.operationBytesMax,
       skus.count < Self.skusMax, let pending = queue.next()?.element
     {
       guard !pending.isAnswered else {
@@ -243,6 +243,7 @@ public final class Batch: EndOfPass {
         continue
       }
       bytes += pending.call.bytes.count
+      weight += pending.call.weight
       if let sku = pending.call.sku { skus.insert(sku) }
       batch.append(pending)
     }

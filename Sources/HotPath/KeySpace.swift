@@ -27,6 +27,8 @@ public struct KeySpace: Sendable {
   let holdPrefix: String
   /// Sorted set: when which holds fall due.
   public let expiry: String
+  /// Sorted set: the name of every SKU whose stock was ever changed, in the order of their bytes.
+  public let skus: String
 
   /// The keys of one partition.
   public init(prefix: String = "") {
@@ -39,12 +41,13 @@ public struct KeySpace: Sendable {
     workerFigures = prefix + "inventory.worker"
     auditFigures = prefix + "inventory.audit"
     expiry = prefix + "holds.expiry"
+    skus = prefix + "skus"
     holdPrefix = prefix + "hold:"
   }
 
   /// Plain integer: the units available, for a person to read and to set once.
   public func stock(_ sku: SKU) -> String { "\(prefix)stock:\(sku.text)" }
-  /// Hash: available, held, sold, supplied, version.
+  /// Hash: available, held, sold, supplied, version; `retired` is 1 while no new holds begin.
   public func figures(_ sku: SKU) -> String { "\(prefix)sku:\(sku.text)" }
   /// The record of a hold, which is also that of its idempotency key.
   public func hold(_ key: HoldKey) -> String { "\(holdPrefix)\(key)" }
@@ -52,6 +55,6 @@ public struct KeySpace: Sendable {
   func correction(_ hold: HoldID, version: UInt64) -> String {
     "\(prefix)corrected:\(hold)/\(version)"
   }
-  /// The fingerprint of a `Stock.Set`, by its request id.
+  /// The fingerprint of a `StockOrder`, by its request id.
   public func request(_ id: Label) -> String { "\(prefix)request:\(id.text)" }
 }

@@ -62,14 +62,14 @@ public final class RebuildSession {
   public func compare(
     _ sku: SKU, _ figures: Figures, _ tally: inout Tally
   ) throws(StreamFault) {
-    let fields = ["available", "held", "sold", "supplied", "version"]
-    let found = try session.call(["HMGET", keys.figures(sku)] + fields) { reply in
-      reply.elements.compactMap { $0.text.flatMap { UInt64($0) } }
+    let wanted = Self.fields(of: figures)
+    let names = wanted.map(\.name) + ["retired"]
+    let found = try session.call(["HMGET", keys.figures(sku)] + names) { reply in
+      reply.elements.map(\.text)
     }
-    let wanted = [
-      figures.available, figures.held, figures.sold, figures.supplied, figures.version,
-    ]
-    tally.count(found.isEmpty ? nil : found) { $0 == wanted }
+    tally.count(found.contains { $0 != nil } ? found : nil) {
+      $0 == wanted.map(\.value) + [figures.isRetired ? "1" : nil]
+    }
   }
 
   /// How many records of holds there are.
@@ -89,7 +89,7 @@ public final class RebuildSession {
   /// Removes everything that the script has written, but the stream, the dead letters, and plain
   /// stock that the service has never seen.
   public func wipe() throws(StreamFault) {
-    try session.call(["UNLINK", keys.expiry]) { _ in }
+    try session.call(["UNLINK", keys.expiry, keys.skus]) { _ in }
     for pattern in [keys.holdPrefix + "H-*", keys.prefix + "request:*"] {
       try scan(pattern) { (names) throws(StreamFault) in
         try session.call(["UNLINK"] + names) { _ in }
@@ -105,11 +105,20 @@ public final class RebuildSession {
   /// Writes the figures of a SKU.
   public func write(_ sku: SKU, _ figures: Figures) throws(StreamFault) {
     try session.call(["SET", keys.stock(sku), "\(figures.available)"]) { _ in }
-    try session.call([
-      "HSET", keys.figures(sku), "available", "\(figures.available)", "held", "\(figures.held)",
-      "sold", "\(figures.sold)", "supplied", "\(figures.supplied)", "version",
-      "\(figures.version)",
-    ]) { _ in }
+    let fields = Self.fields(of: figures) + (figures.isRetired ? [("retired", "1")] : [])
+    try session.call(
+      ["HSET", keys.figures(sku)] + fields.flatMap { [$0.name, $0.value] }
+    ) { _ in }
+    try session.call(["ZADD", keys.skus, "0", sku.text]) { _ in }
+  }
+
+  /// What the hash of a SKU always has.
+  private static func fields(of figures: Figures) -> [(name: String, value: String)] {
+    [
+      ("available", "\(figures.available)"), ("held", "\(figures.held)"),
+      ("sold", "\(figures.sold)"), ("supplied", "\(figures.supplied)"),
+      ("version", "\(figures.version)"),
+    ]
   }
 
   /// Writes a page of holds, each with its place in the index of what falls due.
@@ -153,16 +162,14 @@ public final class RebuildSession {
     return arguments
   }
 
-  /// Remembers the request of a `Stock.Set` for as long as the script would.
-  public func write(
-    request: Label, of sku: SKU, available: UInt64, forMs: UInt64
-  ) throws(StreamFault) {
+  /// Remembers the request of a change of stock for as long as the script would.
+  public func write(_ order: StockOrder, forMs: UInt64) throws(StreamFault) {
     var command = ByteBuffer()
     command.append("*5\(crlf)")
     command.append(argument: "SET")
-    command.append(argument: keys.request(request))
+    command.append(argument: keys.request(order.requestID))
     var print = ByteBuffer()
-    print.append(integer: Fingerprint.ofStockSet(sku, available))
+    print.append(integer: order.fingerprint)
     command.append(argument: print.readable)
     command.append(argument: "PX")
     command.append(argument: "\(forMs)")

@@ -7,13 +7,15 @@ struct ScriptCall {
   /// The first byte of the operation.
   enum Kind: UInt8 {
     case reserve = 1
-    case confirm, cancel, getHold, set, adopt, getStock, expire
+    case confirm, cancel, getHold, changeStock, adopt, getStock, expire, listStock
   }
 
   /// Offset of the key's place (two bytes) in the bytes.
   static let placeOffset = 3
   /// Offset of the SKU's place (two bytes) in the bytes.
   static let skuOffset = 5
+  /// Names that cost Redis as much as an operation, about.
+  private static let namesPerOperation = 20
 
   let kind: Kind
   /// The hold whose record is needed.
@@ -24,6 +26,8 @@ struct ScriptCall {
   var sku: SKU?
   /// `<I2 B I2 I2` length of all this, kind, place, SKU's place, and what follows for the kind.
   let bytes: [UInt8]
+  /// As how many operations it counts: Redis is busy with a page of names for as long as with several.
+  let weight: Int
 
   /// - Parameters:
   ///   - bytes: empty, and left empty: memory that the next call uses again.
@@ -31,6 +35,7 @@ struct ScriptCall {
   init(
     _ operation: Operation, arena: Arena, through bytes: inout ByteBuffer, member: UInt16 = 0
   ) {
+    var weight = 1
     switch operation {
     case .reserve(let reservation):
       bytes.begin(.reserve)
@@ -60,25 +65,31 @@ struct ScriptCall {
       bytes.begin(.getHold)
       bytes.append(integer: generation ?? 0)
       (kind, hold, request, sku) = (.getHold, key, nil, nil)
-    case .setStock(let setSKU, let available, let requestID, let trace):
-      bytes.begin(.set)
-      bytes.append(integer: available)
-      bytes.append(integer: Fingerprint.ofStockSet(setSKU, available))
-      appendStockEvent(
-        sku: setSKU, requestID: requestID, trace: trace, to: &bytes, arena: arena)
-      (kind, hold, request, sku) = (.set, nil, requestID, setSKU)
+    case .changeStock(let order):
+      bytes.begin(.changeStock)
+      bytes.append(order.change)
+      bytes.append(integer: order.fingerprint)
+      order.appendEvent(to: &bytes, arena: arena)
+      (kind, hold, request, sku) = (.changeStock, nil, order.requestID, order.sku)
     case .adoptStock(let adopted):
       bytes.begin(.adopt)
       (kind, hold, request, sku) = (.adopt, nil, nil, adopted)
     case .getStock(let read):
       bytes.begin(.getStock)
       (kind, hold, request, sku) = (.getStock, nil, nil, read)
+    case .listStock(let after, let limit):
+      bytes.begin(.listStock)
+      bytes.append(integer: UInt16(limit))
+      bytes.append(after?.text ?? "")
+      (kind, hold, request, sku) = (.listStock, nil, nil, nil)
+      weight += limit / Self.namesPerOperation
     case .expire(let id):
       bytes.begin(.expire)
       bytes.append(integer: id.generation)
       bytes.append(integer: member)
       (kind, hold, request, sku) = (.expire, id.key, nil, nil)
     }
+    self.weight = weight
     withUnsafeBytes(of: UInt16(bytes.count).littleEndian) { bytes.overwrite(at: 0, with: $0) }
     self.bytes = Array(bytes.readable)
     bytes.consume(bytes.count)
@@ -91,6 +102,19 @@ extension ByteBuffer {
     append(integer: UInt16(0))
     append(integer: kind.rawValue)
     append(integer: UInt32(0))
+  }
+
+  /// `<Bi8i8` what change, how many units, and how many are expected: -1 for any number.
+  fileprivate mutating func append(_ change: StockOrder.Change) {
+    let parts: (kind: UInt8, amount: Int64, expected: Int64) =
+      switch change {
+      case .set(let units, let expected): (1, Int64(units), expected.map { Int64($0) } ?? -1)
+      case .adjust(let delta): (2, delta, -1)
+      case .retire: (3, 0, -1)
+      }
+    append(integer: parts.kind)
+    append(integer: parts.amount)
+    append(integer: parts.expected)
   }
 
   /// `<Bc0` the length of a trace, and the trace.
@@ -127,13 +151,18 @@ extension ScriptResult {
     var answer = Answer(outcome)
     answer.now = now
     answer.available = said.available
-    if outcome == .held, case .reserve(let reservation) = operation {
+    if case .listStock = operation {
+      answer.skus = reader.rest.split(separator: UInt8(ascii: "\n")).compactMap {
+        SKU(UnsafeRawBufferPointer(rebasing: $0))
+      }
+    } else if outcome == .held, case .reserve(let reservation) = operation {
       answer.hold = Hold(heldBy: reservation, at: now)
     } else if outcome.carriesFigures(operation), !reader.rest.isEmpty {
       answer.figures = Figures(
         available: answer.available, held: try reader.integer(UInt64.self),
         sold: try reader.integer(UInt64.self), supplied: try reader.integer(UInt64.self),
-        version: try reader.integer(UInt64.self))
+        version: try reader.integer(UInt64.self),
+        isRetired: try reader.integer(UInt8.self) != 0)
       answer.shown = outcome == .stockMismatch ? String(decoding: reader.rest, as: UTF8.self) : nil
     } else if !reader.rest.isEmpty {
       answer.hold = try Hold(storedRecord: reader.rest, arena: arena)
@@ -146,7 +175,7 @@ extension Outcome {
   /// Whether the script writes a SKU's figures after the outcome, rather than a hold's record.
   fileprivate func carriesFigures(_ operation: Operation) -> Bool {
     switch operation {
-    case .setStock, .getStock, .adoptStock: true
+    case .changeStock, .getStock, .adoptStock: true
     default: self == .stockMismatch
     }
   }

@@ -58,7 +58,7 @@ struct ScriptCommand: ~Copyable {
     }
 
     bytes = ByteBuffer(capacity: 1024 + calls.count * 256)
-    let keyCount = 3 + Int(holds) + Int(requests) + 2 * skuKeys.count
+    let keyCount = 4 + Int(holds) + Int(requests) + 2 * skuKeys.count
     bytes.append("*\(3 + keyCount + 6 + swept.count + 1)\(crlf)")
     bytes.append(argument: "EVALSHA")
     bytes.append(argument: sha)
@@ -66,6 +66,7 @@ struct ScriptCommand: ~Copyable {
     bytes.append(argument: keys.fence)
     bytes.append(argument: keys.events)
     bytes.append(argument: keys.expiry)
+    bytes.append(argument: keys.skus)
     for call in calls {
       if let hold = call.hold { bytes.append(key: keys.holdPrefix, hold) }
     }

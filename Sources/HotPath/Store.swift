@@ -227,7 +227,10 @@ public final class Store {
     if settings.address.database != 0 {
       link.send(["SELECT", "\(settings.address.database)"]) { note($0) }
     }
-    for (key, type) in [(keys.fence, "hash"), (keys.events, "stream"), (keys.expiry, "zset")] {
+    let types = [
+      (keys.fence, "hash"), (keys.events, "stream"), (keys.expiry, "zset"), (keys.skus, "zset"),
+    ]
+    for (key, type) in types {
       link.send(["TYPE", key]) { reply in
         note(reply)
         if let found = reply?.text, found != "none", found != type, refusal == nil {

@@ -14,6 +14,14 @@ public enum Outcome: UInt8, Sendable, CaseIterable {
   case stockAdopted = 11
   case alreadyConfirmed = 12
   case alreadyCancelled = 13
+  case stockAdjusted = 14
+  /// An adjustment would take off more units than are available.
+  case tooFewAvailable = 15
+  /// Not so many units are available as the caller expected.
+  case availableDiffers = 16
+  case stockRetired = 17
+  /// The SKU is retired: nothing new begins.
+  case notForSale = 18
 
   /// The idempotency key belongs to another request.
   case keyReused = 64
@@ -41,7 +49,8 @@ public enum Outcome: UInt8, Sendable, CaseIterable {
 public struct Answer: Hashable, Sendable {
   /// What was decided.
   public var outcome: Outcome
-  /// Units available of the SKU after the operation, where the store looked.
+  /// Units available of the SKU after the operation, where the store looked; for `.listStock`, how many
+  /// names it found.
   public var available: UInt64
   /// The hold after the operation, where one was found.
   public var hold: Hold?
@@ -49,6 +58,8 @@ public struct Answer: Hashable, Sendable {
   public var figures: Figures?
   /// The store's time when it decided, in milliseconds since 1970.
   public var now: UInt64 = 0
+  /// The SKUs of a page, for `.listStock`.
+  public var skus: [SKU] = []
   /// With `.stockMismatch`: what `stock:<sku>` really holds.
   public var shown: String?
 

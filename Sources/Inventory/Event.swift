@@ -6,6 +6,8 @@ public enum EventType: String, Sendable, CaseIterable {
   case holdExpired = "HOLD_EXPIRED"
   case holdCorrected = "HOLD_CORRECTED"
   case stockSet = "STOCK_SET"
+  case stockAdjusted = "STOCK_ADJUSTED"
+  case stockRetired = "STOCK_RETIRED"
   case stockAdopted = "STOCK_ADOPTED"
   case stockCorrected = "STOCK_CORRECTED"
 }
@@ -63,13 +65,15 @@ public struct StockChange: Hashable, Sendable {
   public var delta: Int64
   /// The trace of the call that asked for it.
   public var trace: TraceContext?
+  /// Who asked for it and why, as far as the caller said.
+  public var attribution: Attribution?
   /// What a STOCK_CORRECTED event is about; nil in any other.
   public var correction: Correction?
 
   /// A change from all its parts.
   public init(
     sku: SKU, requestID: Label?, changedAt: UInt64, figures: Figures, delta: Int64,
-    trace: TraceContext? = nil, correction: Correction? = nil
+    trace: TraceContext? = nil, attribution: Attribution? = nil, correction: Correction? = nil
   ) {
     self.sku = sku
     self.requestID = requestID
@@ -77,6 +81,7 @@ public struct StockChange: Hashable, Sendable {
     self.figures = figures
     self.delta = delta
     self.trace = trace
+    self.attribution = attribution
     self.correction = correction
   }
 }

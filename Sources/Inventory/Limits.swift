@@ -2,10 +2,14 @@
 public enum Limits {
   /// Length of a SKU.
   public static let skuBytesMax = 128
-  /// Length of a user id, an idempotency key, a payment reference or a request id.
+  /// Length of a user id, an idempotency key, a payment reference, a request id, an actor or a reason.
   public static let textBytesMax = 128
   /// Units in one hold.
   public static let holdUnitsMax: UInt64 = 1_000_000
+  /// SKUs of a page of `Stock.List`.
+  public static let stockPageMax = 200
+  /// SKUs of a page of `Stock.List` whose caller does not say.
+  public static let stockPageDefault = 100
   /// Units supplied of one SKU, in all.  Lua's numbers are exact to 2^53; this leaves room.
   public static let stockUnitsMax: UInt64 = 1_000_000_000_000
   /// Shortest life of a hold that a caller may ask for.

@@ -63,15 +63,17 @@ public struct Model {
       guard let hold = holds[key]?.hold, generation == nil || hold.id.generation == generation
       else { return Answer(.noSuchHold) }
       return Answer(.found, hold: hold)
-    case .setStock(let sku, let available, let requestID, let trace):
-      adoptIfNew(sku, now)
-      return set(sku, available, requestID, trace, now)
+    case .changeStock(let order):
+      adoptIfNew(order.sku, now)
+      return change(order, now)
     case .adoptStock(let sku):
       let new = adoptIfNew(sku, now)
       return adopt(sku, justAdopted: new, now)
     case .getStock(let sku):
       adoptIfNew(sku, now)
-      return report(isOpen(sku) ? .found : isUnknown(sku) ? .unknownSKU : .stockMismatch, sku)
+      if isUnknown(sku) { return Answer(.unknownSKU) }
+      return report(isOpen(sku) ? .found : .stockMismatch, sku)
+    case .listStock(let after, let limit): return list(after, limit)
     case .expire(let id): return expire(id, now)
     }
   }
@@ -87,6 +89,7 @@ public struct Model {
     guard isOpen(request.sku), var figures = books[request.sku] else {
       return report(.stockMismatch, request.sku)
     }
+    guard !figures.isRetired else { return Answer(.notForSale, available: figures.available) }
     guard placing else { return Answer(.storeFull, available: figures.available) }
     guard figures.available >= request.qty else {
       return Answer(.soldOut, available: figures.available)
@@ -182,28 +185,51 @@ public struct Model {
 
   // MARK: stock
 
-  private mutating func set(
-    _ sku: SKU, _ available: UInt64, _ requestID: Label, _ trace: TraceContext?, _ now: UInt64
-  ) -> Answer {
-    let fingerprint = Fingerprint.ofStockSet(sku, available)
-    if let known = requests[requestID] {
-      return known == fingerprint ? report(.repeated, sku) : Answer(.requestIDReused)
+  private mutating func change(_ order: StockOrder, _ now: UInt64) -> Answer {
+    let (sku, print) = (order.sku, order.fingerprint)
+    if let known = requests[order.requestID] {
+      return known == print ? report(.repeated, sku) : Answer(.requestIDReused)
     }
-    let before =
-      isUnknown(sku)
-      ? Figures.none : books[sku]
-    guard var figures = before, isUnknown(sku) || isOpen(sku) else {
-      return report(.stockMismatch, sku)
+    if isUnknown(sku) {
+      guard case .set = order.change else { return Answer(.unknownSKU) }
     }
-    let supplied = available + figures.held + figures.sold
-    guard supplied <= Limits.stockUnitsMax else { return report(.tooManyUnits, sku) }
-    let delta = Int64(supplied) - Int64(figures.supplied)
-    (figures.available, figures.supplied) = (available, supplied)
+    guard var figures = isUnknown(sku) ? Figures.none : books[sku], isUnknown(sku) || isOpen(sku)
+    else { return report(.stockMismatch, sku) }
+    var type = EventType.stockSet
+    switch order.change {
+    case .set(let available, let expected):
+      if let expected, expected != figures.available { return report(.availableDiffers, sku) }
+      (figures.available, figures.isRetired) = (available, false)
+    case .adjust(let delta):
+      let available = Int64(figures.available) + delta
+      guard available >= 0 else { return report(.tooFewAvailable, sku) }
+      (figures.available, type) = (UInt64(available), .stockAdjusted)
+    case .retire:
+      if figures.isRetired { return report(.repeated, sku) }
+      (figures.isRetired, type) = (true, .stockRetired)
+    }
+    let before = figures.supplied
+    figures.supplied = figures.available + figures.held + figures.sold
+    guard figures.supplied <= Limits.stockUnitsMax else { return report(.tooManyUnits, sku) }
     figures.version += 1
     write(figures, of: sku)
-    requests[requestID] = fingerprint
-    record(.stockSet, sku, requestID, figures, delta, now, trace)
-    return report(.stockSet, sku)
+    requests[order.requestID] = print
+    record(type, sku, order, figures, Int64(figures.supplied) - Int64(before), now)
+    let outcomes: [EventType: Outcome] = [
+      .stockSet: .stockSet, .stockAdjusted: .stockAdjusted, .stockRetired: .stockRetired,
+    ]
+    return report(outcomes[type]!, sku)
+  }
+
+  private func list(_ after: SKU?, _ limit: Int) -> Answer {
+    var answer = Answer(.found)
+    let names = books.keys.sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }
+    answer.skus = Array(
+      names.drop { sku in
+        after.map { !$0.text.utf8.lexicographicallyPrecedes(sku.text.utf8) } ?? false
+      }.prefix(limit))
+    answer.available = UInt64(answer.skus.count)
+    return answer
   }
 
   private mutating func adopt(_ sku: SKU, justAdopted: Bool, _ now: UInt64) -> Answer {
@@ -244,23 +270,21 @@ public struct Model {
   }
 
   private mutating func record(
-    _ type: EventType, _ sku: SKU, _ requestID: Label?, _ figures: Figures, _ delta: Int64,
-    _ now: UInt64, _ trace: TraceContext? = nil
+    _ type: EventType, _ sku: SKU, _ order: StockOrder?, _ figures: Figures, _ delta: Int64,
+    _ now: UInt64
   ) {
     events.append(
       .stock(
         type,
         StockChange(
-          sku: sku, requestID: requestID, changedAt: now, figures: figures, delta: delta,
-          trace: trace)))
+          sku: sku, requestID: order?.requestID, changedAt: now, figures: figures, delta: delta,
+          trace: order?.trace, attribution: order?.attribution)))
   }
 
   private func report(_ outcome: Outcome, _ sku: SKU) -> Answer {
     var answer = Answer(outcome, available: books[sku]?.available ?? 0, figures: books[sku])
-    if outcome == .stockMismatch {
-      answer.shown = shown[sku] ?? ""
-      answer.figures = answer.figures ?? Figures.none
-    }
+    answer.figures = answer.figures ?? Figures.none
+    if outcome == .stockMismatch { answer.shown = shown[sku] ?? "" }
     return answer
   }
 

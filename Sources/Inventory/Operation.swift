@@ -4,9 +4,11 @@ public enum Operation: Hashable, Sendable {
   case confirm(HoldID, paymentRef: Label, trace: TraceContext? = nil)
   case cancel(HoldID, trace: TraceContext? = nil)
   case getHold(HoldKey, generation: UInt64?)
-  case setStock(SKU, available: UInt64, requestID: Label, trace: TraceContext? = nil)
+  case changeStock(StockOrder)
   case adoptStock(SKU)
   case getStock(SKU)
+  /// The SKUs after one, in the order of their bytes.
+  case listStock(after: SKU?, limit: Int)
   /// Only the sweep asks: end this hold if its deadline has passed, forget it if its retention has.
   case expire(HoldID)
 }
@@ -77,15 +79,5 @@ public struct Fingerprint {
 
   private mutating func step(_ byte: UInt8) {
     value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
-  }
-}
-
-extension Fingerprint {
-  /// Tells another `Stock.Set` under the same request id.
-  public static func ofStockSet(_ sku: SKU, _ available: UInt64) -> UInt64 {
-    var print = Fingerprint()
-    print.mix(sku.text)
-    print.mix(available)
-    return print.value
   }
 }

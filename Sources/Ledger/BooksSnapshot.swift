@@ -23,13 +23,15 @@ public final class BooksSnapshot {
   }
 
   /// The figures of every SKU: the sums of its movements, and the version of its last change from
-  /// outside.
+  /// outside; and whether it was retired after it was set last.
   public func eachSKU(_ body: (SKU, Figures) throws -> Void) throws {
     let statement = Statement(
       "snapshot_skus",
       """
       SELECT sku, sum(available_delta)::bigint, sum(held_delta)::bigint, sum(sold_delta)::bigint,
-        sum(supplied_delta)::bigint, coalesce(max(version) FILTER (WHERE hold_id IS NULL), 0)
+        sum(supplied_delta)::bigint, coalesce(max(version) FILTER (WHERE hold_id IS NULL), 0),
+        coalesce(max(version) FILTER (WHERE cause = 'STOCK_RETIRED'), 0)
+          > coalesce(max(version) FILTER (WHERE cause = 'STOCK_SET'), 0)
       FROM stock_movements GROUP BY sku ORDER BY sku
       """)
     try database.each(statement) { rows in
@@ -44,7 +46,7 @@ public final class BooksSnapshot {
         sku,
         Figures(
           available: figures[0], held: figures[1], sold: figures[2], supplied: figures[3],
-          version: figures[4]))
+          version: figures[4], isRetired: rows.flag(0, 6)))
     }
   }
 
@@ -102,25 +104,36 @@ public final class BooksSnapshot {
       paymentRef: reference.isEmpty ? nil : Label(reference))
   }
 
-  /// Every stock that was set since, with the id of its request.
+  /// Every change of stock that was asked for since, as far as its request is told from others.
   /// - Parameter sinceMs: milliseconds since 1970.
-  public func eachStockSet(
-    sinceMs: UInt64,
-    _ body: (SKU, _ available: UInt64, _ request: Label, _ atMs: UInt64) throws -> Void
+  public func eachStockOrder(
+    sinceMs: UInt64, _ body: (StockOrder, _ atMs: UInt64) throws -> Void
   ) throws {
     let since = Column(.bigint)
     since.add(Int64(sinceMs))
     let statement = Statement(
-      "snapshot_stock_sets",
+      "snapshot_stock_orders",
       """
-      SELECT sku, request_id, available, (extract(epoch FROM event_time) * 1000)::bigint
+      SELECT sku, request_id, cause, available, supplied_delta,
+        (extract(epoch FROM event_time) * 1000)::bigint
       FROM stock_movements
-      WHERE cause = 'STOCK_SET' AND event_time >= to_timestamp(($1::bigint[])[1] / 1000.0)
+      WHERE request_id IS NOT NULL AND event_time >= to_timestamp(($1::bigint[])[1] / 1000.0)
       """)
     try database.each(statement, [since]) { rows in
-      guard let sku = SKU(rows.text(0, 0)), let request = Label(rows.text(0, 1)) else { return }
-      let (available, at): (Int64, Int64) = (rows.integer(0, 2), rows.integer(0, 3))
-      try body(sku, UInt64(available), request, UInt64(at))
+      let (available, delta, at): (Int64, Int64, Int64) = (
+        rows.integer(0, 3), rows.integer(0, 4), rows.integer(0, 5)
+      )
+      let change: StockOrder.Change? =
+        switch EventType(rawValue: rows.text(0, 2)) {
+        case .stockSet: .set(UInt64(available))
+        case .stockAdjusted: .adjust(delta)
+        case .stockRetired: .retire
+        default: nil
+        }
+      guard let change, let sku = SKU(rows.text(0, 0)), let request = Label(rows.text(0, 1)) else {
+        return
+      }
+      try body(StockOrder(change, of: sku, requestID: request), UInt64(at))
     }
   }
 }

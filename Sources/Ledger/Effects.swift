@@ -186,6 +186,8 @@ private final class StockColumns {
   private let supplied = Column(.bigint)
   private let versions = Column(.bigint)
   private let requestIDs = Column(.text)
+  private let actors = Column(.text)
+  private let reasons = Column(.text)
   private let streamMs = Column(.bigint)
   private let streamSequences = Column(.bigint)
 
@@ -194,7 +196,7 @@ private final class StockColumns {
   var all: [Column] {
     [
       ids, types, times, skus, deltas, available, held, sold, supplied, versions, requestIDs,
-      streamMs, streamSequences,
+      actors, reasons, streamMs, streamSequences,
     ]
   }
 
@@ -214,6 +216,8 @@ private final class StockColumns {
     supplied.add(Int64(change.figures.supplied))
     versions.add(Int64(change.figures.version))
     requestIDs.add(change.requestID?.text)
+    actors.add(change.attribution?.actor?.text)
+    reasons.add(change.attribution?.reason?.text)
     streamMs.add(Int64(entry.streamMs))
     streamSequences.add(Int64(entry.streamSequence))
   }

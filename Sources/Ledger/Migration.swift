@@ -40,6 +40,9 @@ struct Migration {
     Migration(
       version: 5, name: "discards", up: PackageResources._005_discards_up_sql,
       down: PackageResources._005_discards_down_sql),
+    Migration(
+      version: 6, name: "orders", up: PackageResources._006_orders_up_sql,
+      down: PackageResources._006_orders_down_sql),
   ]
 
   /// The version that this program expects.

@@ -38,7 +38,7 @@ public struct Rebuild {
   static let replyMs = 600_000
   /// The workers get this long to apply what still lies in the stream.
   static let drainMsMax: UInt64 = 90_000
-  /// `Stock.Set` remembers its requests for so long.
+  /// Changes of stock have their requests remembered for so long.
   static let requestMs: UInt64 = 86_400_000
 
   private let settings: Settings
@@ -134,10 +134,9 @@ public struct Rebuild {
       holds += page.count
     }
     let since = nowMs - min(nowMs, Self.requestMs)
-    try snapshot.eachStockSet(sinceMs: since) { sku, available, request, atMs in
+    try snapshot.eachStockOrder(sinceMs: since) { order, atMs in
       guard atMs + Self.requestMs > nowMs else { return }
-      try target.write(
-        request: request, of: sku, available: available, forMs: atMs + Self.requestMs - nowMs)
+      try target.write(order, forMs: atMs + Self.requestMs - nowMs)
     }
     say("\(skus) SKUs and \(holds) holds are written")
   }

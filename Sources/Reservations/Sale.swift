@@ -53,6 +53,9 @@ final class Sale {
     on(CancelRequest.method) { (call) throws(Status) in try self.cancel(call) }
     on(GetHoldRequest.method) { (call) throws(Status) in try self.getHold(call) }
     on(SetStockRequest.method) { (call) throws(Status) in try self.setStock(call) }
+    on(AdjustStockRequest.method) { (call) throws(Status) in try self.adjustStock(call) }
+    on(RetireStockRequest.method) { (call) throws(Status) in try self.retireStock(call) }
+    on(ListStockRequest.method) { (call) throws(Status) in try self.listStock(call) }
     on(GetStockRequest.method) { (call) throws(Status) in try self.getStock(call) }
     on(AdoptStockRequest.method) { (call) throws(Status) in try self.adoptStock(call) }
     onStream(WatchStockRequest.method) { (call, stream) throws(Status) in

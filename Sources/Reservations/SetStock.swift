@@ -6,9 +6,15 @@ import Wire
 extension Sale {
   /// Sets the units available of a SKU.
   func setStock(_ call: Call) throws(Status) {
-    let operation = try decoder.setStock(call.message, arena: call.arena, trace: call.trace)
+    try changeStock(
+      try decoder.setStock(call.message, arena: call.arena, trace: call.trace), for: call)
+  }
+
+  /// Changes the stock of a SKU, and answers with its figures.
+  func changeStock(_ order: StockOrder, for call: Call) throws(Status) {
     _ = try acknowledging.promise(nil)
-    guard case .setStock(let sku, _, _, _) = operation else { preconditionFailure("decoded a set") }
-    run(operation, for: call) { (answer) throws(Status) in try self.stockReply(answer, sku) }
+    run(.changeStock(order), for: call) { (answer) throws(Status) in
+      try self.stockReply(answer, order.sku)
+    }
   }
 }

@@ -26,7 +26,7 @@ extension Event {
     switch type {
     case .holdCreated, .holdConfirmed, .holdCancelled, .holdExpired, .holdCorrected:
       self = .hold(type, try Hold(type, bytes, arena))
-    case .stockSet, .stockAdopted, .stockCorrected:
+    case .stockSet, .stockAdjusted, .stockRetired, .stockAdopted, .stockCorrected:
       self = .stock(type, try StockChange(type, bytes, arena))
     }
   }
@@ -52,16 +52,36 @@ extension Reservation {
   }
 }
 
-/// The part of a STOCK_SET event that the server knows.
-public func appendStockEvent(
-  sku: SKU, requestID: Label, trace: TraceContext?, to buffer: inout ByteBuffer, arena: Arena
-) {
-  var event = Stock__V1__StockEvent()
-  stock__v1__stock_event__init(&event)
-  event.sku = arena.bytes(sku.text)
-  event.request_id = arena.bytes(requestID.text)
-  event.trace = arena.bytes(trace)
-  buffer.append(message: &event)
+extension StockOrder {
+  /// The part of the order's event that the server knows: what `StockEvent` calls its first part.
+  public func appendEvent(to buffer: inout ByteBuffer, arena: Arena) {
+    var event = Stock__V1__StockEvent()
+    stock__v1__stock_event__init(&event)
+    event.sku = arena.bytes(sku.text)
+    event.request_id = arena.bytes(requestID.text)
+    event.trace = arena.bytes(trace)
+    event.reason = arena.bytes(attribution?.reason?.text ?? "")
+    event.actor = arena.bytes(attribution?.actor?.text ?? "")
+    buffer.append(message: &event)
+  }
+}
+
+extension Attribution {
+  /// Decodes who and why of an event; nil where neither stands.
+  convenience init?(
+    _ type: EventType, actor: ProtobufCBinaryData, reason: ProtobufCBinaryData
+  ) throws(EventError) {
+    self.init(
+      actor: actor.len == 0 ? nil : try label(type, "actor", actor),
+      reason: reason.len == 0 ? nil : try label(type, "reason", reason))
+  }
+}
+
+extension EventType {
+  /// Whether a call with a request id stands behind every such event.
+  fileprivate var isRequested: Bool {
+    self == .stockSet || self == .stockAdjusted || self == .stockRetired
+  }
 }
 
 extension Hold {
@@ -134,7 +154,7 @@ extension HoldStatus {
     case .holdCancelled: self == .cancelled
     case .holdExpired: self == .expired
     case .holdCorrected: true
-    case .stockSet, .stockAdopted, .stockCorrected: false
+    case .stockSet, .stockAdjusted, .stockRetired, .stockAdopted, .stockCorrected: false
     }
   }
 }
@@ -155,13 +175,14 @@ extension StockChange {
     guard parts.allSatisfy({ $0 <= limit }) else { throw .invalidField(type, "available") }
     let figures = Figures(
       available: event.available, held: event.held, sold: event.sold, supplied: event.supplied,
-      version: event.version)
+      version: event.version, isRetired: event.retired != 0)
     guard figures.balance else { throw .invalidField(type, "supplied") }
     self.init(
       sku: sku,
-      requestID: type == .stockSet ? try label(type, "request_id", event.request_id) : nil,
+      requestID: type.isRequested ? try label(type, "request_id", event.request_id) : nil,
       changedAt: event.changed_at, figures: figures, delta: event.delta,
       trace: TraceContext(binary: event.trace.view),
+      attribution: try Attribution(type, actor: event.actor, reason: event.reason),
       correction: try Correction(type, event.correction))
   }
 }

@@ -92,46 +92,14 @@ public struct OperationDecoder {
     return .getHold(identity.hold(user: user, key: key), generation: nil)
   }
 
-  /// Decodes a `SetStockRequest`.
-  public func setStock(
-    _ bytes: UnsafeRawBufferPointer, arena: Arena, trace: TraceContext? = nil
-  ) throws(Status) -> Operation {
-    guard let message = arena.unpack(bytes, stock__v1__set_stock_request__unpack) else {
-      throw .malformedMessage
-    }
-    let sku = try Self.sku(message.pointee.sku)
-    guard message.pointee.available <= Limits.stockUnitsMax else {
-      throw .invalid("available", "0 to \(Limits.stockUnitsMax) units")
-    }
-    return .setStock(
-      sku, available: message.pointee.available,
-      requestID: try Self.label("request_id", message.pointee.request_id), trace: trace)
-  }
-
-  /// Decodes a `GetStockRequest`.
-  public func getStock(_ bytes: UnsafeRawBufferPointer, arena: Arena) throws(Status) -> SKU {
-    guard let message = arena.unpack(bytes, stock__v1__get_stock_request__unpack) else {
-      throw .malformedMessage
-    }
-    return try Self.sku(message.pointee.sku)
-  }
-
-  /// Decodes an `AdoptStockRequest`.
-  public func adoptStock(_ bytes: UnsafeRawBufferPointer, arena: Arena) throws(Status) -> SKU {
-    guard let message = arena.unpack(bytes, stock__v1__adopt_stock_request__unpack) else {
-      throw .malformedMessage
-    }
-    return try Self.sku(message.pointee.sku)
-  }
-
-  private static func sku(_ bytes: ProtobufCBinaryData) throws(Status) -> SKU {
+  static func sku(_ bytes: ProtobufCBinaryData) throws(Status) -> SKU {
     guard let sku = SKU(bytes.view) else {
       throw .invalid("sku", "1 to \(Limits.skuBytesMax) bytes of A-Z a-z 0-9 . _ - /")
     }
     return sku
   }
 
-  private static func label(
+  static func label(
     _ field: String, _ bytes: ProtobufCBinaryData
   ) throws(Status) -> Label {
     guard let label = Label(bytes.view) else {
@@ -141,7 +109,7 @@ public struct OperationDecoder {
     return label
   }
 
-  private static func holdID(_ bytes: ProtobufCBinaryData) throws(Status) -> HoldID {
+  static func holdID(_ bytes: ProtobufCBinaryData) throws(Status) -> HoldID {
     guard let id = HoldID(bytes.text) else {
       throw .invalid("hold_id", "an id that Reserve has returned, H-…")
     }

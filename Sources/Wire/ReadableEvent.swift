@@ -57,6 +57,9 @@ public struct ReadableEvent: Sendable {
     add("sold", event.sold, always: true)
     add("supplied", event.supplied, always: true)
     fields.append(("delta", .number(event.delta)))
+    add("retired", UInt64(event.retired))
+    add("reason", event.reason)
+    add("actor", event.actor)
   }
 
   private func holdID(_ event: Stock__V1__HoldEvent) -> String {

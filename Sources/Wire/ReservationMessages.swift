@@ -349,6 +349,11 @@ extension Outcome {
     case .stockAdopted: "STOCK_ADOPTED"
     case .alreadyConfirmed: "ALREADY_CONFIRMED"
     case .alreadyCancelled: "ALREADY_CANCELLED"
+    case .stockAdjusted: "STOCK_ADJUSTED"
+    case .tooFewAvailable: "TOO_FEW_AVAILABLE"
+    case .availableDiffers: "AVAILABLE_DIFFERS"
+    case .stockRetired: "STOCK_RETIRED"
+    case .notForSale: "NOT_FOR_SALE"
     case .keyReused, .paymentRefMismatch, .stockMismatch, .storeFull, .requestIDReused,
       .tooManyUnits, .notDue, .forgotten, .holdUnreadable, .backlog:
       preconditionFailure("a refusal is a status, not an outcome")

@@ -1,38 +1,6 @@
 import CStockProto
 public import Inventory
 
-/// Asks to set the units available of a SKU.
-public struct SetStockRequest: RequestMessage, Sendable {
-  /// See `RequestMessage`.
-  public typealias Reply = StockReply
-  /// See `RequestMessage`.
-  public static let method = "stock.v1.Stock/Set"
-
-  /// Which SKU.
-  public var sku: String
-  /// Units available from now on.
-  public var available: UInt64
-  /// Makes repeating safe.
-  public var requestID: String
-
-  /// A request as the caller writes it; the server checks it.
-  public init(sku: String, available: UInt64, requestID: String) {
-    self.sku = sku
-    self.available = available
-    self.requestID = requestID
-  }
-
-  /// Appends the encoded message.
-  public func encode(into buffer: inout ByteBuffer, arena: Arena) {
-    var message = Stock__V1__SetStockRequest()
-    stock__v1__set_stock_request__init(&message)
-    message.sku = arena.bytes(sku)
-    message.available = available
-    message.request_id = arena.bytes(requestID)
-    buffer.append(message: &message)
-  }
-}
-
 /// Asks for the figures of a SKU.
 public struct GetStockRequest: RequestMessage, Sendable {
   /// See `RequestMessage`.
@@ -77,7 +45,7 @@ public struct AdoptStockRequest: RequestMessage, Sendable {
   }
 }
 
-/// The reply of Set, Get and Adopt, which are one message on the wire.
+/// The reply of Set, Adjust, Retire, Get and Adopt, which are one message on the wire.
 public struct StockReply: ReplyMessage, Sendable, Hashable {
   /// nil: one that this version does not know.
   public var outcome: Outcome?
@@ -126,7 +94,7 @@ public struct StockLevel: Sendable, Hashable {
     sku = message.sku.text
     figures = Figures(
       available: message.available, held: message.held, sold: message.sold,
-      supplied: message.supplied, version: message.version)
+      supplied: message.supplied, version: message.version, isRetired: message.retired != 0)
   }
 
   func message(_ arena: Arena) -> Stock__V1__StockLevel {
@@ -138,6 +106,7 @@ public struct StockLevel: Sendable, Hashable {
     message.sold = figures.sold
     message.supplied = figures.supplied
     message.version = figures.version
+    message.retired = figures.isRetired ? 1 : 0
     return message
   }
 }

@@ -118,7 +118,7 @@ public struct StockDigest: Sendable, Hashable, CustomStringConvertible {
     func take(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     for byte in sku.text.utf8 { take(byte) }
     take(outcome.rawValue)
-    take(isClosed ? 1 : 0)
+    take((isClosed ? 1 : 0) | (figures.isRetired ? 2 : 0))
     let parts = [
       figures.available, figures.held, figures.sold, figures.supplied, figures.version,
     ]

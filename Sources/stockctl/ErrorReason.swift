@@ -40,7 +40,7 @@ struct ErrorReason {
       "look at the hold"),
     ErrorReason(
       .alreadyExists, "REQUEST_ID_REUSED",
-      "the request id was used for another Set",
+      "the request id was used for another Set, Adjust or Retire",
       "a new id for a new change"),
     ErrorReason(
       .failedPrecondition, "STOCK_MISMATCH",
@@ -57,7 +57,7 @@ struct ErrorReason {
     ErrorReason(
       .outOfRange, "TOO_MANY_UNITS",
       "more than 10^12 units of a SKU in all",
-      "set less"),
+      "set or add less"),
     ErrorReason(
       .outOfRange, "TOKEN_TOO_OLD",
       "events after this token are gone; the message names the earliest",

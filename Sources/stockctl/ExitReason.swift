@@ -30,10 +30,10 @@ enum ExitReason: Int32, CaseIterable {
     switch self {
     case .done: "done, or done before"
     case .failed: "the server failed"
-    case .soldOut: "sold out: fewer units are available than asked for"
+    case .soldOut: "sold out: fewer units are available than asked for; or not for sale"
     case .expired: "the hold's deadline has passed"
     case .notFound: "no such hold or dead letter, or nobody has set stock for the SKU"
-    case .conflict: "already confirmed or cancelled, or the key belongs to another request"
+    case .conflict: "it is otherwise by now, or the key or request id is another request's"
     case .unreachable: "the server or its store cannot be reached; nothing was done"
     case .outcomeUnknown: "no answer came: it may have been done or not"
     case .closed: "a person has to put something right first: the message says what"
@@ -84,10 +84,10 @@ enum ExitReason: Int32, CaseIterable {
 
   init(_ outcome: Outcome?) {
     switch outcome {
-    case .soldOut: self = .soldOut
+    case .soldOut, .tooFewAvailable, .notForSale: self = .soldOut
     case .expired: self = .expired
     case .noSuchHold, .unknownSKU: self = .notFound
-    case .alreadyConfirmed, .alreadyCancelled: self = .conflict
+    case .alreadyConfirmed, .alreadyCancelled, .availableDiffers: self = .conflict
     case nil: self = .otherVersion
     default: self = .done
     }

@@ -5,22 +5,75 @@ import Wire
 /// `stockctl stock …`
 struct StockCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "stock", abstract: "Sets, shows, watches and adopts the stock of a SKU.",
-    subcommands: [Set.self, Get.self, Adopt.self, StockWatchCommand.self])
+    commandName: "stock", abstract: "Sets, adjusts, shows, lists, watches and retires stock.",
+    subcommands: [
+      Set.self, Adjust.self, Get.self, StockListCommand.self, StockWatchCommand.self, Retire.self,
+      Adopt.self,
+    ])
 
   struct Set: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Sets the units available; the units supplied move by the same amount.")
+      abstract: "Sets the units available; the units supplied move by the same amount.",
+      discussion: """
+        Brings a retired SKU back on sale.  With --if-available nothing is done unless so many are \
+        available: exit code 6.
+        """)
 
     @OptionGroup var server: ServerOptions
+    @OptionGroup var attribution: AttributionOptions
     @Argument(help: "The SKU.") var sku: String
     @Argument(help: "Units available from now on.") var available: UInt64
+    @Option(help: "Only if so many units are available now.") var ifAvailable: UInt64?
     @Option(help: "Makes repeating safe; a new one is made up when left out.")
     var requestID: String?
 
     func run() async throws {
       let request = SetStockRequest(
-        sku: sku, available: available, requestID: requestID ?? UUID().uuidString)
+        sku: sku, available: available, requestID: requestID ?? UUID().uuidString,
+        ifAvailable: ifAvailable, reason: attribution.reason, actor: attribution.actorName)
+      try server.show(try await server.call(request), sku: sku)
+    }
+  }
+
+  struct Adjust: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Adds units to those available, or takes some away.",
+      discussion: """
+        When fewer are available than would be taken away nothing is done: exit code 3.
+        """)
+
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var attribution: AttributionOptions
+    @Argument(help: "The SKU.") var sku: String
+    @Option(parsing: .unconditional, help: "Units more, or, when negative, fewer: --by -3.")
+    var by: Int64
+    @Option(help: "Makes repeating safe; a new one is made up when left out.")
+    var requestID: String?
+
+    func run() async throws {
+      let request = AdjustStockRequest(
+        sku: sku, delta: by, requestID: requestID ?? UUID().uuidString,
+        reason: attribution.reason, actor: attribution.actorName)
+      try server.show(try await server.call(request), sku: sku)
+    }
+  }
+
+  struct Retire: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Takes a SKU off sale: no new holds begin.",
+      discussion: "Its units stay where they are, and its holds go on.  'stock set' brings it back."
+    )
+
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var attribution: AttributionOptions
+    @Argument(help: "The SKU.") var sku: String
+    @Option(help: "Makes repeating safe; a new one is made up when left out.")
+    var requestID: String?
+
+    func run() async throws {
+      let request = RetireStockRequest(
+        sku: sku, requestID: requestID ?? UUID().uuidString, reason: attribution.reason,
+        actor: attribution.actorName)
       try server.show(try await server.call(request), sku: sku)
     }
   }

@@ -172,7 +172,7 @@ struct StateTests {
     let proto = URL(filePath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent().appending(path: "proto/stock/v1")
     let names = try FileManager.default.contentsOfDirectory(atPath: proto.path)
-    let workers = ["audit.proto", "dead_letters.proto"]
+    let workers = ["audit.proto", "dead_letters.proto", "records.proto"]
     #expect(names.count >= 10 && Set(names).isSuperset(of: workers))
     for name in names where !workers.contains(name) {
       #expect(

@@ -121,7 +121,7 @@ struct TrapTests {
     let keys = try shop.redis.cli("KEYS", "*").split(separator: "\n").sorted()
     #expect(
       keys.filter { !$0.hasPrefix("hold:") && !$0.hasPrefix("request:") } == [
-        "fence", "holds.expiry", "inventory.events", "sku:x", "stock:x",
+        "fence", "holds.expiry", "inventory.events", "sku:x", "skus", "stock:x",
       ], "no junk keys")
     await client.close()
     shop.close()

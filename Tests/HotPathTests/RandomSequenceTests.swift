@@ -71,6 +71,8 @@ enum Step: CustomStringConvertible {
   case batch([Action])
   /// The sweep, once.
   case sweep
+  /// A page of SKUs: those that were there before its script, whose own batch it does not see.
+  case list(after: Int?, limit: Int)
   case write(sku: Int, String)
 
   enum Action {
@@ -78,7 +80,9 @@ enum Step: CustomStringConvertible {
     case confirm(key: Int, ref: Int, generationOff: UInt64)
     case cancel(key: Int, generationOff: UInt64)
     case getHold(key: Int)
-    case set(sku: Int, units: UInt64, request: Int)
+    case set(sku: Int, units: UInt64, request: Int, expected: UInt64?)
+    case adjust(sku: Int, delta: Int64, request: Int)
+    case retire(sku: Int, request: Int)
     case adopt(sku: Int)
     case getStock(sku: Int)
   }
@@ -86,7 +90,7 @@ enum Step: CustomStringConvertible {
   var operationCount: Int {
     switch self {
     case .batch(let actions): actions.count
-    case .sweep, .write: 1
+    case .sweep, .list, .write: 1
     }
   }
 
@@ -95,6 +99,7 @@ enum Step: CustomStringConvertible {
     case .batch(let actions):
       "batch \(actions)".replacing("HotPathTests.Step.Action.", with: "")
     case .sweep: "sweep"
+    case .list(let after, let limit): "list \(limit) after \(after.map { "sku-\($0)" } ?? "nothing")"
     case .write(let sku, let text): "SET stock:sku-\(sku) '\(text)'"
     }
   }
@@ -106,6 +111,10 @@ enum Step: CustomStringConvertible {
       return .write(
         sku: Int.random(in: 0..<6, using: &random), texts.randomElement(using: &random)!)
     case 1...4: return .sweep
+    case 5:
+      return .list(
+        after: Bool.random(using: &random) ? nil : Int.random(in: 0..<6, using: &random),
+        limit: Int.random(in: 1..<8, using: &random))
     default:
       let count = Int.random(in: 1...64, using: &random)
       return .batch((0..<count).map { _ in Action.random(using: &random) })
@@ -130,11 +139,27 @@ extension Step.Action {
     case 65..<80: return .cancel(key: key, generationOff: off)
     case 80..<88: return .getHold(key: key)
     case 88..<94:
-      return .set(
-        sku: sku, units: UInt64.random(in: 0..<60, using: &random),
-        request: Int.random(in: 0..<400, using: &random))
+      return stockOrder(of: sku, using: &random)
     case 94..<97: return .adopt(sku: sku)
     default: return .getStock(sku: sku)
+    }
+  }
+}
+
+extension Step.Action {
+  private static func stockOrder(
+    of sku: Int, using random: inout SeededGenerator
+  ) -> Step.Action {
+    let request = Int.random(in: 0..<400, using: &random)
+    switch Int.random(in: 0..<10, using: &random) {
+    case 0: return .retire(sku: sku, request: request)
+    case 1..<5:
+      let delta = Int64.random(in: -20..<40, using: &random)
+      return .adjust(sku: sku, delta: delta == 0 ? 1_000_000_000_000 : delta, request: request)
+    default:
+      return .set(
+        sku: sku, units: UInt64.random(in: 0..<60, using: &random), request: request,
+        expected: Bool.random(using: &random) ? nil : UInt64.random(in: 0..<4, using: &random))
     }
   }
 }
@@ -174,19 +199,23 @@ enum Replay {
     case .sweep:
       guard let member = await lane.due().first else { return nil }
       return try await compare(
-        Sweep.holds(of: member).map { .expire($0) }, swept: member, lane, &model)
+        Sweep.holds(of: member).map { .expire($0) }, swept: member, looks: [], lane, &model)
+    case .list(let after, let limit):
+      let list = Inventory.Operation.listStock(after: after.map { skus[$0] }, limit: limit)
+      return try await compare([list], swept: nil, looks: [], lane, &model)
     case .batch(let actions):
       return try await compare(
-        actions.map { operation($0, model) }, swept: nil, lane, &model)
+        actions.map { operation($0, model) }, swept: nil, looks: skus, lane, &model)
     }
   }
 
+  /// - Parameter looks: whose figures are compared too.
   private static func compare(
-    _ operations: [Inventory.Operation], swept: [UInt8]?, _ lane: StoreLane, _ model: inout Model
+    _ operations: [Inventory.Operation], swept: [UInt8]?, looks: [SKU], _ lane: StoreLane,
+    _ model: inout Model
   ) async throws -> String? {
     let named = operations.map { ($0, sku(of: $0, model)) }
-    let looks =
-      swept == nil ? skus.map { (Inventory.Operation.getStock($0), SKU?.none) } : []
+    let looks = looks.map { (Inventory.Operation.getStock($0), SKU?.none) }
     let answers = try await lane.script(named + looks, swept: swept)
     for (place, operation) in (operations + looks.map(\.0)).enumerated() {
       let expected = model.apply(operation, now: answers[place].now)
@@ -215,12 +244,25 @@ enum Replay {
     case .cancel(let place, let off):
       return .cancel(id(place, off), trace: Sample.trace(place + 2))
     case .getHold(let place): return .getHold(key(place), generation: nil)
-    case .set(let sku, let units, let request):
-      return Sample.set(
-        units, request: "request-\(request)", sku: skus[sku], trace: Sample.trace(request))
+    case .set(let sku, let units, let request, let expected):
+      return order(.set(units, ifAvailable: expected), sku, request)
+    case .adjust(let sku, let delta, let request): return order(.adjust(delta), sku, request)
+    case .retire(let sku, let request): return order(.retire, sku, request)
     case .adopt(let sku): return .adoptStock(skus[sku])
     case .getStock(let sku): return .getStock(skus[sku])
     }
+  }
+
+  private static func order(
+    _ change: StockOrder.Change, _ sku: Int, _ request: Int
+  ) -> Inventory.Operation {
+    .changeStock(
+      StockOrder(
+        change, of: skus[sku], requestID: Sample.label("request-\(request)"),
+        attribution: Attribution(
+          actor: request % 3 == 0 ? nil : Sample.label("ada"),
+          reason: request % 5 == 0 ? nil : Sample.label("number \(request)")),
+        trace: Sample.trace(request)))
   }
 
   /// The SKU that a hold's operation will need: the hold's own, now or after this batch.

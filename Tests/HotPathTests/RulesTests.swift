@@ -10,7 +10,9 @@ import Testing
 struct RulesTests {
   /// What a row does.
   enum Step: Sendable {
-    case set(UInt64, request: String = "r")
+    case set(UInt64, request: String = "r", ifAvailable: UInt64? = nil)
+    case adjust(Int64, request: String)
+    case retire(request: String)
     case reserve(String = "k", _ qty: UInt64 = 1, user: String = "u", ttlMs: UInt64 = 60_000)
     case confirm(String = "k", _ ref: String = "pay")
     case cancel(String = "k")
@@ -99,6 +101,59 @@ struct RulesTests {
         (.set(999_999_000_000, request: "s"), .stockSet),
       ], available: 999_999_000_000),
     Table(
+      name: "an adjustment adds, takes away, and never takes what is not there",
+      rows: [
+        (.adjust(5, request: "a"), .unknownSKU), (.set(3), .stockSet), (.reserve(), .held),
+        (.adjust(5, request: "a"), .stockAdjusted), (.adjust(-7, request: "b"), .stockAdjusted),
+        (.adjust(-1, request: "c"), .tooFewAvailable), (.stock, .found),
+        (.adjust(1, request: "c"), .stockAdjusted), (.confirm(), .confirmed),
+      ], available: 1),
+    Table(
+      name: "an adjustment is repeated by its request id, which is one with those of sets",
+      rows: [
+        (.set(3), .stockSet), (.adjust(5, request: "a"), .stockAdjusted),
+        (.adjust(5, request: "a"), .repeated), (.adjust(6, request: "a"), .requestIDReused),
+        (.set(8, request: "a"), .requestIDReused), (.adjust(3, request: "r"), .requestIDReused),
+        (.retire(request: "a"), .requestIDReused),
+      ], available: 8),
+    Table(
+      name: "an adjustment keeps within what can be counted",
+      rows: [
+        (.set(999_999_999_999), .stockSet), (.adjust(2, request: "a"), .tooManyUnits),
+        (.adjust(1_000_000_000_000, request: "a"), .tooManyUnits),
+        (.adjust(1, request: "a"), .stockAdjusted),
+        (.adjust(-1_000_000_000_000, request: "b"), .stockAdjusted),
+      ], available: 0),
+    Table(
+      name: "compare and set: only from the figure that the caller has seen; a repeat needs none",
+      rows: [
+        (.set(3, ifAvailable: 1), .availableDiffers), (.stock, .unknownSKU),
+        (.set(3, ifAvailable: 0), .stockSet), (.set(3, ifAvailable: 0), .repeated),
+        (.set(9, request: "s", ifAvailable: 2), .availableDiffers),
+        (.set(9, request: "s", ifAvailable: 3), .stockSet),
+        (.set(9, request: "s", ifAvailable: 9), .repeated),
+      ], available: 9),
+    Table(
+      name: "a closed SKU is neither adjusted nor retired nor compared",
+      rows: [
+        (.set(3), .stockSet), (.write("4"), .stockMismatch),
+        (.adjust(1, request: "a"), .stockMismatch), (.retire(request: "b"), .stockMismatch),
+        (.set(5, request: "c", ifAvailable: 4), .stockMismatch), (.adopt, .stockAdopted),
+        (.adjust(1, request: "a"), .stockAdjusted),
+      ], available: 5),
+    Table(
+      name: "retired: nothing new begins, what was promised can finish, a set brings it back",
+      rows: [
+        (.retire(request: "a"), .unknownSKU), (.set(5), .stockSet), (.reserve("a"), .held),
+        (.reserve("b"), .held), (.retire(request: "q"), .stockRetired),
+        (.reserve("c"), .notForSale), (.reserve("a"), .repeated), (.confirm("a"), .confirmed),
+        (.cancel("b"), .cancelled), (.retire(request: "q"), .repeated),
+        (.retire(request: "p"), .repeated), (.adjust(2, request: "s"), .stockAdjusted),
+        (.reserve("c"), .notForSale), (.write("9"), .stockMismatch), (.adopt, .stockAdopted),
+        (.reserve("c"), .notForSale), (.stock, .found), (.set(2, request: "t"), .stockSet),
+        (.reserve("c"), .held), (.retire(request: "q"), .repeated), (.reserve("d"), .held),
+      ], available: 0),
+    Table(
       name: "a bare SET is adopted while the SKU is new",
       rows: [
         (.write("3"), .found), (.reserve(), .held), (.stock, .found), (.adopt, .repeated),
@@ -167,7 +222,10 @@ struct RulesTests {
       return HoldID(key: known.key, generation: known.generation + later)
     }
     switch step {
-    case .set(let units, let request): return Sample.set(units, request: request)
+    case .set(let units, let request, let expected):
+      return Sample.order(.set(units, ifAvailable: expected), request: request)
+    case .adjust(let delta, let request): return Sample.order(.adjust(delta), request: request)
+    case .retire(let request): return Sample.order(.retire, request: request)
     case .reserve(let key, let qty, let user, let ttlMs):
       return Sample.reserve(key, qty: qty, user: user, ttlMs: ttlMs)
     case .confirm(let key, let ref): return .confirm(id(key), paymentRef: Sample.label(ref))

@@ -196,7 +196,18 @@ enum Sample {
   static func set(
     _ available: UInt64, request: String = "r", sku: SKU = x, trace: TraceContext? = nil
   ) -> Operation {
-    .setStock(sku, available: available, requestID: label(request), trace: trace)
+    .changeStock(
+      StockOrder(.set(available), of: sku, requestID: label(request), trace: trace))
+  }
+
+  static func order(
+    _ change: StockOrder.Change, request: String, sku: SKU = x, reason: String? = nil,
+    actor: String? = nil
+  ) -> Operation {
+    .changeStock(
+      StockOrder(
+        change, of: sku, requestID: label(request),
+        attribution: Attribution(actor: actor.map(label), reason: reason.map(label))))
   }
 
   /// A trace for every second number, so that half of the callers send none.

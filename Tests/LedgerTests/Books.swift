@@ -73,8 +73,8 @@ struct Books {
       "order_id, hold_id, user_id, sku, qty, status, payment_ref, \(ms("created_at")) FROM orders")
     rows.movements = try lines(
       "event_id, \(ms("event_time")), sku, cause, hold_id, available_delta, held_delta, "
-        + "sold_delta, supplied_delta, available, held, sold, supplied, version, request_id "
-        + "FROM stock_movements")
+        + "sold_delta, supplied_delta, available, held, sold, supplied, version, request_id, "
+        + "actor, reason FROM stock_movements")
     rows.processed = try lines("event_id, event_type, \(ms("event_time")) FROM processed_events")
     rows.sort()
     return rows

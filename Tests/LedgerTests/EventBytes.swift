@@ -31,6 +31,8 @@ enum EventBytes {
     var bytes: [UInt8] = []
     text(1, change.sku.text, to: &bytes)
     if let request = change.requestID { text(2, request.text, to: &bytes) }
+    if let reason = change.attribution?.reason { text(4, reason.text, to: &bytes) }
+    if let actor = change.attribution?.actor { text(5, actor.text, to: &bytes) }
     let figures = change.figures
     fixed(8, figures.version, to: &bytes)
     fixed(9, change.changedAt, to: &bytes)
@@ -39,6 +41,7 @@ enum EventBytes {
     fixed(12, figures.sold, to: &bytes)
     fixed(13, figures.supplied, to: &bytes)
     fixed(14, UInt64(bitPattern: change.delta), to: &bytes)
+    if figures.isRetired { bytes += [0x80, 0x01, 1] }
     return bytes
   }
 

@@ -42,9 +42,12 @@ struct History {
       let old = known.randomElement(using: &random)
       switch (Int.random(in: 0..<10, using: &random), old) {
       case (0, _):
-        operation = .setStock(
-          sku, available: .random(in: 0...500, using: &random),
-          requestID: Label("request \(number)")!)
+        operation = .changeStock(
+          StockOrder(
+            Self.change(using: &random), of: sku, requestID: Label("request \(number)")!,
+            attribution: Attribution(
+              actor: number % 3 == 0 ? nil : Label("ada")!,
+              reason: number % 5 == 0 ? nil : Label("number \(number)")!)))
       case (1...3, let hold?): operation = .confirm(hold, paymentRef: Label("pay_\(number)")!)
       case (4, let hold?): operation = .cancel(hold)
       case (5, let hold?): operation = .expire(hold)
@@ -64,6 +67,17 @@ struct History {
       }
     }
     events = model.events
+  }
+}
+
+extension History {
+  private static func change(using random: inout Seeded) -> StockOrder.Change {
+    switch Int.random(in: 0..<10, using: &random) {
+    case 0: .retire
+    case 1..<4: .adjust(.random(in: -100 ... -1, using: &random))
+    case 4..<6: .adjust(.random(in: 1...300, using: &random))
+    default: .set(.random(in: 0...500, using: &random))
+    }
   }
 }
 
@@ -92,13 +106,15 @@ struct ExpectedRows: Equatable {
         let (available, held, sold) = Self.deltas(of: type, Int64(hold.qty))
         movements.append(
           "\(event.id)|\(hold.changedAt)|\(hold.sku)|\(type.rawValue)|\(hold.id)|\(available)"
-            + "|\(held)|\(sold)|0|||||\(hold.version)|")
+            + "|\(held)|\(sold)|0|||||\(hold.version)|||")
       case .stock(let type, let change):
         let figures = change.figures
         movements.append(
           "\(event.id)|\(change.changedAt)|\(change.sku)|\(type.rawValue)||\(change.delta)|0|0"
             + "|\(change.delta)|\(figures.available)|\(figures.held)|\(figures.sold)"
-            + "|\(figures.supplied)|\(figures.version)|\(change.requestID?.text ?? "")")
+            + "|\(figures.supplied)|\(figures.version)|\(change.requestID?.text ?? "")"
+            + "|\(change.attribution?.actor?.text ?? "")"
+            + "|\(change.attribution?.reason?.text ?? "")")
       }
     }
     holds = newest.values.map { hold in

@@ -1,4 +1,5 @@
 import Foundation
+import Inventory
 import Synchronization
 import Testing
 
@@ -18,7 +19,7 @@ struct MigrationTests {
     }
     #expect(
       try books.psql("SELECT version, name FROM schema_migrations")
-        == "1|books\n2|movements\n3|corrections\n4|fence\n5|discards")
+        == "1|books\n2|movements\n3|corrections\n4|fence\n5|discards\n6|orders")
   }
 
   @Test("a database of a newer program is refused, and left alone")
@@ -86,6 +87,13 @@ struct MigrationTests {
     Self.movement(
       "cause = 'HOLD_CORRECTED', actor = 'a', reason = 'b', found = 'c', held_delta = 3"),
     Self.movement("hold_id = 'x', event_id = 'x/1'"),
+    Self.movement("actor = 'a'"),
+    Self.movement("cause = 'HOLD_EXTENDED'"),
+    Self.movement("cause = 'STOCK_ADJUSTED', request_id = NULL", of: "STOCK_SET"),
+    Self.movement("cause = 'STOCK_RETIRED'", of: "STOCK_SET"),
+    Self.movement("found = 'c'", of: "STOCK_SET"),
+    Self.movement("reason = ''", of: "STOCK_SET"),
+    Self.movement("actor = repeat('a', 129)", of: "STOCK_SET"),
     Self.movement(
       "cause = 'STOCK_CORRECTED', request_id = NULL, actor = 'a', reason = 'b', found = 'c', "
         + "sold_delta = 1", of: "STOCK_SET"),
@@ -123,15 +131,24 @@ struct MigrationTests {
     """
   }
 
-  @Test("a movement that the tests of wrong ones start from is right by itself")
-  func rightMovement() throws {
-    for cause in ["HOLD_CREATED", "STOCK_SET"] {
-      let books = try Books()
-      _ = try books.open().apply(
-        entries([.hold(.holdCreated, Example.hold(2)), .stock(.stockSet, Example.stock(1))]))
-      try books.psql(Self.movement("version = version", of: cause))
-      #expect(try books.count("stock_movements") == 3)
-    }
+  @Test(
+    "a movement that the tests of wrong ones start from is right by itself",
+    arguments: [
+      ("HOLD_CREATED", "version = version"), ("STOCK_SET", "version = version"),
+      ("HOLD_CREATED", "cause = 'HOLD_EXTENDED', available_delta = 0, held_delta = 0"),
+      (
+        "HOLD_CREATED",
+        "cause = 'HOLD_CANCELLED', available_delta = 2, held_delta = -2, actor = 'a', reason = 'b'"
+      ),
+      ("STOCK_SET", "cause = 'STOCK_ADJUSTED', reason = repeat('é', 64)"),
+      ("STOCK_SET", "cause = 'STOCK_RETIRED', available_delta = 0, supplied_delta = 0"),
+    ])
+  func rightMovement(cause: String, change: String) throws {
+    let books = try Books()
+    _ = try books.open().apply(
+      entries([.hold(.holdCreated, Example.hold(2)), .stock(.stockSet, Example.stock(1))]))
+    try books.psql(Self.movement(change, of: cause))
+    #expect(try books.count("stock_movements") == 3)
   }
 
   @Test("down, up and down again, with rows in every table")
@@ -150,7 +167,9 @@ struct MigrationTests {
     #expect(
       try books.count("stock_movements") == history.events.count { $0.type.rawValue.first == "S" })
     #expect(try connection.migrate(to: nil) == Migration.newest)
-    #expect(try books.rows() == rows, "the movements of holds are told again")
+    var again = rows
+    again.movements = ExpectedRows(of: history.events.map(\.asBefore)).movements
+    #expect(try books.rows() == again, "the movements of holds are told again")
     #expect(try books.psql(places) == before, "with their places in the stream")
     #expect(try connection.migrate(to: 0) == 0)
     #expect(try books.psql("SELECT to_regclass('holds') IS NULL") == "t")
@@ -159,6 +178,26 @@ struct MigrationTests {
     #expect(throws: MigrationError.unknownVersion(99, known: Migration.newest)) {
       try connection.migrate(to: 99)
     }
+  }
+
+  @Test("the figures of every SKU stay the same on the way down and up")
+  func figuresStay() throws {
+    let books = try Books()
+    var random = Seeded(11)
+    let history = History(operations: 300, random: &random)
+    _ = try books.open().apply(entries(history.events))
+    let figures =
+      "SELECT sku, sum(available_delta), sum(held_delta), sum(sold_delta), "
+      + "sum(supplied_delta), max(version) FILTER (WHERE hold_id IS NULL) FROM stock_movements "
+      + "GROUP BY sku ORDER BY sku"
+    let before = try books.psql(figures)
+    let connection = try books.connect()
+    for version in Migration.all.map(\.version).reversed() where version >= 2 {
+      #expect(try connection.migrate(to: version) == version)
+      #expect(try books.psql(figures) == before, "at \(version)")
+    }
+    #expect(try connection.migrate(to: nil) == Migration.newest)
+    #expect(try books.psql(figures) == before)
   }
 
   @Test("the worker's role applies, drops days, and can do nothing else; the reader only reads")
@@ -205,5 +244,14 @@ struct MigrationTests {
     #expect(DatabaseAddress("") == nil)
     let failure = #expect(throws: PostgresError.self) { try Postgres(address!, name: "test") }
     #expect(failure.map { "\($0)".contains("hush") } == false)
+  }
+}
+
+extension Event {
+  /// As books tell it that were once those of an older program.
+  fileprivate var asBefore: Event {
+    guard case .stock(let type, var change) = self else { return self }
+    change.attribution = nil
+    return .stock(type == .stockAdopted ? type : .stockSet, change)
   }
 }

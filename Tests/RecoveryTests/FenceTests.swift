@@ -156,6 +156,44 @@ struct FenceTests {
     #expect(try await shop.stock().figures.available == 5)
   }
 
+  @Test("a rebuild knows orders by their request ids, what is retired, and the list of SKUs")
+  func ordersRebuilt() async throws {
+    let shop = try await Deployment.start()
+    defer { shop.stop() }
+    let set = SetStockRequest(sku: "x", available: 10, requestID: "set", ifAvailable: 0)
+    let adjust = AdjustStockRequest(sku: "x", delta: -3, requestID: "adjust")
+    let retire = RetireStockRequest(sku: "gone", requestID: "retire", reason: "end of line")
+    #expect(try await shop.call(set).outcome == .stockSet)
+    #expect(try await shop.call(adjust).outcome == .stockAdjusted)
+    for sku in ["gone", "back"] {
+      _ = try await shop.call(SetStockRequest(sku: sku, available: 1, requestID: "1 \(sku)"))
+    }
+    #expect(try await shop.call(retire).outcome == .stockRetired)
+    _ = try await shop.call(RetireStockRequest(sku: "back", requestID: "retire back"))
+    _ = try await shop.call(SetStockRequest(sku: "back", available: 2, requestID: "2 back"))
+    let list = try await shop.call(ListStockRequest())
+    #expect(list.stock.map(\.stock.sku) == ["back", "gone", "x"])
+    #expect(list.stock.map(\.stock.figures.isRetired) == [false, true, false])
+    try await shop.booksCaughtUp()
+    let plan = try shop.rebuild()
+    #expect(plan.stdout.contains("SKUs"), "\(plan)")
+
+    shop.redis.kill()
+    try shop.redis.replaceFiles(with: nil)
+    try shop.redis.restart()
+    #expect(try shop.rebuild("--accept-loss").status == 0)
+    try await shop.sells()
+    #expect(try await shop.call(ListStockRequest()) == list)
+    #expect(try await shop.call(set).outcome == .repeated)
+    #expect(try await shop.call(adjust).outcome == .repeated)
+    #expect(try await shop.call(retire).outcome == .repeated)
+    let other = AdjustStockRequest(sku: "x", delta: 3, requestID: "adjust")
+    await #expect(throws: Status.self) { try await shop.call(other) }
+    #expect(try await shop.stock().figures.available == 7)
+    let reserve = ReserveRequest(sku: "gone", qty: 1, userID: "u", idempotencyKey: "k")
+    #expect(try await shop.call(reserve).outcome == .notForSale)
+  }
+
   @Test("Redis restarted while PostgreSQL is away: it waits; a broken link alone does not")
   func booksAway() async throws {
     let postgres = try PostgresServer.start()

@@ -98,8 +98,64 @@ struct OperationTests {
     expectInvalid("request_id", SetStockRequest(sku: "x", available: 1, requestID: "")) {
       try decoder.setStock($0, arena: $1)
     }
+    let (large, smallest) = (1_000_000_000_001 as UInt64, Int64.min)
+    expectInvalid(
+      "if_available",
+      SetStockRequest(sku: "x", available: 1, requestID: "r", ifAvailable: large)
+    ) { try decoder.setStock($0, arena: $1) }
+    for (reason, actor, field) in [(Self.long, "", "reason"), ("", "a\nb", "actor")] {
+      expectInvalid(
+        field,
+        SetStockRequest(sku: "x", available: 1, requestID: "r", reason: reason, actor: actor)
+      ) { try decoder.setStock($0, arena: $1) }
+      expectInvalid(
+        field,
+        AdjustStockRequest(sku: "x", delta: 1, requestID: "r", reason: reason, actor: actor)
+      ) { try decoder.adjustStock($0, arena: $1) }
+      expectInvalid(
+        field, RetireStockRequest(sku: "x", requestID: "r", reason: reason, actor: actor)
+      ) { try decoder.retireStock($0, arena: $1) }
+    }
+    for delta in [0, Int64(large), -Int64(large), smallest] {
+      expectInvalid("delta", AdjustStockRequest(sku: "x", delta: delta, requestID: "r")) {
+        try decoder.adjustStock($0, arena: $1)
+      }
+    }
+    expectInvalid("request_id", AdjustStockRequest(sku: "x", delta: 1, requestID: "")) {
+      try decoder.adjustStock($0, arena: $1)
+    }
+    expectInvalid("request_id", RetireStockRequest(sku: "x", requestID: "")) {
+      try decoder.retireStock($0, arena: $1)
+    }
+    expectInvalid("limit", ListStockRequest(limit: 201)) { try decoder.listStock($0, arena: $1) }
+    expectInvalid("after", ListStockRequest(after: "a b")) { try decoder.listStock($0, arena: $1) }
     expectInvalid("sku", GetStockRequest(sku: "{p}")) { try decoder.getStock($0, arena: $1) }
     expectInvalid("sku", AdoptStockRequest(sku: "")) { try decoder.adoptStock($0, arena: $1) }
+  }
+
+  @Test("an order says all that its request said; who and why may be left out, up to 128 bytes")
+  func orders() throws {
+    let decoder = OperationDecoder()
+    let text = String(repeating: "é", count: 64)
+    for expected in [nil, 0, 1_000_000_000_000] as [UInt64?] {
+      let set = SetStockRequest(
+        sku: "x", available: 7, requestID: "r", ifAvailable: expected, reason: text, actor: text)
+      let order = try decode(set) { try decoder.setStock($0, arena: $1) }
+      #expect(order.change == .set(7, ifAvailable: expected) && order.requestID.text == "r")
+      #expect(order.attribution?.reason?.text == text && order.attribution?.actor?.text == text)
+      #expect(
+        order.fingerprint == StockOrder(.set(7), of: SKU("x")!, requestID: Label("r")!).fingerprint)
+    }
+    let adjust = AdjustStockRequest(sku: "x", delta: -5, requestID: "r", actor: "ada")
+    let order = try decode(adjust) { try decoder.adjustStock($0, arena: $1) }
+    #expect(order.change == .adjust(-5) && order.attribution?.reason == nil)
+    #expect(order.attribution?.actor?.text == "ada")
+    let retire = try decode(RetireStockRequest(sku: "x", requestID: "r")) {
+      try decoder.retireStock($0, arena: $1)
+    }
+    #expect(retire.change == .retire && retire.attribution == nil)
+    let page = try decode(ListStockRequest(after: "x")) { try decoder.listStock($0, arena: $1) }
+    #expect(page.after?.text == "x" && page.limit == Limits.stockPageDefault)
   }
 
   @Test("bytes that are not the message are refused, not read as an empty one")

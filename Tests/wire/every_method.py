@@ -22,6 +22,10 @@ STORED = {
     "Reservations/GetHold": lambda sku: reservations.GetHoldRequest(hold_id=NO_HOLD),
     "Stock/Set": lambda sku: stock.SetStockRequest(
         sku=sku, available=7, request_id=fresh("set")),
+    "Stock/Adjust": lambda sku: stock.AdjustStockRequest(
+        sku=sku, delta=1, request_id=fresh("adjust")),
+    "Stock/Retire": lambda sku: stock.RetireStockRequest(sku=sku, request_id=fresh("retire")),
+    "Stock/List": lambda sku: stock.ListStockRequest(limit=1),
     "Stock/Get": lambda sku: stock.GetStockRequest(sku=sku),
     "Stock/Adopt": lambda sku: stock.AdoptStockRequest(sku=sku),
 }

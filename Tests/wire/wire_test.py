@@ -25,6 +25,7 @@ from programs import Programs
 from reflection_cases import TestReflection, TestState  # noqa: F401
 from sale_cases import TestFields, TestFrames, TestSale  # noqa: F401
 from slow_cases import SlowPeers, TestTimeLimits
+from stock_cases import TestStockList, TestStockOrders  # noqa: F401
 from store_cases import (  # noqa: F401
     TestSilentStore, TestStoreAway, TestStoreForgot, TestStoreIsWrong, TestStoreRefuses)
 from stream_cases import TestFollow, TestStreams, TestUnreadStream, TestWatch  # noqa: F401

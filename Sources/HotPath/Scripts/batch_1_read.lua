@@ -11,8 +11,8 @@
 -- The script may run while Redis is over its memory limit (allow-oom): what was promised must be able
 -- to finish.  Whether a new hold may begin is a verdict that the server passes in (`placing`).
 --
--- KEYS   fence, events, expiry | the hold of each operation that names one | the request of each
---        `set` | for each SKU: stock:<sku>, sku:<sku>
+-- KEYS   fence, events, expiry, skus | the hold of each operation that names one | the request of
+--        each `change_stock` | for each SKU: stock:<sku>, sku:<sku>
 -- ARGV   1 counts and settings   2 source of the stream entry   3 writer   4 its sequence
 --        5 the opening that the writer has seen, or ''   6 the last sequence that was answered to it
 --        7... the members of the expiry index that are being swept; then all the operations in one
@@ -31,12 +31,17 @@ local pack, unpack_struct, sub = struct.pack, struct.unpack, string.sub
 local floor, format, char = math.floor, string.format, string.char
 
 -- Operations
-local RESERVE, CONFIRM, CANCEL, GET_HOLD, SET, ADOPT, GET_STOCK, EXPIRE = 1, 2, 3, 4, 5, 6, 7, 8
+local RESERVE, CONFIRM, CANCEL, GET_HOLD, CHANGE_STOCK, ADOPT = 1, 2, 3, 4, 5, 6
+local GET_STOCK, EXPIRE, LIST_STOCK = 7, 8, 9
+
+-- What a change of stock is
+local SET, ADJUST, RETIRE = 1, 2, 3
 
 -- Outcomes (Answer.swift)
 local HELD, REPEATED, SOLD_OUT, UNKNOWN_SKU, CONFIRMED_NOW, CANCELLED_NOW = 1, 2, 3, 4, 5, 6
 local PAST_DEADLINE, NO_SUCH_HOLD, FOUND, STOCK_SET, STOCK_ADOPTED = 7, 8, 9, 10, 11
-local ALREADY_CONFIRMED, ALREADY_CANCELLED = 12, 13
+local ALREADY_CONFIRMED, ALREADY_CANCELLED, STOCK_ADJUSTED = 12, 13, 14
+local TOO_FEW_AVAILABLE, AVAILABLE_DIFFERS, STOCK_RETIRED, NOT_FOR_SALE = 15, 16, 17, 18
 local KEY_REUSED, PAYMENT_REF_MISMATCH, STOCK_MISMATCH, STORE_FULL = 64, 65, 66, 67
 local REQUEST_ID_REUSED, TOO_MANY_UNITS, NOT_DUE, FORGOTTEN = 68, 69, 70, 71
 local HOLD_UNREADABLE, BACKLOG, SKU_NEEDED = 72, 73, 255
@@ -54,7 +59,7 @@ local BROUGHT, BROUGHT_BYTES = '<I4c8BI2', 15   -- units, fingerprint, lengths o
 local UNKNOWN_PRINT = string.rep('\0', 8)   -- of a hold that was rebuilt from the books
 local UNITS_MAX, HOLD_UNITS_MAX = 1000000000000, 1000000
 local EXACT = 9007199254740992   -- 2^53: up to here Lua counts exactly
-local REQUEST_MS = 86400000   -- how long the request id of a `set` is remembered: 24 hours
+local REQUEST_MS = 86400000   -- how long the request id of a change is remembered: 24 hours
 local RETRY_MS = 60000   -- when the sweep looks again at what it could not end
 local SLOT_MS = 200   -- holds that fall due within one slot of a batch share an index entry
 local SLICE = 1000    -- arguments that go through one unpack(); Lua's stack ends near 8,000
@@ -65,7 +70,8 @@ local writer = ARGV[3]
 local operations = ARGV[7 + member_count]
 -- Nobody waits for a finished hold to be forgotten, so many may share a member: a minute of 24 hours.
 local FORGET_SLOT_MS = math.min(60000, math.max(1, retention / 16))
-local first_request = 3 + hold_count
+local FIXED = 4   -- keys before those of the operations
+local first_request = FIXED + hold_count
 local first_sku = first_request + request_count
 
 local fence = call('HMGET', KEYS[1], 'now', 'open', writer)
@@ -94,7 +100,7 @@ for i = 1, member_count do
 end
 
 local records = {}
-for first = 4, first_sku, SLICE do
+for first = FIXED + 1, first_sku, SLICE do
   local last = math.min(first + SLICE - 1, first_sku)
   local values = call('MGET', unpack(KEYS, first, last))
   for i = 1, #values do records[first + i - 1] = values[i] end
@@ -118,10 +124,10 @@ local function readable(record)
 end
 
 local function hold_at(place)
-  local key = KEYS[3 + place]
+  local key = KEYS[FIXED + place]
   local hold = holds[key]
   if hold == nil then
-    local record = placed[key] or records[3 + place]
+    local record = placed[key] or records[FIXED + place]
     if record and not readable(record) then
       hold = {key = key, unreadable = true}
     elseif record then
@@ -162,10 +168,12 @@ if sku_count > 0 then
   local shown = call('MGET', unpack(stock_keys))
   for i = 1, sku_count do
     local key = KEYS[first_sku + 2 * i]
-    local hash = pcall_redis('HMGET', key, 'available', 'held', 'sold', 'supplied', 'version')
+    local hash = pcall_redis('HMGET', key, 'available', 'held', 'sold', 'supplied', 'version',
+      'retired')
     local sku = {
       key = key, stock_key = stock_keys[i], name = string.match(key, '[^:]+$'),
       text = sub(shown[i] or '', 1, 64), shown = units(shown[i]),
+      retired = not hash.err and hash[6] == '1',
     }
     if not hash.err and hash[1] then
       sku.available, sku.held, sku.sold, sku.supplied, sku.version =

@@ -1,7 +1,7 @@
 -- Playing the operations: how they say what they have changed.
 
 local entry, entry_count = {'XADD', KEYS[2], '*', 'source', ARGV[2]}, 5
-local values, value_count, index, forgotten, requests = {}, 0, {}, {}, {}
+local values, value_count, index, forgotten, requests, listed = {}, 0, {}, {}, {}, {}
 
 local function varint(n)
   if n < 128 then return char(n) end
@@ -32,9 +32,12 @@ local function emit_hold(type, hold, trace)
     .. change_part(hold.created, hold.status, hold.version, hold.changed, hold.expires) .. ref)
 end
 
+-- The first event of a SKU also puts it into the list of all.
 local function emit_stock(type, part, sku, delta)
+  if not call('ZSCORE', KEYS[4], sku.name) then listed[#listed + 1] = sku.name end
   emit(type, part .. pack('<BI8BI8BI8BI8BI8BI8Bi8', 0x41, sku.version, 0x49, now,
-    0x51, sku.available, 0x59, sku.held, 0x61, sku.sold, 0x69, sku.supplied, 0x71, delta))
+    0x51, sku.available, 0x59, sku.held, 0x61, sku.sold, 0x69, sku.supplied, 0x71, delta)
+    .. (sku.retired and '\128\1\1' or ''))
 end
 
 local function adopt(sku)
@@ -82,7 +85,8 @@ local function with_hold(outcome, hold, sku)
 end
 
 local function with_figures(outcome, sku)
-  local more = pack('<I8I8I8I8', sku.held or 0, sku.sold or 0, sku.supplied or 0, sku.version or 0)
+  local more = pack('<I8I8I8I8B', sku.held or 0, sku.sold or 0, sku.supplied or 0, sku.version or 0,
+    sku.retired and 1 or 0)
   if outcome == STOCK_MISMATCH then more = more .. (sku.shown and format('%.0f', sku.shown) or sku.text) end
   return outcome, sku.available or 0, more
 end

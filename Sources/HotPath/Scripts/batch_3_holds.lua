@@ -34,13 +34,14 @@ local function reserve(at, last)
     return with_figures(STOCK_MISMATCH, sku)
   end
   local available = sku.available
+  if sku.retired then return NOT_FOR_SALE, available end
   if placing == STORE_IS_FULL then return STORE_FULL, available end
   if placing == BOOKS_ARE_BEHIND then return BACKLOG, available end
   if available < qty then return SOLD_OUT, available end
 
   available = available - qty
   sku.available, sku.shown, sku.held, sku.changed = available, available, sku.held + qty, true
-  local key, shared = KEYS[3 + place], beginning(ttl)
+  local key, shared = KEYS[FIXED + place], beginning(ttl)
   local record = shared.life .. sub(operations, brought_at, last)
   holds[key], placed[key] = nil, record
   write_value(key, record)

@@ -2,7 +2,8 @@
 
 local play = {
   [RESERVE] = reserve, [CONFIRM] = confirm, [CANCEL] = cancel, [GET_HOLD] = get_hold,
-  [SET] = set, [ADOPT] = adopt_stock, [GET_STOCK] = get_stock, [EXPIRE] = expire,
+  [CHANGE_STOCK] = change_stock, [ADOPT] = adopt_stock, [GET_STOCK] = get_stock,
+  [EXPIRE] = expire, [LIST_STOCK] = list_stock,
 }
 
 local at, size, kind = 1
@@ -42,8 +43,14 @@ for i = 1, sku_count do
   if sku.changed then
     call('HSET', sku.key, 'available', sku.available, 'held', sku.held, 'sold', sku.sold,
       'supplied', sku.supplied, 'version', sku.version)
+    if sku.retired then
+      call('HSET', sku.key, 'retired', 1)
+    elseif sku.back then
+      call('HDEL', sku.key, 'retired')
+    end
   end
 end
+for _, name in ipairs(listed) do call('ZADD', KEYS[4], 0, name) end
 for key, print in pairs(requests) do call('SET', key, print, 'PX', REQUEST_MS) end
 
 for i = 1, member_count do

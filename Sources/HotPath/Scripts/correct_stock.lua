@@ -13,7 +13,8 @@
 local UNITS_MAX = 1000000000000
 local names = {'available', 'held', 'sold', 'supplied'}
 
-local hash = redis.call('HMGET', KEYS[4], 'available', 'held', 'sold', 'supplied', 'version')
+local hash = redis.call('HMGET', KEYS[4], 'available', 'held', 'sold', 'supplied', 'version',
+  'retired')
 local version = tonumber(hash[5] or nil)
 if not version or version ~= tonumber(ARGV[2]) then return false end
 local figures = {}
@@ -37,7 +38,8 @@ if before and before > now then now = before end
 local shown = redis.call('GET', KEYS[3])
 local id = redis.call('XADD', KEYS[1], '*', 'source', ARGV[1], 'STOCK_CORRECTED', ARGV[7]
   .. struct.pack('<BI8BI8BI8BI8BI8BI8Bi8', 0x41, version + 1, 0x49, now, 0x51, figures[1],
-    0x59, figures[2], 0x61, figures[3], 0x69, figures[4], 0x71, tonumber(ARGV[6])) .. ARGV[8])
+    0x59, figures[2], 0x61, figures[3], 0x69, figures[4], 0x71, tonumber(ARGV[6]))
+    .. (hash[6] == '1' and '\128\1\1' or '') .. ARGV[8])
 for i = 1, 4 do
   redis.call('HSET', KEYS[4], names[i], string.format('%.0f', figures[i]))
 end

@@ -155,6 +155,6 @@ extension StockLevel {
       ("sku", .text(sku)), ("available", .number(figures.available)),
       ("held", .number(figures.held)), ("sold", .number(figures.sold)),
       ("supplied", .number(figures.supplied)), ("version", .number(figures.version)),
-    ]
+    ] + (figures.isRetired ? [("retired", .flag(true))] : [])
   }
 }

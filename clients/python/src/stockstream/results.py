@@ -28,6 +28,11 @@ class Outcome(enum.IntEnum):
     STOCK_ADOPTED = 11
     ALREADY_CONFIRMED = 12
     ALREADY_CANCELLED = 13
+    STOCK_ADJUSTED = 14
+    TOO_FEW_AVAILABLE = 15
+    AVAILABLE_DIFFERS = 16
+    STOCK_RETIRED = 17
+    NOT_FOR_SALE = 18
 
 
 class HoldStatus(enum.IntEnum):

@@ -102,7 +102,7 @@ struct  Stock__V1__StockEvent
    */
   ProtobufCBinaryData sku;
   /*
-   * STOCK_SET
+   * STOCK_SET, STOCK_ADJUSTED, STOCK_RETIRED
    */
   ProtobufCBinaryData request_id;
   /*
@@ -110,7 +110,12 @@ struct  Stock__V1__StockEvent
    */
   ProtobufCBinaryData trace;
   /*
-   * 4-7: free for reason and actor.
+   * of the call, as its caller gave it
+   */
+  ProtobufCBinaryData reason;
+  ProtobufCBinaryData actor;
+  /*
+   * 6-7: free.
    * --- the second part: the SKU's figures after the event
    */
   uint64_t version;
@@ -127,10 +132,14 @@ struct  Stock__V1__StockEvent
    * STOCK_CORRECTED
    */
   Stock__V1__Correction *correction;
+  /*
+   * no new holds begin
+   */
+  protobuf_c_boolean retired;
 };
 #define STOCK__V1__STOCK_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__stock_event__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, 0, 0, 0, 0, 0, 0, 0, NULL }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0, 0, 0, 0, 0, 0, 0, NULL, 0 }
 
 
 /*

@@ -96,7 +96,27 @@ typedef enum _Stock__V1__Outcome {
   /*
    * Confirm of a cancelled hold.
    */
-  STOCK__V1__OUTCOME__ALREADY_CANCELLED = 13
+  STOCK__V1__OUTCOME__ALREADY_CANCELLED = 13,
+  /*
+   * Stock.Adjust
+   */
+  STOCK__V1__OUTCOME__STOCK_ADJUSTED = 14,
+  /*
+   * Stock.Adjust: fewer units are available than it would take away.
+   */
+  STOCK__V1__OUTCOME__TOO_FEW_AVAILABLE = 15,
+  /*
+   * Stock.Set: not so many units are available as `if_available` says.
+   */
+  STOCK__V1__OUTCOME__AVAILABLE_DIFFERS = 16,
+  /*
+   * Stock.Retire
+   */
+  STOCK__V1__OUTCOME__STOCK_RETIRED = 17,
+  /*
+   * Reserve: the SKU is retired.
+   */
+  STOCK__V1__OUTCOME__NOT_FOR_SALE = 18
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(STOCK__V1__OUTCOME)
 } Stock__V1__Outcome;
 /*
@@ -166,7 +186,7 @@ struct  Stock__V1__ReserveReply
 {
   ProtobufCMessage base;
   /*
-   * HELD, REPEATED, SOLD_OUT, UNKNOWN_SKU
+   * HELD, REPEATED, SOLD_OUT, UNKNOWN_SKU, NOT_FOR_SALE
    */
   Stock__V1__Outcome outcome;
   /*

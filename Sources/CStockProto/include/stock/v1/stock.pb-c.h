@@ -19,6 +19,13 @@ PROTOBUF_C__BEGIN_DECLS
 typedef struct Stock__V1__StockLevel Stock__V1__StockLevel;
 typedef struct Stock__V1__SetStockRequest Stock__V1__SetStockRequest;
 typedef struct Stock__V1__SetStockReply Stock__V1__SetStockReply;
+typedef struct Stock__V1__AdjustStockRequest Stock__V1__AdjustStockRequest;
+typedef struct Stock__V1__AdjustStockReply Stock__V1__AdjustStockReply;
+typedef struct Stock__V1__RetireStockRequest Stock__V1__RetireStockRequest;
+typedef struct Stock__V1__RetireStockReply Stock__V1__RetireStockReply;
+typedef struct Stock__V1__ListStockRequest Stock__V1__ListStockRequest;
+typedef struct Stock__V1__ListStockReply Stock__V1__ListStockReply;
+typedef struct Stock__V1__StockListing Stock__V1__StockListing;
 typedef struct Stock__V1__GetStockRequest Stock__V1__GetStockRequest;
 typedef struct Stock__V1__GetStockReply Stock__V1__GetStockReply;
 typedef struct Stock__V1__AdoptStockRequest Stock__V1__AdoptStockRequest;
@@ -44,14 +51,24 @@ struct  Stock__V1__StockLevel
   uint64_t sold;
   uint64_t supplied;
   /*
-   * counts the STOCK_SET and STOCK_ADOPTED events of the SKU
+   * counts the STOCK_... events of the SKU
    */
   uint64_t version;
+  /*
+   * no new holds begin, until Set
+   */
+  protobuf_c_boolean retired;
 };
 #define STOCK__V1__STOCK_LEVEL__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__stock_level__descriptor) \
-    , {0,NULL}, 0, 0, 0, 0, 0 }
+    , {0,NULL}, 0, 0, 0, 0, 0, 0 }
 
+
+typedef enum {
+  STOCK__V1__SET_STOCK_REQUEST__EXPECTED__NOT_SET = 0,
+  STOCK__V1__SET_STOCK_REQUEST__EXPECTED_IF_AVAILABLE = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(STOCK__V1__SET_STOCK_REQUEST__EXPECTED__CASE)
+} Stock__V1__SetStockRequest__ExpectedCase;
 
 struct  Stock__V1__SetStockRequest
 {
@@ -65,24 +82,159 @@ struct  Stock__V1__SetStockRequest
    * 1-128 bytes, new for every change that is meant; remembered for 24 hours
    */
   ProtobufCBinaryData request_id;
+  /*
+   * Why, and who asks for it, for the event and the books: each 1-128 bytes of UTF-8 without control
+   * characters, or left out.  No part of what the request id stands for.
+   */
+  ProtobufCBinaryData reason;
+  ProtobufCBinaryData actor;
+  Stock__V1__SetStockRequest__ExpectedCase expected_case;
+  union {
+    /*
+     * 0-1,000,000,000,000
+     */
+    uint64_t if_available;
+  };
 };
 #define STOCK__V1__SET_STOCK_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__set_stock_request__descriptor) \
-    , {0,NULL}, 0, {0,NULL} }
+    , {0,NULL}, 0, {0,NULL}, {0,NULL}, {0,NULL}, STOCK__V1__SET_STOCK_REQUEST__EXPECTED__NOT_SET, {0} }
 
 
 struct  Stock__V1__SetStockReply
 {
   ProtobufCMessage base;
   /*
-   * STOCK_SET, REPEATED
+   * STOCK_SET, REPEATED, AVAILABLE_DIFFERS
    */
   Stock__V1__Outcome outcome;
+  /*
+   * AVAILABLE_DIFFERS: as it is
+   */
   Stock__V1__StockLevel *stock;
 };
 #define STOCK__V1__SET_STOCK_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__set_stock_reply__descriptor) \
     , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, NULL }
+
+
+struct  Stock__V1__AdjustStockRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData sku;
+  /*
+   * to be added to those available: not 0, to 1,000,000,000,000 either way
+   */
+  int64_t delta;
+  /*
+   * as in SetStockRequest
+   */
+  ProtobufCBinaryData request_id;
+  ProtobufCBinaryData reason;
+  ProtobufCBinaryData actor;
+};
+#define STOCK__V1__ADJUST_STOCK_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__adjust_stock_request__descriptor) \
+    , {0,NULL}, 0, {0,NULL}, {0,NULL}, {0,NULL} }
+
+
+struct  Stock__V1__AdjustStockReply
+{
+  ProtobufCMessage base;
+  /*
+   * STOCK_ADJUSTED, REPEATED, TOO_FEW_AVAILABLE, UNKNOWN_SKU
+   */
+  Stock__V1__Outcome outcome;
+  /*
+   * unless UNKNOWN_SKU
+   */
+  Stock__V1__StockLevel *stock;
+};
+#define STOCK__V1__ADJUST_STOCK_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__adjust_stock_reply__descriptor) \
+    , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, NULL }
+
+
+struct  Stock__V1__RetireStockRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData sku;
+  /*
+   * as in SetStockRequest
+   */
+  ProtobufCBinaryData request_id;
+  ProtobufCBinaryData reason;
+  ProtobufCBinaryData actor;
+};
+#define STOCK__V1__RETIRE_STOCK_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__retire_stock_request__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL} }
+
+
+struct  Stock__V1__RetireStockReply
+{
+  ProtobufCMessage base;
+  /*
+   * STOCK_RETIRED, REPEATED (also when it was retired already), UNKNOWN_SKU
+   */
+  Stock__V1__Outcome outcome;
+  /*
+   * unless UNKNOWN_SKU
+   */
+  Stock__V1__StockLevel *stock;
+};
+#define STOCK__V1__RETIRE_STOCK_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__retire_stock_reply__descriptor) \
+    , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, NULL }
+
+
+struct  Stock__V1__ListStockRequest
+{
+  ProtobufCMessage base;
+  /*
+   * the `next` of the page before; empty: the first page
+   */
+  ProtobufCBinaryData after;
+  /*
+   * SKUs, 1-200; 0: 100
+   */
+  uint32_t limit;
+};
+#define STOCK__V1__LIST_STOCK_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__list_stock_request__descriptor) \
+    , {0,NULL}, 0 }
+
+
+struct  Stock__V1__ListStockReply
+{
+  ProtobufCMessage base;
+  /*
+   * by the bytes of their names
+   */
+  size_t n_stock;
+  Stock__V1__StockListing **stock;
+  /*
+   * empty: this is the last page
+   */
+  ProtobufCBinaryData next;
+};
+#define STOCK__V1__LIST_STOCK_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__list_stock_reply__descriptor) \
+    , 0,NULL, {0,NULL} }
+
+
+struct  Stock__V1__StockListing
+{
+  ProtobufCMessage base;
+  Stock__V1__StockLevel *stock;
+  /*
+   * stock:<sku> was changed by hand: nothing is sold until Adopt
+   */
+  protobuf_c_boolean closed;
+};
+#define STOCK__V1__STOCK_LISTING__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__stock_listing__descriptor) \
+    , NULL, 0 }
 
 
 struct  Stock__V1__GetStockRequest
@@ -234,6 +386,139 @@ Stock__V1__SetStockReply *
 void   stock__v1__set_stock_reply__free_unpacked
                      (Stock__V1__SetStockReply *message,
                       ProtobufCAllocator *allocator);
+/* Stock__V1__AdjustStockRequest methods */
+void   stock__v1__adjust_stock_request__init
+                     (Stock__V1__AdjustStockRequest         *message);
+size_t stock__v1__adjust_stock_request__get_packed_size
+                     (const Stock__V1__AdjustStockRequest   *message);
+size_t stock__v1__adjust_stock_request__pack
+                     (const Stock__V1__AdjustStockRequest   *message,
+                      uint8_t             *out);
+size_t stock__v1__adjust_stock_request__pack_to_buffer
+                     (const Stock__V1__AdjustStockRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__AdjustStockRequest *
+       stock__v1__adjust_stock_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__adjust_stock_request__free_unpacked
+                     (Stock__V1__AdjustStockRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stock__V1__AdjustStockReply methods */
+void   stock__v1__adjust_stock_reply__init
+                     (Stock__V1__AdjustStockReply         *message);
+size_t stock__v1__adjust_stock_reply__get_packed_size
+                     (const Stock__V1__AdjustStockReply   *message);
+size_t stock__v1__adjust_stock_reply__pack
+                     (const Stock__V1__AdjustStockReply   *message,
+                      uint8_t             *out);
+size_t stock__v1__adjust_stock_reply__pack_to_buffer
+                     (const Stock__V1__AdjustStockReply   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__AdjustStockReply *
+       stock__v1__adjust_stock_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__adjust_stock_reply__free_unpacked
+                     (Stock__V1__AdjustStockReply *message,
+                      ProtobufCAllocator *allocator);
+/* Stock__V1__RetireStockRequest methods */
+void   stock__v1__retire_stock_request__init
+                     (Stock__V1__RetireStockRequest         *message);
+size_t stock__v1__retire_stock_request__get_packed_size
+                     (const Stock__V1__RetireStockRequest   *message);
+size_t stock__v1__retire_stock_request__pack
+                     (const Stock__V1__RetireStockRequest   *message,
+                      uint8_t             *out);
+size_t stock__v1__retire_stock_request__pack_to_buffer
+                     (const Stock__V1__RetireStockRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__RetireStockRequest *
+       stock__v1__retire_stock_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__retire_stock_request__free_unpacked
+                     (Stock__V1__RetireStockRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stock__V1__RetireStockReply methods */
+void   stock__v1__retire_stock_reply__init
+                     (Stock__V1__RetireStockReply         *message);
+size_t stock__v1__retire_stock_reply__get_packed_size
+                     (const Stock__V1__RetireStockReply   *message);
+size_t stock__v1__retire_stock_reply__pack
+                     (const Stock__V1__RetireStockReply   *message,
+                      uint8_t             *out);
+size_t stock__v1__retire_stock_reply__pack_to_buffer
+                     (const Stock__V1__RetireStockReply   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__RetireStockReply *
+       stock__v1__retire_stock_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__retire_stock_reply__free_unpacked
+                     (Stock__V1__RetireStockReply *message,
+                      ProtobufCAllocator *allocator);
+/* Stock__V1__ListStockRequest methods */
+void   stock__v1__list_stock_request__init
+                     (Stock__V1__ListStockRequest         *message);
+size_t stock__v1__list_stock_request__get_packed_size
+                     (const Stock__V1__ListStockRequest   *message);
+size_t stock__v1__list_stock_request__pack
+                     (const Stock__V1__ListStockRequest   *message,
+                      uint8_t             *out);
+size_t stock__v1__list_stock_request__pack_to_buffer
+                     (const Stock__V1__ListStockRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__ListStockRequest *
+       stock__v1__list_stock_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__list_stock_request__free_unpacked
+                     (Stock__V1__ListStockRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stock__V1__ListStockReply methods */
+void   stock__v1__list_stock_reply__init
+                     (Stock__V1__ListStockReply         *message);
+size_t stock__v1__list_stock_reply__get_packed_size
+                     (const Stock__V1__ListStockReply   *message);
+size_t stock__v1__list_stock_reply__pack
+                     (const Stock__V1__ListStockReply   *message,
+                      uint8_t             *out);
+size_t stock__v1__list_stock_reply__pack_to_buffer
+                     (const Stock__V1__ListStockReply   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__ListStockReply *
+       stock__v1__list_stock_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__list_stock_reply__free_unpacked
+                     (Stock__V1__ListStockReply *message,
+                      ProtobufCAllocator *allocator);
+/* Stock__V1__StockListing methods */
+void   stock__v1__stock_listing__init
+                     (Stock__V1__StockListing         *message);
+size_t stock__v1__stock_listing__get_packed_size
+                     (const Stock__V1__StockListing   *message);
+size_t stock__v1__stock_listing__pack
+                     (const Stock__V1__StockListing   *message,
+                      uint8_t             *out);
+size_t stock__v1__stock_listing__pack_to_buffer
+                     (const Stock__V1__StockListing   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__StockListing *
+       stock__v1__stock_listing__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__stock_listing__free_unpacked
+                     (Stock__V1__StockListing *message,
+                      ProtobufCAllocator *allocator);
 /* Stock__V1__GetStockRequest methods */
 void   stock__v1__get_stock_request__init
                      (Stock__V1__GetStockRequest         *message);
@@ -359,6 +644,27 @@ typedef void (*Stock__V1__SetStockRequest_Closure)
 typedef void (*Stock__V1__SetStockReply_Closure)
                  (const Stock__V1__SetStockReply *message,
                   void *closure_data);
+typedef void (*Stock__V1__AdjustStockRequest_Closure)
+                 (const Stock__V1__AdjustStockRequest *message,
+                  void *closure_data);
+typedef void (*Stock__V1__AdjustStockReply_Closure)
+                 (const Stock__V1__AdjustStockReply *message,
+                  void *closure_data);
+typedef void (*Stock__V1__RetireStockRequest_Closure)
+                 (const Stock__V1__RetireStockRequest *message,
+                  void *closure_data);
+typedef void (*Stock__V1__RetireStockReply_Closure)
+                 (const Stock__V1__RetireStockReply *message,
+                  void *closure_data);
+typedef void (*Stock__V1__ListStockRequest_Closure)
+                 (const Stock__V1__ListStockRequest *message,
+                  void *closure_data);
+typedef void (*Stock__V1__ListStockReply_Closure)
+                 (const Stock__V1__ListStockReply *message,
+                  void *closure_data);
+typedef void (*Stock__V1__StockListing_Closure)
+                 (const Stock__V1__StockListing *message,
+                  void *closure_data);
 typedef void (*Stock__V1__GetStockRequest_Closure)
                  (const Stock__V1__GetStockRequest *message,
                   void *closure_data);
@@ -388,10 +694,22 @@ struct Stock__V1__Stock_Service
               const Stock__V1__SetStockRequest *input,
               Stock__V1__SetStockReply_Closure closure,
               void *closure_data);
+  void (*adjust)(Stock__V1__Stock_Service *service,
+                 const Stock__V1__AdjustStockRequest *input,
+                 Stock__V1__AdjustStockReply_Closure closure,
+                 void *closure_data);
+  void (*retire)(Stock__V1__Stock_Service *service,
+                 const Stock__V1__RetireStockRequest *input,
+                 Stock__V1__RetireStockReply_Closure closure,
+                 void *closure_data);
   void (*get)(Stock__V1__Stock_Service *service,
               const Stock__V1__GetStockRequest *input,
               Stock__V1__GetStockReply_Closure closure,
               void *closure_data);
+  void (*list)(Stock__V1__Stock_Service *service,
+               const Stock__V1__ListStockRequest *input,
+               Stock__V1__ListStockReply_Closure closure,
+               void *closure_data);
   void (*adopt)(Stock__V1__Stock_Service *service,
                 const Stock__V1__AdoptStockRequest *input,
                 Stock__V1__AdoptStockReply_Closure closure,
@@ -409,17 +727,32 @@ void stock__v1__stock__init (Stock__V1__Stock_Service *service,
 #define STOCK__V1__STOCK__INIT(function_prefix__) \
     { STOCK__V1__STOCK__BASE_INIT,\
       function_prefix__ ## set,\
+      function_prefix__ ## adjust,\
+      function_prefix__ ## retire,\
       function_prefix__ ## get,\
+      function_prefix__ ## list,\
       function_prefix__ ## adopt,\
       function_prefix__ ## watch  }
 void stock__v1__stock__set(ProtobufCService *service,
                            const Stock__V1__SetStockRequest *input,
                            Stock__V1__SetStockReply_Closure closure,
                            void *closure_data);
+void stock__v1__stock__adjust(ProtobufCService *service,
+                              const Stock__V1__AdjustStockRequest *input,
+                              Stock__V1__AdjustStockReply_Closure closure,
+                              void *closure_data);
+void stock__v1__stock__retire(ProtobufCService *service,
+                              const Stock__V1__RetireStockRequest *input,
+                              Stock__V1__RetireStockReply_Closure closure,
+                              void *closure_data);
 void stock__v1__stock__get(ProtobufCService *service,
                            const Stock__V1__GetStockRequest *input,
                            Stock__V1__GetStockReply_Closure closure,
                            void *closure_data);
+void stock__v1__stock__list(ProtobufCService *service,
+                            const Stock__V1__ListStockRequest *input,
+                            Stock__V1__ListStockReply_Closure closure,
+                            void *closure_data);
 void stock__v1__stock__adopt(ProtobufCService *service,
                              const Stock__V1__AdoptStockRequest *input,
                              Stock__V1__AdoptStockReply_Closure closure,
@@ -434,6 +767,13 @@ void stock__v1__stock__watch(ProtobufCService *service,
 extern const ProtobufCMessageDescriptor stock__v1__stock_level__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__set_stock_request__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__set_stock_reply__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__adjust_stock_request__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__adjust_stock_reply__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__retire_stock_request__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__retire_stock_reply__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__list_stock_request__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__list_stock_reply__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__stock_listing__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__get_stock_request__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__get_stock_reply__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__adopt_stock_request__descriptor;

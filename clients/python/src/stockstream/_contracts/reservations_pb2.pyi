@@ -8,6 +8,7 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 ACKNOWLEDGE_DEFAULT: Acknowledge
 ALREADY_CANCELLED: Outcome
 ALREADY_CONFIRMED: Outcome
+AVAILABLE_DIFFERS: Outcome
 CANCELLED: Outcome
 CONFIRMED: Outcome
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -17,13 +18,17 @@ FSYNC: Acknowledge
 HELD: Outcome
 LEDGER: Acknowledge
 MEMORY: Acknowledge
+NOT_FOR_SALE: Outcome
 NO_SUCH_HOLD: Outcome
 OUTCOME_UNSPECIFIED: Outcome
 REPEATED: Outcome
 REPLICA: Acknowledge
 SOLD_OUT: Outcome
+STOCK_ADJUSTED: Outcome
 STOCK_ADOPTED: Outcome
+STOCK_RETIRED: Outcome
 STOCK_SET: Outcome
+TOO_FEW_AVAILABLE: Outcome
 UNKNOWN_SKU: Outcome
 
 class BatchReserveReply(_message.Message):

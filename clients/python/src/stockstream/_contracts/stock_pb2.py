@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 from . import reservations_pb2 as stock_dot_v1_dot_reservations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14stock/v1/stock.proto\x12\x08stock.v1\x1a\x1bstock/v1/reservations.proto\"k\n\nStockLevel\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x01(\x04\x12\x0c\n\x04held\x18\x03 \x01(\x04\x12\x0c\n\x04sold\x18\x04 \x01(\x04\x12\x10\n\x08supplied\x18\x05 \x01(\x04\x12\x0f\n\x07version\x18\x06 \x01(\x04\"E\n\x0fSetStockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x01(\x04\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"X\n\rSetStockReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12#\n\x05stock\x18\x02 \x01(\x0b\x32\x14.stock.v1.StockLevel\"\x1e\n\x0fGetStockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\"X\n\rGetStockReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12#\n\x05stock\x18\x02 \x01(\x0b\x32\x14.stock.v1.StockLevel\" \n\x11\x41\x64optStockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\"Z\n\x0f\x41\x64optStockReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12#\n\x05stock\x18\x02 \x01(\x0b\x32\x14.stock.v1.StockLevel\"0\n\x11WatchStockRequest\x12\x0c\n\x04skus\x18\x01 \x03(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\"u\n\x0bStockUpdate\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12#\n\x05stock\x18\x02 \x01(\x0b\x32\x14.stock.v1.StockLevel\x12\x0e\n\x06\x63losed\x18\x03 \x01(\x08\x12\r\n\x05token\x18\x04 \x01(\t2\xfd\x01\n\x05Stock\x12\x39\n\x03Set\x12\x19.stock.v1.SetStockRequest\x1a\x17.stock.v1.SetStockReply\x12\x39\n\x03Get\x12\x19.stock.v1.GetStockRequest\x1a\x17.stock.v1.GetStockReply\x12?\n\x05\x41\x64opt\x12\x1b.stock.v1.AdoptStockRequest\x1a\x19.stock.v1.AdoptStockReply\x12=\n\x05Watch\x12\x1b.stock.v1.WatchStockRequest\x1a\x15.stock.v1.StockUpdate0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14stock/v1/stock.proto\x12\x08stock.v1\x1a\x1bstock/v1/reservations.proto\"|\n\nStockLevel\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x01(\x04\x12\x0c\n\x04held\x18\x03 \x01(\x04\x12\x0c\n\x04sold\x18\x04 \x01(\x04\x12\x10\n\x08supplied\x18\x05 \x01(\x04\x12\x0f\n\x07version\x18\x06 \x01(\x04\x12\x0f\n\x07retired\x18\x07 \x01(\x08\"\x88\x01\n\x0fSetStockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x01(\x04\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x16\n\x0cif_available\x18\x04 \x01(\x04H\x00\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\tB\n\n\x08\x65xpected\"X\n\rSetStockReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12#\n\x05stock\x18\x02 \x01(\x0b\x32\x14.stock.v1.StockLevel\"c\n\x12\x41\x64justStockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\r\n\x05\x64\x65lta\x18\x02 \x01(\x12\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"[\n\x10\x41\x64justStockReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12#\n\x05stock\x18\x02 \x01(\x0b\x32\x14.stock.v1.StockLevel\"T\n\x12RetireStockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"[\n\x10RetireStockReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12#\n\x05stock\x18\x02 \x01(\x0b\x32\x14.stock.v1.StockLevel\"0\n\x10ListStockRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\"E\n\x0eListStockReply\x12%\n\x05stock\x18\x01 \x03(\x0b\x32\x16.stock.v1.StockListing\x12\x0c\n\x04next\x18\x02 \x01(\t\"C\n\x0cStockListing\x12#\n\x05stock\x18\x01 \x01(\x0b\x32\x14.stock.v1.StockLevel\x12\x0e\n\x06\x63losed\x18\x02 \x01(\x08\"\x1e\n\x0fGetStockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\"X\n\rGetStockReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12#\n\x05stock\x18\x02 \x01(\x0b\x32\x14.stock.v1.StockLevel\" \n\x11\x41\x64optStockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\"Z\n\x0f\x41\x64optStockReply\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12#\n\x05stock\x18\x02 \x01(\x0b\x32\x14.stock.v1.StockLevel\"0\n\x11WatchStockRequest\x12\x0c\n\x04skus\x18\x01 \x03(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\"u\n\x0bStockUpdate\x12\"\n\x07outcome\x18\x01 \x01(\x0e\x32\x11.stock.v1.Outcome\x12#\n\x05stock\x18\x02 \x01(\x0b\x32\x14.stock.v1.StockLevel\x12\x0e\n\x06\x63losed\x18\x03 \x01(\x08\x12\r\n\x05token\x18\x04 \x01(\t2\xc3\x03\n\x05Stock\x12\x39\n\x03Set\x12\x19.stock.v1.SetStockRequest\x1a\x17.stock.v1.SetStockReply\x12\x42\n\x06\x41\x64just\x12\x1c.stock.v1.AdjustStockRequest\x1a\x1a.stock.v1.AdjustStockReply\x12\x42\n\x06Retire\x12\x1c.stock.v1.RetireStockRequest\x1a\x1a.stock.v1.RetireStockReply\x12\x39\n\x03Get\x12\x19.stock.v1.GetStockRequest\x1a\x17.stock.v1.GetStockReply\x12<\n\x04List\x12\x1a.stock.v1.ListStockRequest\x1a\x18.stock.v1.ListStockReply\x12?\n\x05\x41\x64opt\x12\x1b.stock.v1.AdoptStockRequest\x1a\x19.stock.v1.AdoptStockReply\x12=\n\x05Watch\x12\x1b.stock.v1.WatchStockRequest\x1a\x15.stock.v1.StockUpdate0\x01\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'stock.v1.stock_pb2', globals())
@@ -22,23 +22,37 @@ if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
   _STOCKLEVEL._serialized_start=63
-  _STOCKLEVEL._serialized_end=170
-  _SETSTOCKREQUEST._serialized_start=172
-  _SETSTOCKREQUEST._serialized_end=241
-  _SETSTOCKREPLY._serialized_start=243
-  _SETSTOCKREPLY._serialized_end=331
-  _GETSTOCKREQUEST._serialized_start=333
-  _GETSTOCKREQUEST._serialized_end=363
-  _GETSTOCKREPLY._serialized_start=365
-  _GETSTOCKREPLY._serialized_end=453
-  _ADOPTSTOCKREQUEST._serialized_start=455
-  _ADOPTSTOCKREQUEST._serialized_end=487
-  _ADOPTSTOCKREPLY._serialized_start=489
-  _ADOPTSTOCKREPLY._serialized_end=579
-  _WATCHSTOCKREQUEST._serialized_start=581
-  _WATCHSTOCKREQUEST._serialized_end=629
-  _STOCKUPDATE._serialized_start=631
-  _STOCKUPDATE._serialized_end=748
-  _STOCK._serialized_start=751
-  _STOCK._serialized_end=1004
+  _STOCKLEVEL._serialized_end=187
+  _SETSTOCKREQUEST._serialized_start=190
+  _SETSTOCKREQUEST._serialized_end=326
+  _SETSTOCKREPLY._serialized_start=328
+  _SETSTOCKREPLY._serialized_end=416
+  _ADJUSTSTOCKREQUEST._serialized_start=418
+  _ADJUSTSTOCKREQUEST._serialized_end=517
+  _ADJUSTSTOCKREPLY._serialized_start=519
+  _ADJUSTSTOCKREPLY._serialized_end=610
+  _RETIRESTOCKREQUEST._serialized_start=612
+  _RETIRESTOCKREQUEST._serialized_end=696
+  _RETIRESTOCKREPLY._serialized_start=698
+  _RETIRESTOCKREPLY._serialized_end=789
+  _LISTSTOCKREQUEST._serialized_start=791
+  _LISTSTOCKREQUEST._serialized_end=839
+  _LISTSTOCKREPLY._serialized_start=841
+  _LISTSTOCKREPLY._serialized_end=910
+  _STOCKLISTING._serialized_start=912
+  _STOCKLISTING._serialized_end=979
+  _GETSTOCKREQUEST._serialized_start=981
+  _GETSTOCKREQUEST._serialized_end=1011
+  _GETSTOCKREPLY._serialized_start=1013
+  _GETSTOCKREPLY._serialized_end=1101
+  _ADOPTSTOCKREQUEST._serialized_start=1103
+  _ADOPTSTOCKREQUEST._serialized_end=1135
+  _ADOPTSTOCKREPLY._serialized_start=1137
+  _ADOPTSTOCKREPLY._serialized_end=1227
+  _WATCHSTOCKREQUEST._serialized_start=1229
+  _WATCHSTOCKREQUEST._serialized_end=1277
+  _STOCKUPDATE._serialized_start=1279
+  _STOCKUPDATE._serialized_end=1396
+  _STOCK._serialized_start=1399
+  _STOCK._serialized_end=1850
 # @@protoc_insertion_point(module_scope)

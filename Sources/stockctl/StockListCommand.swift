@@ -1,0 +1,64 @@
+import ArgumentParser
+import Inventory
+import Wire
+
+/// `stockctl stock list`
+struct StockListCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "Lists every SKU with its figures, by name, a page at a time.",
+    discussion: """
+      A SKU is there from its first stock on, and on one page, whatever is sold meanwhile.  JSON: a \
+      line for each, and one with 'next' when there are more.
+      """)
+
+  @OptionGroup var server: ServerOptions
+  @Option(help: "Begin after this SKU, the 'next' of the page before.") var after = ""
+  @Option(help: "SKUs of a page, 1 to 200.") var limit = Limits.stockPageDefault
+  @Flag(help: "Every page.") var all = false
+
+  func validate() throws {
+    guard (1...Limits.stockPageMax).contains(limit) else {
+      throw ValidationError("--limit: 1 to \(Limits.stockPageMax)")
+    }
+  }
+
+  func run() async throws {
+    try await Output(json: server.json).pages(from: after, all: all) { next in
+      let page = try await server.call(ListStockRequest(after: next, limit: limit))
+      return (page.stock.map(\.fields), page.next)
+    }
+  }
+}
+
+extension Output {
+  /// Shows a page, or all of them: a table for a person, and otherwise each as it comes.
+  /// - Parameter page: the rows that come after some place, and where to go on; empty: nowhere.
+  func pages(
+    from after: String, all: Bool, _ page: (String) async throws -> (rows: [Fields], next: String)
+  ) async throws {
+    var (rows, next) = ([Fields](), after)
+    repeat {
+      let found = try await page(next)
+      rows += found.rows
+      next = found.next
+      if json {
+        table(rows)
+        rows = []
+      }
+    } while all && !next.isEmpty
+    table(rows)
+    if !next.isEmpty { printLine([("next", .text(next))]) }
+  }
+}
+
+extension StockListing {
+  fileprivate var fields: Output.Fields {
+    let figures = stock.figures
+    return [
+      ("sku", .text(stock.sku)), ("available", .number(figures.available)),
+      ("held", .number(figures.held)), ("sold", .number(figures.sold)),
+      ("supplied", .number(figures.supplied)), ("version", .number(figures.version)),
+      ("state", .text(isClosed ? "CLOSED" : figures.isRetired ? "RETIRED" : "ON SALE")),
+    ]
+  }
+}
