@@ -187,7 +187,7 @@ void   stock__v1__correction__free_unpacked
   assert(message->base.descriptor == &stock__v1__correction__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor stock__v1__hold_event__field_descriptors[13] =
+static const ProtobufCFieldDescriptor stock__v1__hold_event__field_descriptors[15] =
 {
   {
     "hold",
@@ -345,8 +345,33 @@ static const ProtobufCFieldDescriptor stock__v1__hold_event__field_descriptors[1
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "reason",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__HoldEvent, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "actor",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__HoldEvent, actor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__hold_event__field_indices_by_name[] = {
+  14,   /* field[14] = actor */
   11,   /* field[11] = change_trace */
   8,   /* field[8] = changed_at */
   12,   /* field[12] = correction */
@@ -356,6 +381,7 @@ static const unsigned stock__v1__hold_event__field_indices_by_name[] = {
   2,   /* field[2] = idempotency_key */
   4,   /* field[4] = lines */
   10,   /* field[10] = payment_ref */
+  13,   /* field[13] = reason */
   6,   /* field[6] = status */
   3,   /* field[3] = trace */
   1,   /* field[1] = user_id */
@@ -365,7 +391,7 @@ static const ProtobufCIntRange stock__v1__hold_event__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 7, 4 },
-  { 0, 13 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor stock__v1__hold_event__descriptor =
 {
@@ -375,7 +401,7 @@ const ProtobufCMessageDescriptor stock__v1__hold_event__descriptor =
   "Stock__V1__HoldEvent",
   "stock.v1",
   sizeof(Stock__V1__HoldEvent),
-  13,
+  15,
   stock__v1__hold_event__field_descriptors,
   stock__v1__hold_event__field_indices_by_name,
   2,  stock__v1__hold_event__number_ranges,

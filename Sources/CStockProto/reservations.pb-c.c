@@ -412,6 +412,186 @@ void   stock__v1__cancel_reply__free_unpacked
   assert(message->base.descriptor == &stock__v1__cancel_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stock__v1__extend_request__init
+                     (Stock__V1__ExtendRequest         *message)
+{
+  static const Stock__V1__ExtendRequest init_value = STOCK__V1__EXTEND_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stock__v1__extend_request__get_packed_size
+                     (const Stock__V1__ExtendRequest *message)
+{
+  assert(message->base.descriptor == &stock__v1__extend_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__extend_request__pack
+                     (const Stock__V1__ExtendRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__extend_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__extend_request__pack_to_buffer
+                     (const Stock__V1__ExtendRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__extend_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__ExtendRequest *
+       stock__v1__extend_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__ExtendRequest *)
+     protobuf_c_message_unpack (&stock__v1__extend_request__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__extend_request__free_unpacked
+                     (Stock__V1__ExtendRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__extend_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stock__v1__extend_reply__init
+                     (Stock__V1__ExtendReply         *message)
+{
+  static const Stock__V1__ExtendReply init_value = STOCK__V1__EXTEND_REPLY__INIT;
+  *message = init_value;
+}
+size_t stock__v1__extend_reply__get_packed_size
+                     (const Stock__V1__ExtendReply *message)
+{
+  assert(message->base.descriptor == &stock__v1__extend_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__extend_reply__pack
+                     (const Stock__V1__ExtendReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__extend_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__extend_reply__pack_to_buffer
+                     (const Stock__V1__ExtendReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__extend_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__ExtendReply *
+       stock__v1__extend_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__ExtendReply *)
+     protobuf_c_message_unpack (&stock__v1__extend_reply__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__extend_reply__free_unpacked
+                     (Stock__V1__ExtendReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__extend_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stock__v1__release_request__init
+                     (Stock__V1__ReleaseRequest         *message)
+{
+  static const Stock__V1__ReleaseRequest init_value = STOCK__V1__RELEASE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stock__v1__release_request__get_packed_size
+                     (const Stock__V1__ReleaseRequest *message)
+{
+  assert(message->base.descriptor == &stock__v1__release_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__release_request__pack
+                     (const Stock__V1__ReleaseRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__release_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__release_request__pack_to_buffer
+                     (const Stock__V1__ReleaseRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__release_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__ReleaseRequest *
+       stock__v1__release_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__ReleaseRequest *)
+     protobuf_c_message_unpack (&stock__v1__release_request__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__release_request__free_unpacked
+                     (Stock__V1__ReleaseRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__release_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stock__v1__release_reply__init
+                     (Stock__V1__ReleaseReply         *message)
+{
+  static const Stock__V1__ReleaseReply init_value = STOCK__V1__RELEASE_REPLY__INIT;
+  *message = init_value;
+}
+size_t stock__v1__release_reply__get_packed_size
+                     (const Stock__V1__ReleaseReply *message)
+{
+  assert(message->base.descriptor == &stock__v1__release_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stock__v1__release_reply__pack
+                     (const Stock__V1__ReleaseReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stock__v1__release_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stock__v1__release_reply__pack_to_buffer
+                     (const Stock__V1__ReleaseReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stock__v1__release_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stock__V1__ReleaseReply *
+       stock__v1__release_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stock__V1__ReleaseReply *)
+     protobuf_c_message_unpack (&stock__v1__release_reply__descriptor,
+                                allocator, len, data);
+}
+void   stock__v1__release_reply__free_unpacked
+                     (Stock__V1__ReleaseReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stock__v1__release_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stock__v1__get_hold_request__init
                      (Stock__V1__GetHoldRequest         *message)
 {
@@ -1149,6 +1329,275 @@ const ProtobufCMessageDescriptor stock__v1__cancel_reply__descriptor =
   (ProtobufCMessageInit) stock__v1__cancel_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor stock__v1__extend_request__field_descriptors[3] =
+{
+  {
+    "hold_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ExtendRequest, hold_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_at",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ExtendRequest, expires_at),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "acknowledge",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ExtendRequest, acknowledge),
+    &stock__v1__acknowledge__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__extend_request__field_indices_by_name[] = {
+  2,   /* field[2] = acknowledge */
+  1,   /* field[1] = expires_at */
+  0,   /* field[0] = hold_id */
+};
+static const ProtobufCIntRange stock__v1__extend_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor stock__v1__extend_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.ExtendRequest",
+  "ExtendRequest",
+  "Stock__V1__ExtendRequest",
+  "stock.v1",
+  sizeof(Stock__V1__ExtendRequest),
+  3,
+  stock__v1__extend_request__field_descriptors,
+  stock__v1__extend_request__field_indices_by_name,
+  1,  stock__v1__extend_request__number_ranges,
+  (ProtobufCMessageInit) stock__v1__extend_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__extend_reply__field_descriptors[3] =
+{
+  {
+    "outcome",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ExtendReply, outcome),
+    &stock__v1__outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hold",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ExtendReply, hold),
+    &stock__v1__hold__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "acknowledged",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ExtendReply, acknowledged),
+    &stock__v1__acknowledge__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__extend_reply__field_indices_by_name[] = {
+  2,   /* field[2] = acknowledged */
+  1,   /* field[1] = hold */
+  0,   /* field[0] = outcome */
+};
+static const ProtobufCIntRange stock__v1__extend_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor stock__v1__extend_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.ExtendReply",
+  "ExtendReply",
+  "Stock__V1__ExtendReply",
+  "stock.v1",
+  sizeof(Stock__V1__ExtendReply),
+  3,
+  stock__v1__extend_reply__field_descriptors,
+  stock__v1__extend_reply__field_indices_by_name,
+  1,  stock__v1__extend_reply__number_ranges,
+  (ProtobufCMessageInit) stock__v1__extend_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__release_request__field_descriptors[4] =
+{
+  {
+    "hold_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ReleaseRequest, hold_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ReleaseRequest, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "actor",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ReleaseRequest, actor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "acknowledge",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ReleaseRequest, acknowledge),
+    &stock__v1__acknowledge__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__release_request__field_indices_by_name[] = {
+  3,   /* field[3] = acknowledge */
+  2,   /* field[2] = actor */
+  0,   /* field[0] = hold_id */
+  1,   /* field[1] = reason */
+};
+static const ProtobufCIntRange stock__v1__release_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor stock__v1__release_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.ReleaseRequest",
+  "ReleaseRequest",
+  "Stock__V1__ReleaseRequest",
+  "stock.v1",
+  sizeof(Stock__V1__ReleaseRequest),
+  4,
+  stock__v1__release_request__field_descriptors,
+  stock__v1__release_request__field_indices_by_name,
+  1,  stock__v1__release_request__number_ranges,
+  (ProtobufCMessageInit) stock__v1__release_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stock__v1__release_reply__field_descriptors[3] =
+{
+  {
+    "outcome",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ReleaseReply, outcome),
+    &stock__v1__outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hold",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ReleaseReply, hold),
+    &stock__v1__hold__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "acknowledged",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__ReleaseReply, acknowledged),
+    &stock__v1__acknowledge__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__release_reply__field_indices_by_name[] = {
+  2,   /* field[2] = acknowledged */
+  1,   /* field[1] = hold */
+  0,   /* field[0] = outcome */
+};
+static const ProtobufCIntRange stock__v1__release_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor stock__v1__release_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stock.v1.ReleaseReply",
+  "ReleaseReply",
+  "Stock__V1__ReleaseReply",
+  "stock.v1",
+  sizeof(Stock__V1__ReleaseReply),
+  3,
+  stock__v1__release_reply__field_descriptors,
+  stock__v1__release_reply__field_indices_by_name,
+  1,  stock__v1__release_reply__number_ranges,
+  (ProtobufCMessageInit) stock__v1__release_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor stock__v1__get_hold_request__field_descriptors[3] =
 {
   {
@@ -1479,7 +1928,7 @@ const ProtobufCMessageDescriptor stock__v1__hold__descriptor =
   (ProtobufCMessageInit) stock__v1__hold__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue stock__v1__outcome__enum_values_by_number[19] =
+static const ProtobufCEnumValue stock__v1__outcome__enum_values_by_number[21] =
 {
   { "OUTCOME_UNSPECIFIED", "STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED", 0 },
   { "HELD", "STOCK__V1__OUTCOME__HELD", 1 },
@@ -1500,11 +1949,13 @@ static const ProtobufCEnumValue stock__v1__outcome__enum_values_by_number[19] =
   { "AVAILABLE_DIFFERS", "STOCK__V1__OUTCOME__AVAILABLE_DIFFERS", 16 },
   { "STOCK_RETIRED", "STOCK__V1__OUTCOME__STOCK_RETIRED", 17 },
   { "NOT_FOR_SALE", "STOCK__V1__OUTCOME__NOT_FOR_SALE", 18 },
+  { "EXTENDED", "STOCK__V1__OUTCOME__EXTENDED", 19 },
+  { "EXTENDED_TOO_OFTEN", "STOCK__V1__OUTCOME__EXTENDED_TOO_OFTEN", 20 },
 };
 static const ProtobufCIntRange stock__v1__outcome__value_ranges[] = {
-{0, 0},{0, 19}
+{0, 0},{0, 21}
 };
-static const ProtobufCEnumValueIndex stock__v1__outcome__enum_values_by_name[19] =
+static const ProtobufCEnumValueIndex stock__v1__outcome__enum_values_by_name[21] =
 {
   { "ALREADY_CANCELLED", 13 },
   { "ALREADY_CONFIRMED", 12 },
@@ -1512,6 +1963,8 @@ static const ProtobufCEnumValueIndex stock__v1__outcome__enum_values_by_name[19]
   { "CANCELLED", 6 },
   { "CONFIRMED", 5 },
   { "EXPIRED", 7 },
+  { "EXTENDED", 19 },
+  { "EXTENDED_TOO_OFTEN", 20 },
   { "FOUND", 9 },
   { "HELD", 1 },
   { "NOT_FOR_SALE", 18 },
@@ -1533,9 +1986,9 @@ const ProtobufCEnumDescriptor stock__v1__outcome__descriptor =
   "Outcome",
   "Stock__V1__Outcome",
   "stock.v1",
-  19,
+  21,
   stock__v1__outcome__enum_values_by_number,
-  19,
+  21,
   stock__v1__outcome__enum_values_by_name,
   1,
   stock__v1__outcome__value_ranges,
@@ -1575,19 +2028,23 @@ const ProtobufCEnumDescriptor stock__v1__acknowledge__descriptor =
   stock__v1__acknowledge__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor stock__v1__reservations__method_descriptors[5] =
+static const ProtobufCMethodDescriptor stock__v1__reservations__method_descriptors[7] =
 {
   { "Reserve", &stock__v1__reserve_request__descriptor, &stock__v1__reserve_reply__descriptor },
   { "BatchReserve", &stock__v1__batch_reserve_request__descriptor, &stock__v1__batch_reserve_reply__descriptor },
   { "Confirm", &stock__v1__confirm_request__descriptor, &stock__v1__confirm_reply__descriptor },
   { "Cancel", &stock__v1__cancel_request__descriptor, &stock__v1__cancel_reply__descriptor },
+  { "Extend", &stock__v1__extend_request__descriptor, &stock__v1__extend_reply__descriptor },
+  { "Release", &stock__v1__release_request__descriptor, &stock__v1__release_reply__descriptor },
   { "GetHold", &stock__v1__get_hold_request__descriptor, &stock__v1__get_hold_reply__descriptor },
 };
 const unsigned stock__v1__reservations__method_indices_by_name[] = {
   1,        /* BatchReserve */
   3,        /* Cancel */
   2,        /* Confirm */
-  4,        /* GetHold */
+  4,        /* Extend */
+  6,        /* GetHold */
+  5,        /* Release */
   0         /* Reserve */
 };
 const ProtobufCServiceDescriptor stock__v1__reservations__descriptor =
@@ -1597,7 +2054,7 @@ const ProtobufCServiceDescriptor stock__v1__reservations__descriptor =
   "Reservations",
   "Stock__V1__Reservations",
   "stock.v1",
-  5,
+  7,
   stock__v1__reservations__method_descriptors,
   stock__v1__reservations__method_indices_by_name
 };
@@ -1633,13 +2090,29 @@ void stock__v1__reservations__cancel(ProtobufCService *service,
   assert(service->descriptor == &stock__v1__reservations__descriptor);
   service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void stock__v1__reservations__extend(ProtobufCService *service,
+                                     const Stock__V1__ExtendRequest *input,
+                                     Stock__V1__ExtendReply_Closure closure,
+                                     void *closure_data)
+{
+  assert(service->descriptor == &stock__v1__reservations__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stock__v1__reservations__release(ProtobufCService *service,
+                                      const Stock__V1__ReleaseRequest *input,
+                                      Stock__V1__ReleaseReply_Closure closure,
+                                      void *closure_data)
+{
+  assert(service->descriptor == &stock__v1__reservations__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void stock__v1__reservations__get_hold(ProtobufCService *service,
                                        const Stock__V1__GetHoldRequest *input,
                                        Stock__V1__GetHoldReply_Closure closure,
                                        void *closure_data)
 {
   assert(service->descriptor == &stock__v1__reservations__descriptor);
-  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stock__v1__reservations__init (Stock__V1__Reservations_Service *service,
                                     Stock__V1__Reservations_ServiceDestroy destroy)

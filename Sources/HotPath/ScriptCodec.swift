@@ -7,7 +7,7 @@ struct ScriptCall {
   /// The first byte of the operation.
   enum Kind: UInt8 {
     case reserve = 1
-    case confirm, cancel, getHold, changeStock, adopt, getStock, expire, listStock
+    case confirm, cancel, getHold, changeStock, adopt, getStock, expire, listStock, extend
   }
 
   /// Offset of the key's place (two bytes) in the bytes.
@@ -56,11 +56,18 @@ struct ScriptCall {
       bytes.append(trace)
       bytes.append(paymentRef.text)
       (kind, hold, request, sku) = (.confirm, id.key, nil, nil)
-    case .cancel(let id, let trace):
+    case .cancel(let id, let attribution, let trace):
       bytes.begin(.cancel)
       bytes.append(integer: id.generation)
       bytes.append(trace)
+      if let attribution { attribution.appendHoldEvent(to: &bytes, arena: arena) }
       (kind, hold, request, sku) = (.cancel, id.key, nil, nil)
+    case .extend(let id, let expiresAt, let trace):
+      bytes.begin(.extend)
+      bytes.append(integer: id.generation)
+      bytes.append(integer: expiresAt)
+      bytes.append(trace)
+      (kind, hold, request, sku) = (.extend, id.key, nil, nil)
     case .getHold(let key, let generation):
       bytes.begin(.getHold)
       bytes.append(integer: generation ?? 0)

@@ -22,6 +22,9 @@ public enum Outcome: UInt8, Sendable, CaseIterable {
   case stockRetired = 17
   /// The SKU is retired: nothing new begins.
   case notForSale = 18
+  case extended = 19
+  /// The hold has had `Limits.holdExtensionsMax` extensions.
+  case extendedTooOften = 20
 
   /// The idempotency key belongs to another request.
   case keyReused = 64

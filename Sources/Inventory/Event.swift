@@ -1,6 +1,7 @@
 /// The type of an event, written as its field name in the stream.
 public enum EventType: String, Sendable, CaseIterable {
   case holdCreated = "HOLD_CREATED"
+  case holdExtended = "HOLD_EXTENDED"
   case holdConfirmed = "HOLD_CONFIRMED"
   case holdCancelled = "HOLD_CANCELLED"
   case holdExpired = "HOLD_EXPIRED"

@@ -42,6 +42,8 @@ public struct Hold: Hashable, Sendable {
   public var trace: TraceContext?
   /// The trace of the call behind the last change; known in the event of that change alone.
   public var changeTrace: TraceContext?
+  /// Who released it and why; known in the event of that change alone.
+  public var attribution: Attribution?
   /// What a HOLD_CORRECTED event is about; nil in any other, and in a record.
   public var correction: Correction?
 
@@ -52,7 +54,8 @@ public struct Hold: Hashable, Sendable {
   public init(
     id: HoldID, status: HoldStatus, version: UInt64, sku: SKU, qty: UInt64, user: Label,
     key: Label, expiresAt: UInt64, changedAt: UInt64, paymentRef: Label? = nil,
-    trace: TraceContext? = nil, changeTrace: TraceContext? = nil, correction: Correction? = nil
+    trace: TraceContext? = nil, changeTrace: TraceContext? = nil, attribution: Attribution? = nil,
+    correction: Correction? = nil
   ) {
     self.id = id
     self.status = status
@@ -65,6 +68,7 @@ public struct Hold: Hashable, Sendable {
     self.changedAt = changedAt
     self.paymentRef = paymentRef
     self.trace = trace
+    self.attribution = attribution
     self.correction = correction
     self.changeTrace = changeTrace
   }

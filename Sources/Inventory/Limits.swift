@@ -16,6 +16,11 @@ public enum Limits {
   public static let holdMsMin: UInt64 = 1_000
   /// Longest life of a hold: seven days.
   public static let holdMsMax: UInt64 = 604_800_000
+  /// How long after its creation an extension may put a hold's deadline: seven days, as long as a hold
+  /// may ask for at once.
+  public static let holdLifeMsMax: UInt64 = holdMsMax
+  /// How often a hold may be extended.
+  public static let holdExtensionsMax: UInt64 = 10
   /// Life of a hold whose caller names none.
   public static let holdMsDefault: UInt64 = 300_000
   /// How long Redis remembers a finished hold: 24 hours.

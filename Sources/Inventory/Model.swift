@@ -58,7 +58,8 @@ public struct Model {
       adoptIfNew(reservation.sku, now)
       return reserve(reservation, now, placing)
     case .confirm(let id, let paymentRef, let trace): return confirm(id, paymentRef, trace, now)
-    case .cancel(let id, let trace): return cancel(id, trace, now)
+    case .cancel(let id, let attribution, let trace): return cancel(id, attribution, trace, now)
+    case .extend(let id, let expiresAt, let trace): return extend(id, expiresAt, trace, now)
     case .getHold(let key, let generation):
       guard let hold = holds[key]?.hold, generation == nil || hold.id.generation == generation
       else { return Answer(.noSuchHold) }
@@ -128,7 +129,9 @@ public struct Model {
     return Answer(.confirmed, available: figures.available, hold: hold)
   }
 
-  private mutating func cancel(_ id: HoldID, _ trace: TraceContext?, _ now: UInt64) -> Answer {
+  private mutating func cancel(
+    _ id: HoldID, _ attribution: Attribution?, _ trace: TraceContext?, _ now: UInt64
+  ) -> Answer {
     guard var hold = find(id) else { return Answer(.noSuchHold) }
     switch hold.status(at: now) {
     case .confirmed: return Answer(.alreadyConfirmed, hold: hold)
@@ -137,8 +140,27 @@ public struct Model {
     case .active: break
     }
     guard release(hold) else { return report(.stockMismatch, hold.sku) }
-    change(&hold, to: .cancelled, .holdCancelled, now, trace)
+    change(&hold, to: .cancelled, .holdCancelled, now, trace, attribution)
     return Answer(.cancelled, available: books[hold.sku]!.available, hold: hold)
+  }
+
+  private mutating func extend(
+    _ id: HoldID, _ expiresAt: UInt64, _ trace: TraceContext?, _ now: UInt64
+  ) -> Answer {
+    guard var hold = find(id) else { return Answer(.noSuchHold) }
+    switch hold.status(at: now) {
+    case .confirmed: return Answer(.alreadyConfirmed, hold: hold)
+    case .cancelled: return Answer(.alreadyCancelled, hold: hold)
+    case .expired: return Answer(.expired, hold: hold)
+    case .active: break
+    }
+    guard expiresAt > hold.expiresAt else { return Answer(.repeated, hold: hold) }
+    guard hold.version <= Limits.holdExtensionsMax else {
+      return Answer(.extendedTooOften, hold: hold)
+    }
+    hold.expiresAt = expiresAt
+    change(&hold, to: .active, .holdExtended, now, trace)
+    return Answer(.extended, hold: hold)
   }
 
   private mutating func expire(_ id: HoldID, _ now: UInt64) -> Answer {
@@ -162,14 +184,14 @@ public struct Model {
 
   private mutating func change(
     _ hold: inout Hold, to status: HoldStatus, _ type: EventType, _ now: UInt64,
-    _ trace: TraceContext? = nil
+    _ trace: TraceContext? = nil, _ attribution: Attribution? = nil
   ) {
     hold.status = status
     hold.version += 1
     hold.changedAt = now
     holds[hold.id.key]?.hold = hold
     var event = hold
-    event.changeTrace = trace
+    (event.changeTrace, event.attribution) = (trace, attribution)
     events.append(.hold(type, event))
   }
 

@@ -2,7 +2,10 @@
 public enum Operation: Hashable, Sendable {
   case reserve(Reservation)
   case confirm(HoldID, paymentRef: Label, trace: TraceContext? = nil)
-  case cancel(HoldID, trace: TraceContext? = nil)
+  /// - Parameter by: who and why, when a person releases a hold.
+  case cancel(HoldID, by: Attribution? = nil, trace: TraceContext? = nil)
+  /// - Parameter expiresAt: the later deadline, in milliseconds since 1970; it also tells a repeat.
+  case extend(HoldID, expiresAt: UInt64, trace: TraceContext? = nil)
   case getHold(HoldKey, generation: UInt64?)
   case changeStock(StockOrder)
   case adoptStock(SKU)

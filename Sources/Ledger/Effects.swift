@@ -16,6 +16,8 @@ final class Effects {
   private let versions = Column(.bigint)
   private let streamMs = Column(.bigint)
   private let streamSequences = Column(.bigint)
+  private let actors = Column(.text)
+  private let reasons = Column(.text)
   private let holds = HoldColumns()
   private let orders = OrderColumns()
   private let stock = StockColumns()
@@ -81,7 +83,10 @@ final class Effects {
   }
 
   private var events: [Column] {
-    [eventIDs, types, times, skus, quantities, versions, streamMs, streamSequences]
+    [
+      eventIDs, types, times, skus, quantities, versions, actors, reasons, streamMs,
+      streamSequences,
+    ]
   }
 
   private func add(_ type: EventType, _ hold: Hold, _ entry: Ledger.Entry) {
@@ -91,6 +96,8 @@ final class Effects {
     skus.add(hold.sku.text)
     quantities.add(Int64(hold.qty))
     versions.add(Int64(hold.version))
+    actors.add(hold.attribution?.actor?.text)
+    reasons.add(hold.attribution?.reason?.text)
     streamMs.add(Int64(entry.streamMs))
     streamSequences.add(Int64(entry.streamSequence))
   }

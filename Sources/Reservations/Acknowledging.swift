@@ -94,7 +94,7 @@ extension Outcome {
   /// Whether a change has been done, now or before.
   fileprivate var isDone: Bool {
     switch self {
-    case .held, .repeated, .confirmed, .cancelled: true
+    case .held, .repeated, .confirmed, .cancelled, .extended: true
     default: false
     }
   }

@@ -51,6 +51,8 @@ final class Sale {
     on(BatchReserveRequest.method) { (call) throws(Status) in try self.batchReserve(call) }
     on(ConfirmRequest.method) { (call) throws(Status) in try self.confirm(call) }
     on(CancelRequest.method) { (call) throws(Status) in try self.cancel(call) }
+    on(ExtendRequest.method) { (call) throws(Status) in try self.extend(call) }
+    on(ReleaseRequest.method) { (call) throws(Status) in try self.release(call) }
     on(GetHoldRequest.method) { (call) throws(Status) in try self.getHold(call) }
     on(SetStockRequest.method) { (call) throws(Status) in try self.setStock(call) }
     on(AdjustStockRequest.method) { (call) throws(Status) in try self.adjustStock(call) }
@@ -130,7 +132,7 @@ final class Sale {
   }
 
   /// The reply of the operations on one hold.
-  /// - Parameter reached: of Confirm and Cancel.
+  /// - Parameter reached: of those that change it.
   func holdReply(
     _ answer: Answer, _ reached: Acknowledgement? = nil
   ) throws(Status) -> HoldReply {

@@ -24,7 +24,7 @@ extension Event {
   ) throws(EventError) {
     guard let type = EventType(rawValue: name) else { throw .unknownType(name) }
     switch type {
-    case .holdCreated, .holdConfirmed, .holdCancelled, .holdExpired, .holdCorrected:
+    case .holdCreated, .holdExtended, .holdConfirmed, .holdCancelled, .holdExpired, .holdCorrected:
       self = .hold(type, try Hold(type, bytes, arena))
     case .stockSet, .stockAdjusted, .stockRetired, .stockAdopted, .stockCorrected:
       self = .stock(type, try StockChange(type, bytes, arena))
@@ -67,6 +67,15 @@ extension StockOrder {
 }
 
 extension Attribution {
+  /// Appends the fields of a hold's event that say who and why.
+  public func appendHoldEvent(to buffer: inout ByteBuffer, arena: Arena) {
+    var event = Stock__V1__HoldEvent()
+    stock__v1__hold_event__init(&event)
+    event.reason = arena.bytes(reason?.text ?? "")
+    event.actor = arena.bytes(actor?.text ?? "")
+    buffer.append(message: &event)
+  }
+
   /// Decodes who and why of an event; nil where neither stands.
   convenience init?(
     _ type: EventType, actor: ProtobufCBinaryData, reason: ProtobufCBinaryData
@@ -106,7 +115,8 @@ extension Hold {
       paymentRef: event.payment_ref.len == 0
         ? nil : try label(type, "payment_ref", event.payment_ref),
       trace: TraceContext(binary: event.trace.view),
-      changeTrace: TraceContext(binary: event.change_trace.view))
+      changeTrace: TraceContext(binary: event.change_trace.view),
+      attribution: try Attribution(type, actor: event.actor, reason: event.reason))
     guard (paymentRef != nil) == (status == .confirmed) else {
       throw .invalidField(type, "payment_ref")
     }
@@ -149,7 +159,7 @@ extension HoldStatus {
   /// Whether a hold has this status after an event of that type.
   fileprivate func follows(_ type: EventType) -> Bool {
     switch type {
-    case .holdCreated: self == .active
+    case .holdCreated, .holdExtended: self == .active
     case .holdConfirmed: self == .confirmed
     case .holdCancelled: self == .cancelled
     case .holdExpired: self == .expired

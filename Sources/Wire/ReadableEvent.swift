@@ -45,6 +45,8 @@ public struct ReadableEvent: Sendable {
     add("changed_at", event.changed_at)
     add("expires_at", event.expires_at)
     add("payment_ref", event.payment_ref)
+    add("reason", event.reason)
+    add("actor", event.actor)
   }
 
   private mutating func take(_ event: Stock__V1__StockEvent) {

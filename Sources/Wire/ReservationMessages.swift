@@ -210,14 +210,14 @@ public struct GetHoldRequest: RequestMessage, Sendable {
   }
 }
 
-/// The reply of Confirm, Cancel and GetHold, which are one message on the wire.
+/// The reply of Confirm, Cancel, Extend, Release and GetHold, which are one message on the wire.
 public struct HoldReply: ReplyMessage, Sendable, Hashable {
   /// nil: one that this version does not know.
   public var outcome: Outcome?
   /// Unless NO_SUCH_HOLD.
   public var hold: HoldView?
-  /// The level that was reached by Confirm or Cancel, when the call named one or when it is less
-  /// than was asked for.
+  /// The level that was reached by a change, when the call named one or when it is less than was
+  /// asked for.
   public var acknowledged: Acknowledgement?
 
   /// A reply from its parts.
@@ -354,6 +354,8 @@ extension Outcome {
     case .availableDiffers: "AVAILABLE_DIFFERS"
     case .stockRetired: "STOCK_RETIRED"
     case .notForSale: "NOT_FOR_SALE"
+    case .extended: "EXTENDED"
+    case .extendedTooOften: "EXTENDED_TOO_OFTEN"
     case .keyReused, .paymentRefMismatch, .stockMismatch, .storeFull, .requestIDReused,
       .tooManyUnits, .notDue, .forgotten, .holdUnreadable, .backlog:
       preconditionFailure("a refusal is a status, not an outcome")

@@ -87,7 +87,8 @@ enum ExitReason: Int32, CaseIterable {
     case .soldOut, .tooFewAvailable, .notForSale: self = .soldOut
     case .expired: self = .expired
     case .noSuchHold, .unknownSKU: self = .notFound
-    case .alreadyConfirmed, .alreadyCancelled, .availableDiffers: self = .conflict
+    case .alreadyConfirmed, .alreadyCancelled, .availableDiffers, .extendedTooOften:
+      self = .conflict
     case nil: self = .otherVersion
     default: self = .done
     }

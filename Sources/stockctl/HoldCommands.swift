@@ -77,7 +77,8 @@ struct CancelCommand: AsyncParsableCommand {
 /// `stockctl hold …`
 struct HoldCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "hold", abstract: "Shows holds.", subcommands: [Get.self])
+    commandName: "hold", abstract: "Shows, extends and releases holds.",
+    subcommands: [Get.self, HoldExtendCommand.self, HoldReleaseCommand.self])
 
   struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -107,7 +108,8 @@ struct HoldCommand: AsyncParsableCommand {
 }
 
 extension ServerOptions {
-  fileprivate func show(_ reply: HoldReply, hold: String) throws {
+  /// Prints a hold as it is now, and ends with the exit code of the outcome.
+  func show(_ reply: HoldReply, hold: String) throws {
     let fields: Output.Fields = reply.hold?.fields ?? [("hold_id", .text(hold))]
     let reached: Output.Fields =
       reply.acknowledged.map { [("acknowledged", .text($0.name))] } ?? []

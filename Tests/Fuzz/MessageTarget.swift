@@ -14,6 +14,8 @@ enum Message: UInt8, CaseIterable {
   case event, record
   // Texts with a form of their own.
   case holdID, traceParent, trace, digest
+  // What came later, of either side.
+  case adjustStock, retireStock, listStock, extend, release, listStockReply
 }
 
 /// Decodes the rest of an input as the message that its first byte names.  What could be decoded must
@@ -25,7 +27,8 @@ func fuzzMessages(_ input: UnsafeRawBufferPointer) {
   let arena = Arena(blockBytes: 0)
   switch message {
   case .request, .hello, .cancelCall, .credit, .state, .healthCheck, .reserve, .confirm, .cancel,
-    .getHold, .setStock, .getStock, .adoptStock, .batchReserve, .follow, .watchStock:
+    .getHold, .setStock, .getStock, .adoptStock, .batchReserve, .follow, .watchStock, .adjustStock,
+    .retireStock, .listStock, .extend, .release:
     decodeRequest(message, choices.rest(), arena)
   case .event, .record: decodeEvent(message, &choices, arena)
   case .holdID, .traceParent, .trace, .digest: decodeText(message, choices.rest())
@@ -53,7 +56,15 @@ private func decodeRequest(_ message: Message, _ bytes: UnsafeRawBufferPointer, 
   case .confirm: _ = try? decoder.confirm(bytes, arena: arena)
   case .cancel: _ = try? decoder.cancel(bytes, arena: arena)
   case .getHold: _ = try? decoder.getHold(bytes, arena: arena)
-  case .setStock: _ = try? decoder.setStock(bytes, arena: arena)
+  case .setStock: ordered(try? decoder.setStock(bytes, arena: arena), .stockSet, arena)
+  case .adjustStock: ordered(try? decoder.adjustStock(bytes, arena: arena), .stockAdjusted, arena)
+  case .retireStock: ordered(try? decoder.retireStock(bytes, arena: arena), .stockRetired, arena)
+  case .listStock:
+    if let found = try? decoder.listStock(bytes, arena: arena) {
+      promise((1...Limits.stockPageMax).contains(found.limit), "too many SKUs")
+    }
+  case .extend: _ = try? decoder.extend(bytes, arena: arena)
+  case .release: _ = try? decoder.release(bytes, arena: arena)
   case .getStock: _ = try? decoder.getStock(bytes, arena: arena)
   case .adoptStock: _ = try? decoder.adoptStock(bytes, arena: arena)
   case .batchReserve:
@@ -81,6 +92,7 @@ private func decodeReply(_ message: Message, _ bytes: UnsafeRawBufferPointer, _ 
   case .holdReply: again(HoldReply.self, bytes, arena)
   case .stockReply: again(StockReply.self, bytes, arena)
   case .stockUpdate: again(StockUpdate.self, bytes, arena)
+  case .listStockReply: again(ListStockReply.self, bytes, arena)
   case .followItem: _ = try? FollowItem(bytes, arena: arena)
   case .batchReserveReply: _ = try? BatchReserveReply(bytes, arena: arena)
   case .healthCheckReply: again(HealthCheckReply.self, bytes, arena)
@@ -159,6 +171,20 @@ private func recorded(_ found: Reservation, _ arena: Arena) {
   promise(
     hold?.id.key == found.hold && hold?.sku == found.sku && hold?.qty == found.qty
       && hold?.user == found.user && hold?.key == found.key, "another hold is written down")
+}
+
+/// What an order writes down must be read again as that order's event.
+private func ordered(_ found: StockOrder?, _ type: EventType, _ arena: Arena) {
+  guard let found else { return }
+  var buffer = ByteBuffer()
+  found.appendEvent(to: &buffer, arena: arena)
+  let figures = Figures(available: 1, held: 2, sold: 3, supplied: 6, version: 4)
+  let made = StockChange(
+    sku: found.sku, requestID: found.requestID, changedAt: 5, figures: figures, delta: -1,
+    attribution: found.attribution)
+  let whole = Array(buffer.readable) + EventBytes.secondPart(of: made)
+  let read = whole.withUnsafeBytes { try? Event(type: type.rawValue, $0, arena: arena) }
+  promise(read == .stock(type, made), "another order is written down")
 }
 
 private func decodeEvent(_ message: Message, _ choices: inout Choices, _ arena: Arena) {

@@ -97,7 +97,20 @@ extension Target {
       (.confirm, message(ConfirmRequest(holdID: Self.holdID, paymentRef: "pay-1"))),
       (.cancel, message(CancelRequest(holdID: Self.holdID))),
       (.getHold, message(GetHoldRequest(userID: "arnav", idempotencyKey: "k-1"))),
-      (.setStock, message(SetStockRequest(sku: "x", available: 10, requestID: "r-1"))),
+      (
+        .setStock,
+        message(
+          SetStockRequest(
+            sku: "x", available: 10, requestID: "r-1", ifAvailable: 3, reason: "r", actor: "a"))
+      ),
+      (
+        .adjustStock,
+        message(AdjustStockRequest(sku: "x", delta: -3, requestID: "r-1", reason: "r", actor: "a"))
+      ),
+      (.retireStock, message(RetireStockRequest(sku: "x", requestID: "r-1", reason: "r"))),
+      (.listStock, message(ListStockRequest(after: "x", limit: 7))),
+      (.extend, message(ExtendRequest(holdID: Self.holdID, expiresAt: 60_000))),
+      (.release, message(ReleaseRequest(holdID: Self.holdID, reason: "r", actor: "a"))),
       (.getStock, message(GetStockRequest(sku: "x"))),
       (.adoptStock, message(AdoptStockRequest(sku: "x"))),
       (.batchReserve, message(BatchReserveRequest(items: [reserve, reserve]))),
@@ -153,6 +166,10 @@ extension Target {
               .encode(bytes, into: &$0, arena: $1)
           }
         }
+      ),
+      (
+        .listStockReply,
+        message(ListStockReply(stock: [StockListing(stock: level, isClosed: true)], next: "x"))
       ),
       (
         .batchReserveReply,

@@ -79,6 +79,8 @@ enum Step: CustomStringConvertible {
     case reserve(key: Int, sku: Int, qty: UInt64, ttlMs: UInt64)
     case confirm(key: Int, ref: Int, generationOff: UInt64)
     case cancel(key: Int, generationOff: UInt64)
+    case release(key: Int)
+    case extend(key: Int, ms: UInt64)
     case getHold(key: Int)
     case set(sku: Int, units: UInt64, request: Int, expected: UInt64?)
     case adjust(sku: Int, delta: Int64, request: Int)
@@ -136,7 +138,9 @@ extension Step.Action {
         ttlMs: UInt64([5, 20, 60_000][key % 3]))
     case 50..<65:
       return .confirm(key: key, ref: Int.random(in: 0..<2, using: &random), generationOff: off)
-    case 65..<80: return .cancel(key: key, generationOff: off)
+    case 65..<76: return .cancel(key: key, generationOff: off)
+    case 76..<77: return .release(key: key)
+    case 77..<80: return .extend(key: key, ms: UInt64.random(in: 1..<120, using: &random))
     case 80..<88: return .getHold(key: key)
     case 88..<94:
       return stockOrder(of: sku, using: &random)
@@ -243,6 +247,13 @@ enum Replay {
         id(place, off), paymentRef: Sample.label("pay-\(ref)"), trace: Sample.trace(place + 1))
     case .cancel(let place, let off):
       return .cancel(id(place, off), trace: Sample.trace(place + 2))
+    case .release(let place):
+      return .cancel(
+        id(place, 0), by: Attribution(actor: Sample.label("ada"), reason: Sample.label("a call")),
+        trace: Sample.trace(place))
+    case .extend(let place, let ms):
+      return .extend(
+        id(place, 0), expiresAt: id(place, 0).generation + ms, trace: Sample.trace(place))
     case .getHold(let place): return .getHold(key(place), generation: nil)
     case .set(let sku, let units, let request, let expected):
       return order(.set(units, ifAvailable: expected), sku, request)
@@ -268,7 +279,7 @@ enum Replay {
   /// The SKU that a hold's operation will need: the hold's own, now or after this batch.
   private static func sku(of operation: Inventory.Operation, _ model: Model) -> SKU? {
     switch operation {
-    case .confirm(let id, _, _), .cancel(let id, _), .expire(let id):
+    case .confirm(let id, _, _), .cancel(let id, _, _), .expire(let id):
       model.hold(id.key)?.sku ?? skus[0]
     default: nil
     }

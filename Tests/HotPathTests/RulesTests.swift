@@ -16,6 +16,9 @@ struct RulesTests {
     case reserve(String = "k", _ qty: UInt64 = 1, user: String = "u", ttlMs: UInt64 = 60_000)
     case confirm(String = "k", _ ref: String = "pay")
     case cancel(String = "k")
+    /// To so long after it was made.
+    case extend(String = "k", ms: UInt64)
+    case release(String = "k")
     case hold(String = "k")
     /// With a generation that is not the hold's.
     case confirmStale(String = "k")
@@ -154,6 +157,33 @@ struct RulesTests {
         (.reserve("c"), .held), (.retire(request: "q"), .repeated), (.reserve("d"), .held),
       ], available: 0),
     Table(
+      name: "extended: later, never earlier, the same deadline once, and only so often",
+      rows: [
+        (.set(3), .stockSet), (.extend(ms: 70_000), .noSuchHold), (.reserve(), .held),
+        (.extend(ms: 70_000), .extended), (.extend(ms: 70_000), .repeated),
+        (.extend(ms: 69_999), .repeated), (.reserve(), .repeated),
+      ] + (2...10).map { (.extend(ms: 70_000 + $0), .extended) } + [
+        (.extend(ms: 90_000), .extendedTooOften), (.extend(ms: 70_010), .repeated),
+        (.confirm(), .confirmed), (.extend(ms: 99_000), .alreadyConfirmed),
+        (.reserve("b"), .held), (.cancel("b"), .cancelled),
+        (.extend("b", ms: 99_000), .alreadyCancelled),
+      ], available: 2),
+    Table(
+      name: "extended in a closed SKU, and in a retired one: its holds go on",
+      rows: [
+        (.set(3), .stockSet), (.reserve(), .held), (.retire(request: "q"), .stockRetired),
+        (.extend(ms: 70_000), .extended), (.write("9"), .stockMismatch),
+        (.extend(ms: 80_000), .extended), (.adopt, .stockAdopted),
+      ], available: 9),
+    Table(
+      name: "released by a person: what a cancel does, once",
+      rows: [
+        (.set(1), .stockSet), (.release(), .noSuchHold), (.reserve(), .held),
+        (.release(), .cancelled), (.release(), .repeated), (.cancel(), .repeated),
+        (.confirm(), .alreadyCancelled), (.reserve("b"), .held), (.confirm("b"), .confirmed),
+        (.release("b"), .alreadyConfirmed),
+      ], available: 0),
+    Table(
       name: "a bare SET is adopted while the SKU is new",
       rows: [
         (.write("3"), .found), (.reserve(), .held), (.stock, .found), (.adopt, .repeated),
@@ -233,6 +263,11 @@ struct RulesTests {
     case .confirmStale(let key):
       return .confirm(id(key, later: 1), paymentRef: Sample.label("pay"))
     case .cancelStale(let key): return .cancel(id(key, later: 1))
+    case .extend(let key, let ms):
+      return .extend(id(key), expiresAt: id(key).generation + ms)
+    case .release(let key):
+      return .cancel(
+        id(key), by: Attribution(actor: Sample.label("ada"), reason: Sample.label("a call")))
     case .hold(let key): return .getHold(id(key).key, generation: nil)
     case .stock, .write: return .getStock(Sample.x)
     case .adopt: return .adoptStock(Sample.x)

@@ -34,6 +34,35 @@ struct SweepTests {
     redis.stop()
   }
 
+  @Test("of holds that share a member the extended ones go on, each until its own deadline")
+  func extended() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await lane(redis)
+    let held = try await lane.script(
+      (0..<200).map { (Sample.reserve("k\($0)", ttlMs: 400), nil) })
+    let ids = held.compactMap { $0.hold?.id }
+    let first = try #require(held[0].hold?.expiresAt)
+    let extended = try await lane.script(
+      ids.prefix(100).map { (.extend($0, expiresAt: first + 900), nil) })
+    #expect(extended.allSatisfy { $0.outcome == .extended && $0.hold?.expiresAt == first + 900 })
+    #expect(try redis.cli("ZCARD", "holds.expiry") == "1", "the index is left as it is")
+    await lane.startSweep()
+    try await eventually("the others have expired") {
+      try redis.cli("HGET", "sku:x", "held") == "100"
+    }
+    try await eventually("the extended ones stand at their own deadline") {
+      let due = try redis.cli("ZRANGEBYSCORE", "holds.expiry", "\(first + 900)", "\(first + 1_100)")
+      return due.split(separator: " ").count == 101
+    }
+    let expired = try await lane.events().filter { $0.type == .holdExpired }
+    #expect(expired.count == 100 && expired.allSatisfy { $0.time < first + 900 })
+    try await eventually("all stock is back") { try redis.cli("GET", "stock:x") == "10000" }
+    let last = try await lane.events().filter { $0.type == .holdExpired }.suffix(100)
+    #expect(last.allSatisfy { $0.time >= first + 900 && $0.id.hasSuffix("/3") })
+    await lane.close()
+    redis.stop()
+  }
+
   @Test("holds that ended at different times are forgotten together")
   func forgetting() async throws {
     let redis = try RedisServer.start(appendOnly: false)

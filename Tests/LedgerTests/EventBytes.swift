@@ -24,6 +24,9 @@ enum EventBytes {
     fixed(11, hold.changedAt, to: &bytes)
     fixed(12, hold.expiresAt, to: &bytes)
     if let reference = hold.paymentRef { text(13, reference.text, to: &bytes) }
+    // Fields from 16 on have a second byte in front.
+    if let reason = hold.attribution?.reason { text([0x82, 0x01], reason.text, to: &bytes) }
+    if let actor = hold.attribution?.actor { text([0x8A, 0x01], actor.text, to: &bytes) }
     return bytes
   }
 
@@ -33,6 +36,12 @@ enum EventBytes {
     if let request = change.requestID { text(2, request.text, to: &bytes) }
     if let reason = change.attribution?.reason { text(4, reason.text, to: &bytes) }
     if let actor = change.attribution?.actor { text(5, actor.text, to: &bytes) }
+    return bytes + secondPart(of: change)
+  }
+
+  /// What the script appends to the part that the server has made.
+  static func secondPart(of change: StockChange) -> [UInt8] {
+    var bytes: [UInt8] = []
     let figures = change.figures
     fixed(8, figures.version, to: &bytes)
     fixed(9, change.changedAt, to: &bytes)
@@ -51,8 +60,12 @@ enum EventBytes {
   }
 
   private static func text(_ field: UInt8, _ text: String, to bytes: inout [UInt8]) {
+    self.text([field << 3 | 2], text, to: &bytes)
+  }
+
+  private static func text(_ tag: [UInt8], _ text: String, to bytes: inout [UInt8]) {
     precondition(text.utf8.count < 128)
-    bytes += [field << 3 | 2, UInt8(text.utf8.count)]
+    bytes += tag + [UInt8(text.utf8.count)]
     bytes += text.utf8
   }
 }

@@ -49,8 +49,12 @@ struct History {
               actor: number % 3 == 0 ? nil : Label("ada")!,
               reason: number % 5 == 0 ? nil : Label("number \(number)")!)))
       case (1...3, let hold?): operation = .confirm(hold, paymentRef: Label("pay_\(number)")!)
-      case (4, let hold?): operation = .cancel(hold)
+      case (4, let hold?):
+        let released = Attribution(actor: Label("ada")!, reason: Label("number \(number)")!)
+        operation = .cancel(hold, by: number % 2 == 0 ? released : nil)
       case (5, let hold?): operation = .expire(hold)
+      case (6, let hold?):
+        operation = .extend(hold, expiresAt: now + .random(in: 1...6_000, using: &random))
       default:
         let (user, key) = (Label("user |\(number % 7)")!, Label("ключ \(number)")!)
         operation = .reserve(
@@ -106,7 +110,8 @@ struct ExpectedRows: Equatable {
         let (available, held, sold) = Self.deltas(of: type, Int64(hold.qty))
         movements.append(
           "\(event.id)|\(hold.changedAt)|\(hold.sku)|\(type.rawValue)|\(hold.id)|\(available)"
-            + "|\(held)|\(sold)|0|||||\(hold.version)|||")
+            + "|\(held)|\(sold)|0|||||\(hold.version)|"
+            + "|\(hold.attribution?.actor?.text ?? "")|\(hold.attribution?.reason?.text ?? "")")
       case .stock(let type, let change):
         let figures = change.figures
         movements.append(
@@ -130,6 +135,7 @@ struct ExpectedRows: Equatable {
     switch type {
     case .holdCreated: (-qty, qty, 0)
     case .holdConfirmed: (0, -qty, qty)
+    case .holdExtended: (0, 0, 0)
     default: (qty, -qty, 0)
     }
   }

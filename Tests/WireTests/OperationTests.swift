@@ -98,6 +98,23 @@ struct OperationTests {
     expectInvalid("request_id", SetStockRequest(sku: "x", available: 1, requestID: "")) {
       try decoder.setStock($0, arena: $1)
     }
+    let life = Int64(Limits.holdLifeMsMax)
+    for deadline in [0, 5, 6 + life, -1, .max] {
+      expectInvalid("expires_at", ExtendRequest(holdID: hold, expiresAt: deadline)) {
+        try decoder.extend($0, arena: $1)
+      }
+    }
+    expectInvalid("hold_id", ExtendRequest(holdID: "H-1", expiresAt: 9)) {
+      try decoder.extend($0, arena: $1)
+    }
+    for (reason, actor, field) in [
+      ("", "a", "reason"), (Self.long, "a", "reason"), ("r", "", "actor"),
+      ("r", "a\u{1B}", "actor"),
+    ] {
+      expectInvalid(field, ReleaseRequest(holdID: hold, reason: reason, actor: actor)) {
+        try decoder.release($0, arena: $1)
+      }
+    }
     let (large, smallest) = (1_000_000_000_001 as UInt64, Int64.min)
     expectInvalid(
       "if_available",
@@ -150,6 +167,17 @@ struct OperationTests {
     let order = try decode(adjust) { try decoder.adjustStock($0, arena: $1) }
     #expect(order.change == .adjust(-5) && order.attribution?.reason == nil)
     #expect(order.attribution?.actor?.text == "ada")
+    let hold = "H-0000000000000000000000000000-5"
+    let last = 5 + Limits.holdLifeMsMax
+    let extend = try decode(ExtendRequest(holdID: hold, expiresAt: Int64(last))) {
+      try decoder.extend($0, arena: $1)
+    }
+    #expect(extend.value == .extend(HoldID(hold)!, expiresAt: last))
+    let release = try decode(ReleaseRequest(holdID: hold, reason: text, actor: "ada")) {
+      try decoder.release($0, arena: $1)
+    }
+    let said = Attribution(actor: Label("ada"), reason: Label(text))
+    #expect(release.value == .cancel(HoldID(hold)!, by: said))
     let retire = try decode(RetireStockRequest(sku: "x", requestID: "r")) {
       try decoder.retireStock($0, arena: $1)
     }

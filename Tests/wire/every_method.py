@@ -19,6 +19,9 @@ STORED = {
     "Reservations/Confirm": lambda sku: reservations.ConfirmRequest(
         hold_id=NO_HOLD, payment_ref="p"),
     "Reservations/Cancel": lambda sku: reservations.CancelRequest(hold_id=NO_HOLD),
+    "Reservations/Extend": lambda sku: reservations.ExtendRequest(hold_id=NO_HOLD, expires_at=2),
+    "Reservations/Release": lambda sku: reservations.ReleaseRequest(
+        hold_id=NO_HOLD, reason="r", actor="a"),
     "Reservations/GetHold": lambda sku: reservations.GetHoldRequest(hold_id=NO_HOLD),
     "Stock/Set": lambda sku: stock.SetStockRequest(
         sku=sku, available=7, request_id=fresh("set")),

@@ -142,7 +142,7 @@ class TestStoreRefuses(StoreTest):
 
     def test_set_to_promise_less(self):
         """What Redis cannot keep is not promised: nothing changes, and reading goes on."""
-        reads = {"Reservations/GetHold", "Stock/Get"}
+        reads = {"Reservations/GetHold", "Stock/Get", "Stock/List"}
         self.programs.store("CONFIG", "SET", "appendfsync", "everysec")
         try:
             wait_until(lambda: self.health().status == health.NOT_SERVING, "it is noticed")

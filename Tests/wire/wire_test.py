@@ -19,6 +19,7 @@ from batch_cases import TestBatchReserve  # noqa: F401
 from cases import WireTest
 from client import WORK
 from connection_cases import TestCancel, TestEveryMethod, TestHello  # noqa: F401
+from extend_cases import TestExtend  # noqa: F401
 from frozen_cases import TestFirstContract  # noqa: F401
 from life_cases import TestLife, TestWindows  # noqa: F401
 from programs import Programs

@@ -32,7 +32,7 @@ local floor, format, char = math.floor, string.format, string.char
 
 -- Operations
 local RESERVE, CONFIRM, CANCEL, GET_HOLD, CHANGE_STOCK, ADOPT = 1, 2, 3, 4, 5, 6
-local GET_STOCK, EXPIRE, LIST_STOCK = 7, 8, 9
+local GET_STOCK, EXPIRE, LIST_STOCK, EXTEND = 7, 8, 9, 10
 
 -- What a change of stock is
 local SET, ADJUST, RETIRE = 1, 2, 3
@@ -42,6 +42,7 @@ local HELD, REPEATED, SOLD_OUT, UNKNOWN_SKU, CONFIRMED_NOW, CANCELLED_NOW = 1, 2
 local PAST_DEADLINE, NO_SUCH_HOLD, FOUND, STOCK_SET, STOCK_ADOPTED = 7, 8, 9, 10, 11
 local ALREADY_CONFIRMED, ALREADY_CANCELLED, STOCK_ADJUSTED = 12, 13, 14
 local TOO_FEW_AVAILABLE, AVAILABLE_DIFFERS, STOCK_RETIRED, NOT_FOR_SALE = 15, 16, 17, 18
+local EXTENDED, EXTENDED_TOO_OFTEN = 19, 20
 local KEY_REUSED, PAYMENT_REF_MISMATCH, STOCK_MISMATCH, STORE_FULL = 64, 65, 66, 67
 local REQUEST_ID_REUSED, TOO_MANY_UNITS, NOT_DUE, FORGOTTEN = 68, 69, 70, 71
 local HOLD_UNREADABLE, BACKLOG, SKU_NEEDED = 72, 73, 255
@@ -58,6 +59,7 @@ local LIFE, LIFE_BYTES, RECORD_FORMAT = '<BBI4I8I8I8', 30, 1   -- format, status
 local BROUGHT, BROUGHT_BYTES = '<I4c8BI2', 15   -- units, fingerprint, lengths of SKU and event part
 local UNKNOWN_PRINT = string.rep('\0', 8)   -- of a hold that was rebuilt from the books
 local UNITS_MAX, HOLD_UNITS_MAX = 1000000000000, 1000000
+local EXTENSIONS_MAX = 10   -- of one hold
 local EXACT = 9007199254740992   -- 2^53: up to here Lua counts exactly
 local REQUEST_MS = 86400000   -- how long the request id of a change is remembered: 24 hours
 local RETRY_MS = 60000   -- when the sweep looks again at what it could not end
@@ -184,7 +186,7 @@ if sku_count > 0 then
     sku.new = not hash.err
       and not (hash[1] or hash[2] or hash[3] or hash[4] or hash[5])
     sku.unknown = sku.new and not shown[i] and call('EXISTS', sku.stock_key) == 0
-    sku.open = is_open(sku)
+    sku.open, sku.was_retired = is_open(sku), sku.retired
     skus[sku.name], sku_list[i] = sku, sku
   end
 end

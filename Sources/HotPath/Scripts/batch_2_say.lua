@@ -24,12 +24,12 @@ local function change_part(created, status, version, changed, expires)
     0x61, expires)
 end
 
--- `trace`: of the call behind the change, or ''.
-local function emit_hold(type, hold, trace)
+-- `trace`: of the call behind the change, or ''.  `said`: encoded fields, who asked for it and why.
+local function emit_hold(type, hold, trace, said)
   local ref = hold.ref == '' and '' or '\106' .. varint(#hold.ref) .. hold.ref
   if trace ~= '' then ref = ref .. '\114' .. varint(#trace) .. trace end
   emit(type, hold.part
-    .. change_part(hold.created, hold.status, hold.version, hold.changed, hold.expires) .. ref)
+    .. change_part(hold.created, hold.status, hold.version, hold.changed, hold.expires) .. ref .. said)
 end
 
 -- The first event of a SKU also puts it into the list of all.

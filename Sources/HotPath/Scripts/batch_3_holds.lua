@@ -50,16 +50,16 @@ local function reserve(at, last)
   return HELD, available
 end
 
-local function change(hold, status, type, trace)
+local function change(hold, status, type, trace, said)
   hold.status, hold.version, hold.changed, hold.dirty = status, hold.version + 1, now, true
-  emit_hold(type, hold, trace)
+  emit_hold(type, hold, trace, said or '')
 end
 
 -- Gives the units of an active hold back.
-local function release(hold, sku, status, type, trace)
+local function release(hold, sku, status, type, trace, said)
   sku.available, sku.held, sku.changed = sku.available + hold.qty, sku.held - hold.qty, true
   if sku.shown then sku.shown = sku.shown + hold.qty end
-  change(hold, status, type, trace)
+  change(hold, status, type, trace, said)
 end
 
 local function confirm(at, last)
@@ -81,8 +81,8 @@ local function confirm(at, last)
   return with_hold(CONFIRMED_NOW, hold, sku)
 end
 
-local function cancel(at)
-  local place, generation, trace = unpack_struct('<I2xxI8Bc0', operations, at)
+local function cancel(at, last)
+  local place, generation, trace, said_at = unpack_struct('<I2xxI8Bc0', operations, at)
   local hold = hold_at(place)
   if hold and hold.unreadable then return HOLD_UNREADABLE end
   if not hold or hold.created ~= generation then return NO_SUCH_HOLD end
@@ -92,8 +92,26 @@ local function cancel(at)
   local sku = skus[sku_of(hold)]
   if not sku then return SKU_NEEDED, 0, sku_of(hold) end
   if not sku.known or sku.held < hold.qty then return with_figures(STOCK_MISMATCH, sku) end
-  release(hold, sku, CANCELLED, 'HOLD_CANCELLED', trace)
+  release(hold, sku, CANCELLED, 'HOLD_CANCELLED', trace, sub(operations, said_at, last))
   return with_hold(CANCELLED_NOW, hold, sku)
+end
+
+-- The later deadline is what tells a repeat.  The hold stays where it is in the index, where it may
+-- share a member with others: the sweep that comes by at the old deadline puts it at the new one.
+local function extend(at)
+  local place, generation, expires, trace = unpack_struct('<I2xxI8I8Bc0', operations, at)
+  local hold = hold_at(place)
+  if hold and hold.unreadable then return HOLD_UNREADABLE end
+  if not hold or hold.created ~= generation then return NO_SUCH_HOLD end
+  if hold.status == CONFIRMED then return with_hold(ALREADY_CONFIRMED, hold) end
+  if hold.status == CANCELLED then return with_hold(ALREADY_CANCELLED, hold) end
+  if hold.status == EXPIRED or now >= hold.expires then return with_hold(PAST_DEADLINE, hold) end
+  if expires <= hold.expires then return with_hold(REPEATED, hold) end
+  -- Nothing else gives an active hold a new version, but for an audit's correction.
+  if hold.version > EXTENSIONS_MAX then return with_hold(EXTENDED_TOO_OFTEN, hold) end
+  hold.expires = expires
+  change(hold, ACTIVE, 'HOLD_EXTENDED', trace)
+  return with_hold(EXTENDED, hold)
 end
 
 local function get_hold(at)

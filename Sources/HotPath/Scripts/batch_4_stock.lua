@@ -37,7 +37,6 @@ local function change_stock(at, last)
   sku.available, sku.shown, sku.held, sku.sold, sku.supplied = available, available, held, sold, supplied
   sku.version, sku.changed, sku.known = (sku.version or 0) + 1, true, true
   sku.open, sku.unknown = true, false
-  sku.back = how == SET and sku.retired
   if how ~= ADJUST then sku.retired = how == RETIRE end
   requests[key] = print
   local outcome, type = unpack(changes[how])

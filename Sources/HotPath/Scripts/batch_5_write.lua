@@ -3,7 +3,7 @@
 local play = {
   [RESERVE] = reserve, [CONFIRM] = confirm, [CANCEL] = cancel, [GET_HOLD] = get_hold,
   [CHANGE_STOCK] = change_stock, [ADOPT] = adopt_stock, [GET_STOCK] = get_stock,
-  [EXPIRE] = expire, [LIST_STOCK] = list_stock,
+  [EXPIRE] = expire, [LIST_STOCK] = list_stock, [EXTEND] = extend,
 }
 
 local at, size, kind = 1
@@ -45,7 +45,7 @@ for i = 1, sku_count do
       'supplied', sku.supplied, 'version', sku.version)
     if sku.retired then
       call('HSET', sku.key, 'retired', 1)
-    elseif sku.back then
+    elseif sku.was_retired then
       call('HDEL', sku.key, 'retired')
     end
   end

@@ -33,6 +33,8 @@ class Outcome(enum.IntEnum):
     AVAILABLE_DIFFERS = 16
     STOCK_RETIRED = 17
     NOT_FOR_SALE = 18
+    EXTENDED = 19
+    EXTENDED_TOO_OFTEN = 20
 
 
 class HoldStatus(enum.IntEnum):

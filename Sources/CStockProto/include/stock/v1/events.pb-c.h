@@ -74,10 +74,15 @@ struct  Stock__V1__HoldEvent
    * HOLD_CORRECTED
    */
   Stock__V1__Correction *correction;
+  /*
+   * HOLD_CANCELLED by Reservations.Release
+   */
+  ProtobufCBinaryData reason;
+  ProtobufCBinaryData actor;
 };
 #define STOCK__V1__HOLD_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__hold_event__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0, STOCK__V1__HOLD__STATUS__UNSPECIFIED, 0, 0, 0, {0,NULL}, {0,NULL}, NULL }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0, STOCK__V1__HOLD__STATUS__UNSPECIFIED, 0, 0, 0, {0,NULL}, {0,NULL}, NULL, {0,NULL}, {0,NULL} }
 
 
 struct  Stock__V1__HoldLine

@@ -25,6 +25,10 @@ typedef struct Stock__V1__ConfirmRequest Stock__V1__ConfirmRequest;
 typedef struct Stock__V1__ConfirmReply Stock__V1__ConfirmReply;
 typedef struct Stock__V1__CancelRequest Stock__V1__CancelRequest;
 typedef struct Stock__V1__CancelReply Stock__V1__CancelReply;
+typedef struct Stock__V1__ExtendRequest Stock__V1__ExtendRequest;
+typedef struct Stock__V1__ExtendReply Stock__V1__ExtendReply;
+typedef struct Stock__V1__ReleaseRequest Stock__V1__ReleaseRequest;
+typedef struct Stock__V1__ReleaseReply Stock__V1__ReleaseReply;
 typedef struct Stock__V1__GetHoldRequest Stock__V1__GetHoldRequest;
 typedef struct Stock__V1__GetHoldReply Stock__V1__GetHoldReply;
 typedef struct Stock__V1__Hold Stock__V1__Hold;
@@ -66,7 +70,7 @@ typedef enum _Stock__V1__Outcome {
    */
   STOCK__V1__OUTCOME__CONFIRMED = 5,
   /*
-   * Cancel: the units are available again.
+   * Cancel, Release: the units are available again.
    */
   STOCK__V1__OUTCOME__CANCELLED = 6,
   /*
@@ -90,11 +94,11 @@ typedef enum _Stock__V1__Outcome {
    */
   STOCK__V1__OUTCOME__STOCK_ADOPTED = 11,
   /*
-   * Cancel of a confirmed hold.
+   * Cancel, Extend or Release of a confirmed hold.
    */
   STOCK__V1__OUTCOME__ALREADY_CONFIRMED = 12,
   /*
-   * Confirm of a cancelled hold.
+   * Confirm or Extend of a cancelled hold.
    */
   STOCK__V1__OUTCOME__ALREADY_CANCELLED = 13,
   /*
@@ -116,7 +120,15 @@ typedef enum _Stock__V1__Outcome {
   /*
    * Reserve: the SKU is retired.
    */
-  STOCK__V1__OUTCOME__NOT_FOR_SALE = 18
+  STOCK__V1__OUTCOME__NOT_FOR_SALE = 18,
+  /*
+   * Extend: the hold has the deadline that was asked for.
+   */
+  STOCK__V1__OUTCOME__EXTENDED = 19,
+  /*
+   * Extend: the hold has had all its extensions.
+   */
+  STOCK__V1__OUTCOME__EXTENDED_TOO_OFTEN = 20
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(STOCK__V1__OUTCOME)
 } Stock__V1__Outcome;
 /*
@@ -334,6 +346,85 @@ struct  Stock__V1__CancelReply
 };
 #define STOCK__V1__CANCEL_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__cancel_reply__descriptor) \
+    , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, NULL, STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT }
+
+
+struct  Stock__V1__ExtendRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData hold_id;
+  /*
+   * The later deadline, in milliseconds since 1970 by Redis's clock (that of every expires_at): up to
+   * 604,800,000 (7 days) after the hold was made.  One that is not later than the hold's own changes
+   * nothing: a hold is never shortened.  At most 10 times for a hold.
+   */
+  int64_t expires_at;
+  Stock__V1__Acknowledge acknowledge;
+};
+#define STOCK__V1__EXTEND_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__extend_request__descriptor) \
+    , {0,NULL}, 0, STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT }
+
+
+struct  Stock__V1__ExtendReply
+{
+  ProtobufCMessage base;
+  /*
+   * EXTENDED, REPEATED (it lasts at least as long already), EXTENDED_TOO_OFTEN, EXPIRED,
+   * ALREADY_CONFIRMED, ALREADY_CANCELLED, NO_SUCH_HOLD
+   */
+  Stock__V1__Outcome outcome;
+  /*
+   * unless NO_SUCH_HOLD
+   */
+  Stock__V1__Hold *hold;
+  /*
+   * with EXTENDED and REPEATED, as in ReserveReply
+   */
+  Stock__V1__Acknowledge acknowledged;
+};
+#define STOCK__V1__EXTEND_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__extend_reply__descriptor) \
+    , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, NULL, STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT }
+
+
+struct  Stock__V1__ReleaseRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData hold_id;
+  /*
+   * 1-128 bytes of UTF-8 without control characters
+   */
+  ProtobufCBinaryData reason;
+  /*
+   * the same: who asks for it
+   */
+  ProtobufCBinaryData actor;
+  Stock__V1__Acknowledge acknowledge;
+};
+#define STOCK__V1__RELEASE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__release_request__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT }
+
+
+struct  Stock__V1__ReleaseReply
+{
+  ProtobufCMessage base;
+  /*
+   * CANCELLED, REPEATED, EXPIRED, ALREADY_CONFIRMED, NO_SUCH_HOLD
+   */
+  Stock__V1__Outcome outcome;
+  /*
+   * unless NO_SUCH_HOLD
+   */
+  Stock__V1__Hold *hold;
+  /*
+   * with CANCELLED and REPEATED, as in ReserveReply
+   */
+  Stock__V1__Acknowledge acknowledged;
+};
+#define STOCK__V1__RELEASE_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stock__v1__release_reply__descriptor) \
     , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, NULL, STOCK__V1__ACKNOWLEDGE__ACKNOWLEDGE_DEFAULT }
 
 
@@ -570,6 +661,82 @@ Stock__V1__CancelReply *
 void   stock__v1__cancel_reply__free_unpacked
                      (Stock__V1__CancelReply *message,
                       ProtobufCAllocator *allocator);
+/* Stock__V1__ExtendRequest methods */
+void   stock__v1__extend_request__init
+                     (Stock__V1__ExtendRequest         *message);
+size_t stock__v1__extend_request__get_packed_size
+                     (const Stock__V1__ExtendRequest   *message);
+size_t stock__v1__extend_request__pack
+                     (const Stock__V1__ExtendRequest   *message,
+                      uint8_t             *out);
+size_t stock__v1__extend_request__pack_to_buffer
+                     (const Stock__V1__ExtendRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__ExtendRequest *
+       stock__v1__extend_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__extend_request__free_unpacked
+                     (Stock__V1__ExtendRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stock__V1__ExtendReply methods */
+void   stock__v1__extend_reply__init
+                     (Stock__V1__ExtendReply         *message);
+size_t stock__v1__extend_reply__get_packed_size
+                     (const Stock__V1__ExtendReply   *message);
+size_t stock__v1__extend_reply__pack
+                     (const Stock__V1__ExtendReply   *message,
+                      uint8_t             *out);
+size_t stock__v1__extend_reply__pack_to_buffer
+                     (const Stock__V1__ExtendReply   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__ExtendReply *
+       stock__v1__extend_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__extend_reply__free_unpacked
+                     (Stock__V1__ExtendReply *message,
+                      ProtobufCAllocator *allocator);
+/* Stock__V1__ReleaseRequest methods */
+void   stock__v1__release_request__init
+                     (Stock__V1__ReleaseRequest         *message);
+size_t stock__v1__release_request__get_packed_size
+                     (const Stock__V1__ReleaseRequest   *message);
+size_t stock__v1__release_request__pack
+                     (const Stock__V1__ReleaseRequest   *message,
+                      uint8_t             *out);
+size_t stock__v1__release_request__pack_to_buffer
+                     (const Stock__V1__ReleaseRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__ReleaseRequest *
+       stock__v1__release_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__release_request__free_unpacked
+                     (Stock__V1__ReleaseRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stock__V1__ReleaseReply methods */
+void   stock__v1__release_reply__init
+                     (Stock__V1__ReleaseReply         *message);
+size_t stock__v1__release_reply__get_packed_size
+                     (const Stock__V1__ReleaseReply   *message);
+size_t stock__v1__release_reply__pack
+                     (const Stock__V1__ReleaseReply   *message,
+                      uint8_t             *out);
+size_t stock__v1__release_reply__pack_to_buffer
+                     (const Stock__V1__ReleaseReply   *message,
+                      ProtobufCBuffer     *buffer);
+Stock__V1__ReleaseReply *
+       stock__v1__release_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stock__v1__release_reply__free_unpacked
+                     (Stock__V1__ReleaseReply *message,
+                      ProtobufCAllocator *allocator);
 /* Stock__V1__GetHoldRequest methods */
 void   stock__v1__get_hold_request__init
                      (Stock__V1__GetHoldRequest         *message);
@@ -656,6 +823,18 @@ typedef void (*Stock__V1__CancelRequest_Closure)
 typedef void (*Stock__V1__CancelReply_Closure)
                  (const Stock__V1__CancelReply *message,
                   void *closure_data);
+typedef void (*Stock__V1__ExtendRequest_Closure)
+                 (const Stock__V1__ExtendRequest *message,
+                  void *closure_data);
+typedef void (*Stock__V1__ExtendReply_Closure)
+                 (const Stock__V1__ExtendReply *message,
+                  void *closure_data);
+typedef void (*Stock__V1__ReleaseRequest_Closure)
+                 (const Stock__V1__ReleaseRequest *message,
+                  void *closure_data);
+typedef void (*Stock__V1__ReleaseReply_Closure)
+                 (const Stock__V1__ReleaseReply *message,
+                  void *closure_data);
 typedef void (*Stock__V1__GetHoldRequest_Closure)
                  (const Stock__V1__GetHoldRequest *message,
                   void *closure_data);
@@ -688,6 +867,14 @@ struct Stock__V1__Reservations_Service
                  const Stock__V1__CancelRequest *input,
                  Stock__V1__CancelReply_Closure closure,
                  void *closure_data);
+  void (*extend)(Stock__V1__Reservations_Service *service,
+                 const Stock__V1__ExtendRequest *input,
+                 Stock__V1__ExtendReply_Closure closure,
+                 void *closure_data);
+  void (*release)(Stock__V1__Reservations_Service *service,
+                  const Stock__V1__ReleaseRequest *input,
+                  Stock__V1__ReleaseReply_Closure closure,
+                  void *closure_data);
   void (*get_hold)(Stock__V1__Reservations_Service *service,
                    const Stock__V1__GetHoldRequest *input,
                    Stock__V1__GetHoldReply_Closure closure,
@@ -704,6 +891,8 @@ void stock__v1__reservations__init (Stock__V1__Reservations_Service *service,
       function_prefix__ ## batch_reserve,\
       function_prefix__ ## confirm,\
       function_prefix__ ## cancel,\
+      function_prefix__ ## extend,\
+      function_prefix__ ## release,\
       function_prefix__ ## get_hold  }
 void stock__v1__reservations__reserve(ProtobufCService *service,
                                       const Stock__V1__ReserveRequest *input,
@@ -721,6 +910,14 @@ void stock__v1__reservations__cancel(ProtobufCService *service,
                                      const Stock__V1__CancelRequest *input,
                                      Stock__V1__CancelReply_Closure closure,
                                      void *closure_data);
+void stock__v1__reservations__extend(ProtobufCService *service,
+                                     const Stock__V1__ExtendRequest *input,
+                                     Stock__V1__ExtendReply_Closure closure,
+                                     void *closure_data);
+void stock__v1__reservations__release(ProtobufCService *service,
+                                      const Stock__V1__ReleaseRequest *input,
+                                      Stock__V1__ReleaseReply_Closure closure,
+                                      void *closure_data);
 void stock__v1__reservations__get_hold(ProtobufCService *service,
                                        const Stock__V1__GetHoldRequest *input,
                                        Stock__V1__GetHoldReply_Closure closure,
@@ -739,6 +936,10 @@ extern const ProtobufCMessageDescriptor stock__v1__confirm_request__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__confirm_reply__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__cancel_request__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__cancel_reply__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__extend_request__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__extend_reply__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__release_request__descriptor;
+extern const ProtobufCMessageDescriptor stock__v1__release_reply__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__get_hold_request__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__get_hold_reply__descriptor;
 extern const ProtobufCMessageDescriptor stock__v1__hold__descriptor;

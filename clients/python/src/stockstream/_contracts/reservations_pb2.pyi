@@ -13,6 +13,8 @@ CANCELLED: Outcome
 CONFIRMED: Outcome
 DESCRIPTOR: _descriptor.FileDescriptor
 EXPIRED: Outcome
+EXTENDED: Outcome
+EXTENDED_TOO_OFTEN: Outcome
 FOUND: Outcome
 FSYNC: Acknowledge
 HELD: Outcome
@@ -83,6 +85,26 @@ class ConfirmRequest(_message.Message):
     payment_ref: str
     def __init__(self, hold_id: _Optional[str] = ..., payment_ref: _Optional[str] = ..., acknowledge: _Optional[_Union[Acknowledge, str]] = ...) -> None: ...
 
+class ExtendReply(_message.Message):
+    __slots__ = ["acknowledged", "hold", "outcome"]
+    ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    acknowledged: Acknowledge
+    hold: Hold
+    outcome: Outcome
+    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledge, str]] = ...) -> None: ...
+
+class ExtendRequest(_message.Message):
+    __slots__ = ["acknowledge", "expires_at", "hold_id"]
+    ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    acknowledge: Acknowledge
+    expires_at: int
+    hold_id: str
+    def __init__(self, hold_id: _Optional[str] = ..., expires_at: _Optional[int] = ..., acknowledge: _Optional[_Union[Acknowledge, str]] = ...) -> None: ...
+
 class GetHoldReply(_message.Message):
     __slots__ = ["hold", "outcome"]
     HOLD_FIELD_NUMBER: _ClassVar[int]
@@ -135,6 +157,28 @@ class Hold(_message.Message):
     user_id: str
     version: int
     def __init__(self, hold_id: _Optional[str] = ..., status: _Optional[_Union[Hold.Status, str]] = ..., sku: _Optional[str] = ..., qty: _Optional[int] = ..., user_id: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., created_at: _Optional[int] = ..., expires_at: _Optional[int] = ..., changed_at: _Optional[int] = ..., version: _Optional[int] = ..., payment_ref: _Optional[str] = ..., order_id: _Optional[str] = ...) -> None: ...
+
+class ReleaseReply(_message.Message):
+    __slots__ = ["acknowledged", "hold", "outcome"]
+    ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    acknowledged: Acknowledge
+    hold: Hold
+    outcome: Outcome
+    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledge, str]] = ...) -> None: ...
+
+class ReleaseRequest(_message.Message):
+    __slots__ = ["acknowledge", "actor", "hold_id", "reason"]
+    ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    acknowledge: Acknowledge
+    actor: str
+    hold_id: str
+    reason: str
+    def __init__(self, hold_id: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., acknowledge: _Optional[_Union[Acknowledge, str]] = ...) -> None: ...
 
 class ReserveReply(_message.Message):
     __slots__ = ["acknowledged", "available", "expires_at", "hold_id", "outcome", "status"]
