@@ -47,7 +47,7 @@ pack() (
 )
 
 # Each daemon describes what it serves.
-workers=(dead_letters audit) shared=(connection diagnostics envelope health reflection)
+workers=(dead_letters audit records) shared=(connection diagnostics envelope health reflection)
 of_worker=() of_server=()
 for name in $(printf '%s\n' "${workers[@]}" "${shared[@]}" | sort); do
   of_worker+=("stock/v1/$name.proto")

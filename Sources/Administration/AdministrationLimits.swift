@@ -16,7 +16,7 @@ public enum AdministrationLimits {
   static let replayLettersMax = 1_000
   /// A replay of all that match answers this long before its deadline.
   static let replayMarginMs: UInt64 = 500
-  /// How long PostgreSQL may take for a discard: its caller waits.
+  /// How long PostgreSQL may take for a discard, or for a page of the books: the caller waits.
   static let booksMsMax = 4_000
   /// Dead letters that are named for one difference.
   static let lettersOfDifferenceMax = 20

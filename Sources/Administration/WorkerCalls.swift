@@ -54,6 +54,21 @@ extension WorkerServer {
     }
   }
 
+  func addRecords(to methods: inout MethodTable) {
+    methods.on(ListHoldsRequest.method) { (call) throws(Status) in
+      let wanted = try WantedHolds(call.message, arena: call.arena)
+      try self.work(for: call) { [records = self.records] () async throws(Status) in
+        try await records.list(wanted)
+      }
+    }
+    methods.on(HistoryRequest.method) { (call) throws(Status) in
+      let wanted = try WantedHistory(call.message, arena: call.arena)
+      try self.work(for: call) { [records = self.records] () async throws(Status) in
+        try await records.history(wanted)
+      }
+    }
+  }
+
   /// Answers with what the work comes to.  It is not begun after the call's deadline, nor when its
   /// caller has gone.
   func work<Reply: ReplyMessage & Sendable>(

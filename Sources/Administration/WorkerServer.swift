@@ -9,8 +9,8 @@ public import Projection
 public import RPC
 public import Wire
 
-/// What a worker answers: its health, its state, its contracts, and what is to be done with dead letters
-/// and differences.  On one serial queue beside the lanes,
+/// What a worker answers: its health, its state, its contracts, what the books say, and what is to be
+/// done with dead letters and differences.  On one serial queue beside the lanes,
 /// which it never blocks; what waits for a store does so on a queue of its own.
 public actor WorkerServer {
   /// What the user may set.
@@ -51,6 +51,7 @@ public actor WorkerServer {
   private let audited: LastAudit
   let desk: DeadLetterDesk
   let auditor: AuditDesk
+  let records: RecordsDesk
   let open = OpenCalls()
   private var probing: [Task<Void, Never>] = []
   private var parts: Parts?
@@ -77,6 +78,7 @@ public actor WorkerServer {
     let audited = LastAudit()
     self.audited = audited
     desk = DeadLetterDesk(stores, logger: logger)
+    records = RecordsDesk(stores, logger: logger)
     var audit = AuditSettings(redis: stores.redis, database: stores.database, name: stores.name)
     (audit.keys, audit.limits) = (stores.keys, stores.limits)
     auditor = AuditDesk(audit, logger: logger)
@@ -103,6 +105,7 @@ public actor WorkerServer {
     methods.on(StateRequest.method) { (call) throws(Status) in try self.state(call) }
     addDeadLetters(to: &methods)
     addAudit(to: &methods)
+    addRecords(to: &methods)
     methods.onDescribe(Contracts.ofWorker)
     methods.onHealthCheck { self.readiness }
     let counts = CallCounts(of: methods)

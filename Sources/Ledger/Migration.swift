@@ -43,6 +43,9 @@ struct Migration {
     Migration(
       version: 6, name: "orders", up: PackageResources._006_orders_up_sql,
       down: PackageResources._006_orders_down_sql),
+    Migration(
+      version: 7, name: "lists", up: PackageResources._007_lists_up_sql,
+      down: PackageResources._007_lists_down_sql),
   ]
 
   /// The version that this program expects.

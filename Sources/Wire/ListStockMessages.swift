@@ -1,5 +1,5 @@
 import CStockProto
-public import Inventory
+import Inventory
 
 /// Asks for the figures of all SKUs, a page at a time.
 public struct ListStockRequest: RequestMessage, Sendable {

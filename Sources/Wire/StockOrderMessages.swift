@@ -1,5 +1,4 @@
 import CStockProto
-public import Inventory
 
 /// Asks to set the units available of a SKU.
 public struct SetStockRequest: RequestMessage, Sendable {

@@ -107,7 +107,7 @@ struct ErrorReason {
       "nothing: it was replayed or discarded"),
     ErrorReason(
       .unavailable, "BOOKS_UNREACHABLE",
-      "PostgreSQL is away (worker)",
+      "PostgreSQL is away, or too slow (worker)",
       "repeat after retry_after_ms"),
     ErrorReason(
       .unavailable, "REPAIR_BUSY",

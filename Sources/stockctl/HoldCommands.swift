@@ -77,8 +77,11 @@ struct CancelCommand: AsyncParsableCommand {
 /// `stockctl hold …`
 struct HoldCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "hold", abstract: "Shows, extends and releases holds.",
-    subcommands: [Get.self, HoldExtendCommand.self, HoldReleaseCommand.self])
+    commandName: "hold", abstract: "Shows, lists, extends and releases holds.",
+    subcommands: [
+      Get.self, HoldListCommand.self, HoldHistoryCommand.self, HoldExtendCommand.self,
+      HoldReleaseCommand.self,
+    ])
 
   struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

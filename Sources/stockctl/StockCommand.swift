@@ -8,7 +8,7 @@ struct StockCommand: AsyncParsableCommand {
     commandName: "stock", abstract: "Sets, adjusts, shows, lists, watches and retires stock.",
     subcommands: [
       Set.self, Adjust.self, Get.self, StockListCommand.self, StockWatchCommand.self, Retire.self,
-      Adopt.self,
+      Adopt.self, StockHistoryCommand.self,
     ])
 
   struct Set: AsyncParsableCommand {

@@ -128,7 +128,20 @@ struct AccessTests {
     let confirm = ConfirmRequest(holdID: ids[0], paymentRef: "p")
     #expect(try await client.call(confirm).outcome == .confirmed)
     #expect(try await client.call(CancelRequest(holdID: ids[1])).outcome == .cancelled)
-    #expect(try await client.call(GetHoldRequest(holdID: ids[2])).outcome == .found)
+    let found = try #require(try await client.call(GetHoldRequest(holdID: ids[2])).hold)
+    let later = ExtendRequest(holdID: ids[2], expiresAt: found.expiresAt + 1)
+    #expect(try await client.call(later).outcome == .extended)
+    func set(_ request: String) -> SetStockRequest {
+      SetStockRequest(sku: "ordered", available: 5, requestID: request)
+    }
+    #expect(try await client.call(set("first")).outcome == .stockSet)
+    let adjust = AdjustStockRequest(sku: "ordered", delta: 1, requestID: "adjust")
+    #expect(try await client.call(adjust).outcome == .stockAdjusted)
+    let retire = RetireStockRequest(sku: "ordered", requestID: "retire")
+    #expect(try await client.call(retire).outcome == .stockRetired)
+    #expect(try await client.call(set("again")).outcome == .stockSet)
+    let listed = try await client.call(ListStockRequest()).stock
+    #expect(listed.map(\.stock.sku) == ["adopted", "ordered", "x"])
     // The worker trims what it has applied, so something must go on happening.
     let seller = Task {
       var round = 0

@@ -101,7 +101,8 @@ enum Step: CustomStringConvertible {
     case .batch(let actions):
       "batch \(actions)".replacing("HotPathTests.Step.Action.", with: "")
     case .sweep: "sweep"
-    case .list(let after, let limit): "list \(limit) after \(after.map { "sku-\($0)" } ?? "nothing")"
+    case .list(let after, let limit):
+      "list \(limit) after \(after.map { "sku-\($0)" } ?? "nothing")"
     case .write(let sku, let text): "SET stock:sku-\(sku) '\(text)'"
     }
   }

@@ -77,7 +77,7 @@ enum {
   STOCK_OUTCOME_STOCK_ADOPTED = 11,
   STOCK_OUTCOME_ALREADY_CONFIRMED = 12, /* cancel of a confirmed hold */
   STOCK_OUTCOME_ALREADY_CANCELLED = 13, /* confirm of a cancelled hold */
-  /* 14 to 17 answer calls that are not of this library. */
+  /* 14 to 17, 19 and 20 answer calls that are not of this library. */
   STOCK_OUTCOME_NOT_FOR_SALE = 18       /* reserve: the SKU is retired */
 };
 
