@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
-enum { CALLS = 11 };
+enum { CALLS = 13 };
 
 static size_t read_hold(const stock_hold *hold) {
   if (hold == NULL) return 0;
@@ -52,6 +52,8 @@ static void submit_each(stock_client *c) {
   stock_follow events = {0};
   stock_submit_watch(c, 9, skus, 1, NULL);
   stock_submit_follow(c, 10, &events);
+  stock_submit_extend(c, 11, "H-1", 1, 0);
+  stock_submit_adjust(c, 12, "box", 1, "r", NULL, NULL, 0);
 }
 
 static void play(const uint8_t *bytes, size_t count, channel_phase phase) {
@@ -74,7 +76,7 @@ static void play(const uint8_t *bytes, size_t count, channel_phase phase) {
 
   int seen[CALLS] = {0};
   for (const stock_reply *reply; (reply = next_completion(c, now)) != NULL;) {
-    if (reply->tag >= CALLS || seen[reply->tag] > 0 || (reply->more && reply->tag < 9)) __builtin_trap();
+    if (reply->tag >= CALLS || seen[reply->tag] > 0 || (reply->more && reply->tag != 9 && reply->tag != 10)) __builtin_trap();
     seen[reply->tag] += !reply->more;
     read_texts(reply);
   }

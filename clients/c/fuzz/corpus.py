@@ -13,8 +13,8 @@ from stock.v1 import feed_pb2 as feed  # noqa: E402
 
 CONTROL = (1 << 14) - 1
 HELLO, HEALTH = 1 << 14 | CONTROL, 2 << 14 | CONTROL
-(RESERVE, BATCH, CONFIRM, CANCEL, GET_HOLD, GET_STOCK, SET_STOCK, CHECK, PING, WATCH, FOLLOW) = (
-    (3 + place) << 14 | place for place in range(11))
+(RESERVE, BATCH, CONFIRM, CANCEL, GET_HOLD, GET_STOCK, SET_STOCK, CHECK, PING, WATCH, FOLLOW, EXTEND,
+ ADJUST) = ((3 + place) << 14 | place for place in range(13))
 
 
 def ok(call_id, message, **more):
@@ -55,6 +55,8 @@ seeds = {
         status=3, detail=envelope.ErrorDetail(reason="INVALID_FIELD", message="m", field="items[0].qty"))])),
     "confirm": ok(CONFIRM, reservations.ConfirmReply(outcome=5, hold=hold)),
     "cancel": ok(CANCEL, reservations.CancelReply(outcome=6, hold=hold)),
+    "extend": ok(EXTEND, reservations.ExtendReply(outcome=19, hold=hold)),
+    "adjust": ok(ADJUST, stock.AdjustStockReply(outcome=14, stock=level)),
     "get_hold": ok(GET_HOLD, reservations.GetHoldReply(outcome=9, hold=hold)),
     "get_stock": ok(GET_STOCK, stock.GetStockReply(outcome=9, stock=level)),
     "set_stock": ok(SET_STOCK, stock.SetStockReply(outcome=10, stock=level)),

@@ -75,18 +75,20 @@ enum {
   STOCK_OUTCOME_FOUND = 9,             /* get_hold, find_hold, get_stock */
   STOCK_OUTCOME_STOCK_SET = 10,        /* set_stock */
   STOCK_OUTCOME_STOCK_ADOPTED = 11,
-  STOCK_OUTCOME_ALREADY_CONFIRMED = 12, /* cancel of a confirmed hold */
-  STOCK_OUTCOME_ALREADY_CANCELLED = 13, /* confirm of a cancelled hold */
-  /* 14 to 17, 19 and 20 answer calls that are not of this library. */
-  STOCK_OUTCOME_NOT_FOR_SALE = 18       /* reserve: the SKU is retired */
+  STOCK_OUTCOME_ALREADY_CONFIRMED = 12, /* cancel or extend of a confirmed hold */
+  STOCK_OUTCOME_ALREADY_CANCELLED = 13, /* confirm or extend of a cancelled hold */
+  STOCK_OUTCOME_STOCK_ADJUSTED = 14,    /* adjust */
+  STOCK_OUTCOME_TOO_FEW_AVAILABLE = 15, /* adjust: fewer are available than it would take away */
+  STOCK_OUTCOME_AVAILABLE_DIFFERS = 16,
+  STOCK_OUTCOME_STOCK_RETIRED = 17,
+  STOCK_OUTCOME_NOT_FOR_SALE = 18,      /* reserve: the SKU is retired */
+  STOCK_OUTCOME_EXTENDED = 19,          /* extend: the hold has the later deadline */
+  STOCK_OUTCOME_EXTENDED_TOO_OFTEN = 20 /* extend: the hold has had all its extensions */
 };
 
 typedef int stock_hold_status;
 enum {
-  STOCK_HOLD_UNSPECIFIED = 0,
-  STOCK_HOLD_ACTIVE = 1,
-  STOCK_HOLD_CONFIRMED = 2,
-  STOCK_HOLD_CANCELLED = 3,
+  STOCK_HOLD_UNSPECIFIED = 0, STOCK_HOLD_ACTIVE = 1, STOCK_HOLD_CONFIRMED = 2, STOCK_HOLD_CANCELLED = 3,
   STOCK_HOLD_EXPIRED = 4
 };
 
@@ -102,8 +104,7 @@ enum {
 
 typedef int stock_serving;
 enum {
-  STOCK_SERVING_UNSPECIFIED = 0,
-  STOCK_SERVING_YES = 1,
+  STOCK_SERVING_UNSPECIFIED = 0, STOCK_SERVING_YES = 1,
   STOCK_SERVING_DEGRADED = 2, /* selling, but weaker than promised: see the warnings */
   STOCK_SERVING_NO = 3
 };
@@ -125,6 +126,7 @@ typedef struct stock_level {
   const char *sku;
   uint64_t available, held, sold, supplied;
   uint64_t version;
+  bool retired; /* no new holds begin, until stock is set again */
 } stock_level;
 
 /* What has happened, with the state after it: events.proto. */
@@ -136,7 +138,7 @@ typedef struct stock_event {
   const stock_hold *hold;   /* of HOLD_…, else NULL; without order_id */
   const stock_level *stock; /* of STOCK_…, else NULL */
   int64_t delta;            /* of STOCK_…: how much `supplied` moved */
-  const char *request_id;   /* of STOCK_SET */
+  const char *request_id;   /* of STOCK_SET, STOCK_ADJUSTED, STOCK_RETIRED */
   const char *actor, *reason; /* who, and why, where somebody said so */
   const char *unread;       /* what the server could not read: unread_bytes, as they stand in the store */
   size_t unread_bytes;
@@ -161,8 +163,8 @@ typedef struct stock_reply {
                                      named a level, or when it is less than was promised; else DEFAULT.
                                      Less is done all the same: make the call again to know more */
 
-  const stock_hold *hold;   /* confirm, cancel, get_hold, find_hold; NULL when there is none */
-  const stock_level *stock; /* get_stock, set_stock; NULL when there is none */
+  const stock_hold *hold;   /* confirm, cancel, extend, get_hold, find_hold; NULL when there is none */
+  const stock_level *stock; /* get_stock, set_stock, adjust; NULL when there is none */
 
   const struct stock_reply *const *items; /* reserve_batch: one for each item, in their order */
   size_t item_count;
@@ -241,6 +243,10 @@ const stock_reply *stock_confirm(stock_client *client, const char *hold_id, cons
                                  uint32_t timeout_ms);
 /* Gives the units of a hold back. */
 const stock_reply *stock_cancel(stock_client *client, const char *hold_id, uint32_t timeout_ms);
+/* Gives a hold a later deadline; an earlier one changes nothing.  At most 10 times, and up to 7 days after
+ * the hold was made.  expires_at_ms: a time, not a duration, so that a repeat adds nothing. */
+const stock_reply *stock_extend(stock_client *client, const char *hold_id, int64_t expires_at_ms,
+                                uint32_t timeout_ms);
 const stock_reply *stock_get_hold(stock_client *client, const char *hold_id, uint32_t timeout_ms);
 /* The hold that this user made with this key. */
 const stock_reply *stock_find_hold(stock_client *client, const char *user_id, const char *key,
@@ -249,13 +255,17 @@ const stock_reply *stock_get_stock(stock_client *client, const char *sku, uint32
 /* Sets the units available.  request_id: new for every change that is meant, the same for a repeat. */
 const stock_reply *stock_set_stock(stock_client *client, const char *sku, uint64_t available,
                                    const char *request_id, uint32_t timeout_ms);
+/* Adds `delta` to the units available, or takes some away, never more than there are.  request_id: as above.
+ * reason, actor: why, and who asks for it, for the event and the books; NULL: nobody says. */
+const stock_reply *stock_adjust(stock_client *client, const char *sku, int64_t delta, const char *request_id,
+                                const char *reason, const char *actor, uint32_t timeout_ms);
 /* Whether to send work there.  service: NULL for the server as a whole, or "stock.v1.Reservations". */
 const stock_reply *stock_health(stock_client *client, const char *service, uint32_t timeout_ms);
 /* Whether the process at the other end turns. */
 const stock_reply *stock_ping(stock_client *client, uint32_t timeout_ms);
 
-/* What reserves, confirms, cancels and batches from now on ask for; DEFAULT at first.  A level that the store
- * cannot keep is refused with FAILED_PRECONDITION/ACKNOWLEDGE_UNAVAILABLE, and nothing is done. */
+/* What reserves, confirms, cancels, extends and batches from now on ask for; DEFAULT at first.  A level that
+ * the store cannot keep is refused with FAILED_PRECONDITION/ACKNOWLEDGE_UNAVAILABLE, and nothing is done. */
 void stock_set_acknowledge(stock_client *client, stock_acknowledge level);
 
 /* HEADERS of the calls and streams that are made from now on: at most 32, and 4,096 bytes of keys and values
@@ -282,6 +292,8 @@ stock_code stock_submit_reserve_batch(stock_client *client, uint64_t tag, const 
 stock_code stock_submit_confirm(stock_client *client, uint64_t tag, const char *hold_id,
                                 const char *payment_ref, uint32_t timeout_ms);
 stock_code stock_submit_cancel(stock_client *client, uint64_t tag, const char *hold_id, uint32_t timeout_ms);
+stock_code stock_submit_extend(stock_client *client, uint64_t tag, const char *hold_id,
+                               int64_t expires_at_ms, uint32_t timeout_ms);
 stock_code stock_submit_get_hold(stock_client *client, uint64_t tag, const char *hold_id,
                                  uint32_t timeout_ms);
 stock_code stock_submit_find_hold(stock_client *client, uint64_t tag, const char *user_id, const char *key,
@@ -289,6 +301,9 @@ stock_code stock_submit_find_hold(stock_client *client, uint64_t tag, const char
 stock_code stock_submit_get_stock(stock_client *client, uint64_t tag, const char *sku, uint32_t timeout_ms);
 stock_code stock_submit_set_stock(stock_client *client, uint64_t tag, const char *sku, uint64_t available,
                                   const char *request_id, uint32_t timeout_ms);
+stock_code stock_submit_adjust(stock_client *client, uint64_t tag, const char *sku, int64_t delta,
+                               const char *request_id, const char *reason, const char *actor,
+                               uint32_t timeout_ms);
 stock_code stock_submit_health(stock_client *client, uint64_t tag, const char *service, uint32_t timeout_ms);
 stock_code stock_submit_ping(stock_client *client, uint64_t tag, uint32_t timeout_ms);
 

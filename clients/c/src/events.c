@@ -13,9 +13,11 @@ static bool show_update(stock_reply *into, arena *memory, const ProtobufCMessage
   return show_text(&into->token, memory, update->token) && show_level(into, memory, update->stock);
 }
 
-static bool show_correction(stock_event *into, arena *memory, const Stock__V1__Correction *correction) {
-  return correction == NULL || (show_text(&into->actor, memory, correction->actor) &&
-                                show_text(&into->reason, memory, correction->reason));
+/* Who asked for a correction, or for the change. */
+static bool show_who(stock_event *into, arena *memory, const Stock__V1__Correction *correction,
+                     ProtobufCBinaryData actor, ProtobufCBinaryData reason) {
+  return show_text(&into->actor, memory, correction == NULL ? actor : correction->actor) &&
+         show_text(&into->reason, memory, correction == NULL ? reason : correction->reason);
 }
 
 /* The event's id is the hold's, and its version. */
@@ -45,7 +47,7 @@ static bool show_hold_event(stock_event *into, arena *memory, const Stock__V1__H
          show_text(&hold->user_id, memory, event->user_id) &&
          show_text(&hold->key, memory, event->idempotency_key) &&
          show_text(&hold->payment_ref, memory, event->payment_ref) &&
-         show_correction(into, memory, event->correction);
+         show_who(into, memory, event->correction, event->actor, event->reason);
 }
 
 static bool show_stock_event(stock_event *into, arena *memory, const Stock__V1__StockEvent *event) {
@@ -57,10 +59,11 @@ static bool show_stock_event(stock_event *into, arena *memory, const Stock__V1__
   level->sold = event->sold;
   level->supplied = event->supplied;
   level->version = event->version;
+  level->retired = event->retired;
   into->delta = event->delta;
   return show_text(&level->sku, memory, event->sku) &&
          show_text(&into->request_id, memory, event->request_id) &&
-         show_correction(into, memory, event->correction);
+         show_who(into, memory, event->correction, event->actor, event->reason);
 }
 
 static bool show_unread(stock_event *into, arena *memory, ProtobufCBinaryData bytes) {

@@ -63,6 +63,15 @@ stock_code stock_submit_cancel(stock_client *c, uint64_t tag, const char *hold_i
   return submit(c, tag, &METHOD_CANCEL, &request.base, timeout_ms, NULL);
 }
 
+stock_code stock_submit_extend(stock_client *c, uint64_t tag, const char *hold_id, int64_t expires_at_ms,
+                               uint32_t timeout_ms) {
+  Stock__V1__ExtendRequest request = STOCK__V1__EXTEND_REQUEST__INIT;
+  request.hold_id = text(hold_id);
+  request.expires_at = expires_at_ms;
+  request.acknowledge = (Stock__V1__Acknowledge)c->acknowledge;
+  return submit(c, tag, &METHOD_EXTEND, &request.base, timeout_ms, NULL);
+}
+
 stock_code stock_submit_get_hold(stock_client *c, uint64_t tag, const char *hold_id, uint32_t timeout_ms) {
   Stock__V1__GetHoldRequest request = STOCK__V1__GET_HOLD_REQUEST__INIT;
   request.hold_id = text(hold_id);
@@ -90,6 +99,18 @@ stock_code stock_submit_set_stock(stock_client *c, uint64_t tag, const char *sku
   request.available = available;
   request.request_id = text(request_id);
   return submit(c, tag, &METHOD_SET_STOCK, &request.base, timeout_ms, NULL);
+}
+
+stock_code stock_submit_adjust(stock_client *c, uint64_t tag, const char *sku, int64_t delta,
+                               const char *request_id, const char *reason, const char *actor,
+                               uint32_t timeout_ms) {
+  Stock__V1__AdjustStockRequest request = STOCK__V1__ADJUST_STOCK_REQUEST__INIT;
+  request.sku = text(sku);
+  request.delta = delta;
+  request.request_id = text(request_id);
+  request.reason = text(reason);
+  request.actor = text(actor);
+  return submit(c, tag, &METHOD_ADJUST_STOCK, &request.base, timeout_ms, NULL);
 }
 
 stock_code stock_submit_health(stock_client *c, uint64_t tag, const char *of, uint32_t timeout_ms) {
@@ -144,6 +165,11 @@ const stock_reply *stock_cancel(stock_client *c, const char *hold_id, uint32_t t
   return BLOCKING(c, stock_submit_cancel(c, 0, hold_id, timeout_ms));
 }
 
+const stock_reply *stock_extend(stock_client *c, const char *hold_id, int64_t expires_at_ms,
+                                uint32_t timeout_ms) {
+  return BLOCKING(c, stock_submit_extend(c, 0, hold_id, expires_at_ms, timeout_ms));
+}
+
 const stock_reply *stock_get_hold(stock_client *c, const char *hold_id, uint32_t timeout_ms) {
   return BLOCKING(c, stock_submit_get_hold(c, 0, hold_id, timeout_ms));
 }
@@ -160,6 +186,11 @@ const stock_reply *stock_get_stock(stock_client *c, const char *sku, uint32_t ti
 const stock_reply *stock_set_stock(stock_client *c, const char *sku, uint64_t available,
                                    const char *request_id, uint32_t timeout_ms) {
   return BLOCKING(c, stock_submit_set_stock(c, 0, sku, available, request_id, timeout_ms));
+}
+
+const stock_reply *stock_adjust(stock_client *c, const char *sku, int64_t delta, const char *request_id,
+                                const char *reason, const char *actor, uint32_t timeout_ms) {
+  return BLOCKING(c, stock_submit_adjust(c, 0, sku, delta, request_id, reason, actor, timeout_ms));
 }
 
 const stock_reply *stock_health(stock_client *c, const char *of, uint32_t timeout_ms) {

@@ -39,6 +39,7 @@ bool show_level(stock_reply *into, arena *memory, const Stock__V1__StockLevel *l
   shown->sold = level->sold;
   shown->supplied = level->supplied;
   shown->version = level->version;
+  shown->retired = level->retired;
   return show_text(&shown->sku, memory, level->sku);
 }
 
@@ -94,6 +95,13 @@ static bool show_cancel(stock_reply *into, arena *memory, const ProtobufCMessage
   return show_hold(into, memory, reply->hold);
 }
 
+static bool show_extend(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__ExtendReply *reply = (const Stock__V1__ExtendReply *)message;
+  into->outcome = (int)reply->outcome;
+  into->acknowledged = (int)reply->acknowledged;
+  return show_hold(into, memory, reply->hold);
+}
+
 static bool show_get_hold(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
   const Stock__V1__GetHoldReply *reply = (const Stock__V1__GetHoldReply *)message;
   into->outcome = (int)reply->outcome;
@@ -102,6 +110,12 @@ static bool show_get_hold(stock_reply *into, arena *memory, const ProtobufCMessa
 
 static bool show_set_stock(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
   const Stock__V1__SetStockReply *reply = (const Stock__V1__SetStockReply *)message;
+  into->outcome = (int)reply->outcome;
+  return show_level(into, memory, reply->stock);
+}
+
+static bool show_adjust_stock(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__AdjustStockReply *reply = (const Stock__V1__AdjustStockReply *)message;
   into->outcome = (int)reply->outcome;
   return show_level(into, memory, reply->stock);
 }
@@ -137,10 +151,14 @@ const method METHOD_CONFIRM = {"stock.v1.Reservations/Confirm", &stock__v1__conf
                                show_confirm, 0};
 const method METHOD_CANCEL = {"stock.v1.Reservations/Cancel", &stock__v1__cancel_reply__descriptor,
                               show_cancel, 0};
+const method METHOD_EXTEND = {"stock.v1.Reservations/Extend", &stock__v1__extend_reply__descriptor,
+                              show_extend, 0};
 const method METHOD_GET_HOLD = {"stock.v1.Reservations/GetHold", &stock__v1__get_hold_reply__descriptor,
                                 show_get_hold, 0};
 const method METHOD_SET_STOCK = {"stock.v1.Stock/Set", &stock__v1__set_stock_reply__descriptor,
                                  show_set_stock, 0};
+const method METHOD_ADJUST_STOCK = {"stock.v1.Stock/Adjust", &stock__v1__adjust_stock_reply__descriptor,
+                                    show_adjust_stock, 0};
 const method METHOD_GET_STOCK = {"stock.v1.Stock/Get", &stock__v1__get_stock_reply__descriptor,
                                  show_get_stock, 0};
 const method METHOD_HEALTH = {"stock.v1.Health/Check", &stock__v1__health_check_reply__descriptor,

@@ -58,16 +58,31 @@ void sale(const scenario_input *input) {
   reply = stock_reserve(client, &more, 0);
   CHECK_OK(reply);
   strcpy(hold_id, reply->hold_id);
+  const int64_t later = reply->expires_at_ms + 60000;
+  reply = stock_extend(client, hold_id, later, 0);
+  CHECK_OK(reply);
+  CHECK(reply->outcome == STOCK_OUTCOME_EXTENDED && reply->hold->expires_at_ms == later);
+  reply = stock_extend(client, hold_id, later, 0);
+  CHECK(reply->outcome == STOCK_OUTCOME_REPEATED && reply->hold->expires_at_ms == later);
   reply = stock_find_hold(client, "bob", sku, 0);
   CHECK_OK(reply);
   CHECK(reply->outcome == STOCK_OUTCOME_FOUND && strcmp(reply->hold->hold_id, hold_id) == 0);
-  CHECK(strcmp(reply->hold->sku, sku) == 0 && reply->hold->qty == 1 && reply->hold->version == 1);
+  CHECK(strcmp(reply->hold->sku, sku) == 0 && reply->hold->qty == 1 && reply->hold->version == 2);
   reply = stock_cancel(client, hold_id, 0);
   CHECK(reply->outcome == STOCK_OUTCOME_CANCELLED && reply->hold->payment_ref[0] == 0);
   reply = stock_get_hold(client, hold_id, 0);
   CHECK(reply->outcome == STOCK_OUTCOME_FOUND && reply->hold->status == STOCK_HOLD_CANCELLED);
   CHECK(stock_find_hold(client, "nobody", sku, 0)->hold == NULL);
   check_figures(client, sku, 1, 0, 2);
+  char request[64];
+  snprintf(request, sizeof request, "%s-more", sku);
+  reply = stock_adjust(client, sku, 4, request, "a delivery", "ada", 0);
+  CHECK_OK(reply);
+  CHECK(reply->outcome == STOCK_OUTCOME_STOCK_ADJUSTED && reply->stock->available == 5);
+  CHECK(stock_adjust(client, sku, 4, request, NULL, NULL, 0)->outcome == STOCK_OUTCOME_REPEATED);
+  snprintf(request, sizeof request, "%s-less", sku);
+  CHECK(stock_adjust(client, sku, -6, request, NULL, NULL, 0)->outcome == STOCK_OUTCOME_TOO_FEW_AVAILABLE);
+  check_figures(client, sku, 5, 0, 2);
   stock_client_free(client);
 }
 

@@ -120,6 +120,13 @@ void followed(const scenario_input *input) {
   found = event(client, "HOLD_CREATED");
   CHECK(found->traceparent[0] == 0 && strcmp(found->hold->key, "b") == 0);
 
+  char request[64];
+  snprintf(request, sizeof request, "%s-more", input->sku);
+  CHECK_OK(stock_adjust(seller, input->sku, 2, request, "a delivery", "ada", 0));
+  found = event(client, "STOCK_ADJUSTED");
+  CHECK(found->delta == 2 && found->stock->available == 5 && !found->stock->retired);
+  CHECK(strcmp(found->actor, "ada") == 0 && strcmp(found->reason, "a delivery") == 0);
+
   CHECK_OK(stock_confirm(seller, first, "pay-1", 0));
   found = event(client, "HOLD_CONFIRMED");
   check_hold(found->hold, first, STOCK_HOLD_CONFIRMED, 2);

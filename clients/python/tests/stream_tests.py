@@ -44,16 +44,18 @@ class TestStreams(ClientTest):
             traced.set_stock(self.sku, 5, request_id=self.sku)
             first = traced.reserve(self.sku, user_id=self.user, key="a")
             second = self.reserve(client, "b")
+            client.adjust_stock(self.sku, 2, request_id=self.sku + "-more", reason="why", actor="ada")
             client.confirm(first.hold_id, "pay-1")
             client.cancel(second.hold_id)
             with client.follow(from_earliest=True, skus=[self.sku]) as items:
                 self.assertIsNone(next(items).event)
-                events = [next(items).event for _ in range(5)]
+                events = [next(items).event for _ in range(6)]
             self.assertEqual(
                 [(one.type, one.traceparent) for one in events],
                 [("STOCK_SET", TRACE), ("HOLD_CREATED", TRACE), ("HOLD_CREATED", ""),
-                 ("HOLD_CONFIRMED", TRACE), ("HOLD_CANCELLED", "")])
-            supplied, created, _, confirmed, cancelled = events
+                 ("STOCK_ADJUSTED", ""), ("HOLD_CONFIRMED", TRACE), ("HOLD_CANCELLED", "")])
+            supplied, created, _, adjusted, confirmed, cancelled = events
+            self.assertEqual((adjusted.delta, adjusted.reason, adjusted.actor), (2, "why", "ada"))
             self.assertEqual((supplied.stock.available, supplied.delta, supplied.request_id, supplied.hold),
                              (5, 5, self.sku, None))
             self.assertEqual((created.event_id, created.hold.hold_id, created.hold.key, created.stock),

@@ -6,6 +6,7 @@
 STOCKD says which stockd; else the one of `swift build` is taken.
 """
 
+import datetime
 import os
 import re
 import shutil
@@ -56,10 +57,20 @@ class TestCalls(ClientTest):
             second = self.reserve(client, "k3")
             found = client.find_hold(user_id=self.user, key="k3")
             self.assertEqual((found.outcome, found.hold.hold_id), (Outcome.FOUND, second.hold_id))
+            later = second.expires_at + datetime.timedelta(minutes=1)
+            extended = client.extend(second.hold_id, later)
+            self.assertEqual((extended.outcome, extended.hold.expires_at), (Outcome.EXTENDED, later))
+            self.assertEqual(client.extend(second.hold_id, later).outcome, Outcome.REPEATED)
             self.assertEqual(client.cancel(second.hold_id).outcome, Outcome.CANCELLED)
             self.assertEqual(client.get_hold(second.hold_id).hold.status, HoldStatus.CANCELLED)
             self.assertIsNone(client.find_hold(user_id=self.user, key="never").hold)
-        self.assert_figures(1, 0, 2)
+            more = dict(request_id=self.sku + "-more", reason="a delivery", actor="ada")
+            adjusted = client.adjust_stock(self.sku, 4, **more)
+            self.assertEqual((adjusted.outcome, adjusted.stock.available), (Outcome.STOCK_ADJUSTED, 5))
+            self.assertEqual(client.adjust_stock(self.sku, 4, **more).outcome, Outcome.REPEATED)
+            less = client.adjust_stock(self.sku, -6, request_id=self.sku + "-less")
+            self.assertEqual((less.outcome, less.stock.retired), (Outcome.TOO_FEW_AVAILABLE, False))
+        self.assert_figures(5, 0, 2)
 
     def test_a_sale_over_tcp(self):
         self.sale(shop.tcp)

@@ -1,6 +1,7 @@
 """The client: the calls, and what is done when one fails."""
 
 import copy
+import datetime
 import threading
 import time
 from types import TracebackType
@@ -103,6 +104,19 @@ class StockClient:
             hold_id=hold_id, acknowledge=int(acknowledge))  # type: ignore[arg-type]
         return _changed(self._call("Reservations/Cancel", request, reservations_pb2.CancelReply, timeout_s))
 
+    def extend(self, hold_id: str, expires_at: datetime.datetime, *,
+               acknowledge: Acknowledge = Acknowledge.DEFAULT,
+               timeout_s: Optional[float] = None) -> HoldResult:
+        """Gives a hold a later deadline; an earlier one changes nothing.
+
+        At most 10 times, and up to 7 days after the hold was made.  expires_at: a time, not a duration, so
+        that a repeat adds nothing.
+        """
+        request = reservations_pb2.ExtendRequest(
+            hold_id=hold_id, expires_at=round(expires_at.timestamp() * 1000),
+            acknowledge=int(acknowledge))  # type: ignore[arg-type]
+        return _changed(self._call("Reservations/Extend", request, reservations_pb2.ExtendReply, timeout_s))
+
     def get_hold(self, hold_id: str, *, timeout_s: Optional[float] = None) -> HoldResult:
         """One hold, by its id."""
         request = reservations_pb2.GetHoldRequest(hold_id=hold_id)
@@ -118,6 +132,16 @@ class StockClient:
         """Sets the units available.  request_id: new for every change, the same for a repeat."""
         request = stock_pb2.SetStockRequest(sku=sku, available=available, request_id=request_id)
         return _stock(self._call("Stock/Set", request, stock_pb2.SetStockReply, timeout_s))
+
+    def adjust_stock(self, sku: str, delta: int, *, request_id: str, reason: str = "", actor: str = "",
+                     timeout_s: Optional[float] = None) -> StockResult:
+        """Adds to the units available, or takes some away, never more than there are.
+
+        request_id: as in `set_stock`.  reason, actor: why, and who asks for it, for the event and the books.
+        """
+        request = stock_pb2.AdjustStockRequest(
+            sku=sku, delta=delta, request_id=request_id, reason=reason, actor=actor)
+        return _stock(self._call("Stock/Adjust", request, stock_pb2.AdjustStockReply, timeout_s))
 
     def get_stock(self, sku: str, *, timeout_s: Optional[float] = None) -> StockResult:
         """The figures of one SKU."""
@@ -219,12 +243,14 @@ def _hold(reply: reservations_pb2.GetHoldReply) -> HoldResult:
         _member(Outcome, reply.outcome), Hold._of(reply.hold) if reply.HasField("hold") else None)
 
 
-def _changed(reply: Union[reservations_pb2.ConfirmReply, reservations_pb2.CancelReply]) -> HoldResult:
+def _changed(reply: Union[reservations_pb2.ConfirmReply, reservations_pb2.CancelReply,
+                          reservations_pb2.ExtendReply]) -> HoldResult:
     return HoldResult(
         _member(Outcome, reply.outcome), Hold._of(reply.hold) if reply.HasField("hold") else None,
         _member(Acknowledge, reply.acknowledged))
 
 
-def _stock(reply: Union[stock_pb2.SetStockReply, stock_pb2.GetStockReply]) -> StockResult:
+def _stock(reply: Union[stock_pb2.SetStockReply, stock_pb2.AdjustStockReply,
+                        stock_pb2.GetStockReply]) -> StockResult:
     return StockResult(
         _member(Outcome, reply.outcome), StockLevel._of(reply.stock) if reply.HasField("stock") else None)

@@ -3,7 +3,7 @@
 import datetime
 import enum
 from dataclasses import dataclass
-from typing import Optional, Tuple, Type, TypeVar
+from typing import Optional, Tuple, Type, TypeVar, Union
 
 from ._contracts import events_pb2, feed_pb2, health_pb2, reservations_pb2, stock_pb2
 
@@ -30,9 +30,11 @@ class Outcome(enum.IntEnum):
     ALREADY_CANCELLED = 13
     STOCK_ADJUSTED = 14
     TOO_FEW_AVAILABLE = 15
+    """Fewer units are available than `adjust_stock` would take away."""
     AVAILABLE_DIFFERS = 16
     STOCK_RETIRED = 17
     NOT_FOR_SALE = 18
+    """The SKU is retired: no new holds begin."""
     EXTENDED = 19
     EXTENDED_TOO_OFTEN = 20
 
@@ -181,10 +183,13 @@ class StockLevel:
     sold: int
     supplied: int
     version: int
+    retired: bool
+    """No new holds begin, until stock is set again."""
 
     @classmethod
-    def _of(cls, level: stock_pb2.StockLevel) -> "StockLevel":
-        return cls(level.sku, level.available, level.held, level.sold, level.supplied, level.version)
+    def _of(cls, level: Union[stock_pb2.StockLevel, events_pb2.StockEvent]) -> "StockLevel":
+        return cls(level.sku, level.available, level.held, level.sold, level.supplied, level.version,
+                   level.retired)
 
 
 @dataclass(frozen=True)
@@ -233,7 +238,7 @@ class Event:
     delta: int
     """Of STOCK_...: how much `supplied` moved."""
     request_id: str
-    """Of STOCK_SET."""
+    """Of STOCK_SET, STOCK_ADJUSTED, STOCK_RETIRED."""
     actor: str
     """Who asked for it, and why, where somebody said so."""
     reason: str
@@ -243,15 +248,14 @@ class Event:
     @classmethod
     def _of(cls, item: feed_pb2.FollowItem) -> "Event":
         which = item.WhichOneof("event")
-        told = item.stock.correction if which == "stock" else item.hold.correction
-        stock = item.stock
-        level = StockLevel(
-            stock.sku, stock.available, stock.held, stock.sold, stock.supplied, stock.version)
+        stock, hold = item.stock, item.hold
+        change: Union[events_pb2.StockEvent, events_pb2.HoldEvent] = stock if which == "stock" else hold
+        who = change.correction if change.HasField("correction") else change
         return cls(
             item.event_type, item.event_id, _time(item.time), item.traceparent,
-            Hold._of_event(item.event_id, item.hold) if which == "hold" else None,
-            level if which == "stock" else None, stock.delta, stock.request_id, told.actor, told.reason,
-            item.unread)
+            Hold._of_event(item.event_id, hold) if which == "hold" else None,
+            StockLevel._of(stock) if which == "stock" else None, stock.delta, stock.request_id,
+            who.actor, who.reason, item.unread)
 
 
 @dataclass(frozen=True)
