@@ -76,7 +76,8 @@ static void play(const uint8_t *bytes, size_t count, channel_phase phase) {
 
   int seen[CALLS] = {0};
   for (const stock_reply *reply; (reply = next_completion(c, now)) != NULL;) {
-    if (reply->tag >= CALLS || seen[reply->tag] > 0 || (reply->more && reply->tag != 9 && reply->tag != 10)) __builtin_trap();
+    bool streams = reply->tag == 9 || reply->tag == 10;
+    if (reply->tag >= CALLS || seen[reply->tag] > 0 || (reply->more && !streams)) __builtin_trap();
     seen[reply->tag] += !reply->more;
     read_texts(reply);
   }
