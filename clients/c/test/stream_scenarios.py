@@ -27,8 +27,8 @@ class TestStreams(ClientTest):
         self.run_through(fault, "reserves", "REPEATED", 2, 2, "headers")
         self.assertEqual(fault.seen, [[("traceparent", "t"), ("x-request-id", "r")]] * 3)
 
-    def follow_through(self, fault, count, window, connections):
-        self.run_through(fault, "follows_all", shop.tcp, count, window)
+    def follow_through(self, fault, count, window, connections, *setting):
+        self.run_through(fault, "follows_all", shop.tcp, count, window, *setting)
         self.assertEqual(fault.connections, connections)
 
     def test_the_window(self):
@@ -43,6 +43,11 @@ class TestStreams(ClientTest):
 
     def test_connections_that_go(self):
         self.follow_through(faults.LeavingStream(20, times=5), 200, 65_536, 6)
+
+    def test_a_silent_server_is_left(self):
+        fault = proxy.Silent(1)
+        self.follow_through(fault, 20, 65_536, 2, "impatient")
+        self.assertGreaterEqual(fault.methods["stock.v1.Connection/Ping"], 1)
 
     def test_a_server_that_restarts(self):
         shop.supply(self.sku, 10_000)
