@@ -283,8 +283,8 @@ stock_code stock_set_metadata(stock_client *client, const char *key, const char 
  *   while ((reply = stock_poll(client, -1)) != NULL) done(reply->tag, reply);
  *
  * Answers come in any order.  A call that was accepted (STOCK_CODE_OK) is completed exactly once, whatever
- * happens.  One that was not accepted is not completed: RESOURCE_EXHAUSTED (calls_max are outstanding, or
- * memory is short), INVALID_ARGUMENT (larger than a frame, 2 MiB), CANCELLED (the client is closed). */
+ * happens.  One that was not accepted is not completed: RESOURCE_EXHAUSTED (calls_max or 64 streams are
+ * outstanding, or memory is short), INVALID_ARGUMENT (larger than a frame), CANCELLED (it is closed). */
 stock_code stock_submit_reserve(stock_client *client, uint64_t tag, const stock_reservation *what,
                                 uint32_t timeout_ms);
 stock_code stock_submit_reserve_batch(stock_client *client, uint64_t tag, const stock_reservation *what,

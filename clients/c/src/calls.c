@@ -51,6 +51,7 @@ static bool encode(buffer *into, const buffer *with, const ProtobufCMessage *mes
 stock_code submit(stock_client *c, uint64_t tag, const method *what, const ProtobufCMessage *message,
                   uint32_t timeout_ms, uint32_t *at) {
   if (c->is_closed) return STOCK_CODE_CANCELLED;
+  if (what->after_field != 0 && c->streams == STREAMS_MAX) return STOCK_CODE_RESOURCE_EXHAUSTED;
   const buffer *with = &c->headers.encoded;
   size_t size = protobuf_c_message_get_packed_size(message);
   if (size + buffer_count(with) > FRAME_PAYLOAD_BYTES_MAX - ENVELOPE_BYTES_MAX)
@@ -66,6 +67,7 @@ stock_code submit(stock_client *c, uint64_t tag, const method *what, const Proto
   one->deadline_ns = is_stream(one) ? NEVER : now_ns() + timeout_ms * MS;
   list_push(c, &c->queue, place);
   c->outstanding++;
+  c->streams += is_stream(one);
   schedule(c, one->deadline_ns);
   if (at != NULL) *at = place;
   return STOCK_CODE_OK;
@@ -77,6 +79,7 @@ void call_release(stock_client *c, uint32_t place) {
   one->id = 0;
   buffer_clear(&one->message);
   c->outstanding--;
+  c->streams -= is_stream(one);
   list_push(c, &c->free, place);
 }
 

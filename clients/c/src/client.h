@@ -43,8 +43,9 @@ enum {
   REQUEST_BYTES_MAX = 7 * 1024 * 1024,
   /* What waits for the socket; more stays with its calls. */
   OUTPUT_BYTES_MAX = 256 * 1024,
-  /* The server gives a stream no more. */
-  WINDOW_BYTES_MAX = 1024 * 1024
+  /* The server gives a stream no more, and a connection no more streams. */
+  WINDOW_BYTES_MAX = 1024 * 1024,
+  STREAMS_MAX = 64
 };
 
 #define MS 1000000ull
@@ -130,7 +131,7 @@ struct stock_client {
 
   call *calls;
   uint32_t call_capacity;
-  uint32_t outstanding;
+  uint32_t outstanding, streams; /* all, and those of them that are streams */
   uint64_t attempts; /* in all: ids */
   call_list free, queue, done;
   uint64_t timer_ns; /* nothing is due before */

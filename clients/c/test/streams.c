@@ -239,6 +239,16 @@ void stream_refusals(const scenario_input *input) {
   CHECK(stock_submit_follow(client, STREAM, &what) == STOCK_CODE_OK);
   check_end(client, STOCK_CODE_OUT_OF_RANGE, "TOKEN_UNKNOWN");
   CHECK_OK(stock_ping(client, 0));
+
+  for (int place = 0; place < 64; place++)
+    CHECK(stock_submit_watch(client, place == 0 ? 1 : STREAM, skus, 1, NULL) == STOCK_CODE_OK);
+  CHECK(stock_submit_watch(client, STREAM, skus, 1, NULL) == STOCK_CODE_RESOURCE_EXHAUSTED);
+  CHECK(stock_submit_ping(client, 2, 0) == STOCK_CODE_OK);
+  for (int items = 0; items < 64;) items += stock_poll(client, 20000)->more;
+  stock_stream_end(client, 1);
+  while (stock_poll(client, 20000)->tag != 1) continue;
+  CHECK(stock_submit_watch(client, STREAM, skus, 1, NULL) == STOCK_CODE_OK);
+  item(client);
   stock_client_free(client);
 }
 
