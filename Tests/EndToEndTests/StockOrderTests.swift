@@ -47,6 +47,8 @@ struct StockOrderTests {
     try await eventually("all of it is in the books") {
       try office.sql("SELECT count(*) FROM stock_movements") == "4"
     }
+    let audit = try office.ctl("audit")
+    #expect(audit.status == 0 && audit.stdout.contains("BALANCED"), "\(audit)")
     let user = NSUserName()
     #expect(
       try office.sql(

@@ -27,6 +27,24 @@ struct BatchTests {
     redis.stop()
   }
 
+  @Test("a page of names counts as several operations: many of them are several scripts")
+  func pagesOfNames() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis, units: 1)
+    func scripts(_ operation: Operation) async throws -> UInt64 {
+      let before = await lane.scripts
+      let answers = await lane.submit(Array(repeating: operation, count: 200))
+      #expect(try answers.allSatisfy { try $0.get().outcome == .found })
+      return await lane.scripts - before
+    }
+    #expect(try await scripts(.getStock(Sample.x)) == 1)
+    #expect(try await scripts(.listStock(after: nil, limit: 1)) == 1)
+    // Each counts as 11 operations, and 256 go in a script.
+    #expect(try await scripts(.listStock(after: nil, limit: Limits.stockPageMax)) >= 8)
+    await lane.close()
+    redis.stop()
+  }
+
   @Test("taken back before it was sent: nothing was done; after: answered as if nobody had asked")
   func withdraw() async throws {
     let redis = try RedisServer.start(appendOnly: false)

@@ -59,6 +59,8 @@ actor StoreLane {
   var placing: Bool { store.placing == .yes }
   var outstanding: Int { batch.outstanding }
   var waiting: Int { batch.waiting }
+  /// Scripts that have come back.
+  var scripts: UInt64 { batch.counters.scripts }
   var atRedis: Int { batch.outstanding - batch.waiting }
 
   /// Takes back the operation that was handed in at this place, from 0.
