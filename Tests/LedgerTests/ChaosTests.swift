@@ -13,7 +13,7 @@ struct ChaosTests {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("history seed \(seed)")
     var random = Seeded(seed)
-    let history = History(operations: 36_000, random: &random)
+    let history = History(operations: 56_000, random: &random)
     #expect(history.events.count > 20_000)
     _ = try books.open()
     let stream = try Stream(redis)

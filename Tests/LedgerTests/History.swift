@@ -53,7 +53,9 @@ struct History {
         let released = Attribution(actor: Label("ada")!, reason: Label("number \(number)")!)
         operation = .cancel(hold, by: number % 2 == 0 ? released : nil)
       case (5, let hold?): operation = .expire(hold)
-      case (6, let hold?):
+      case (6, _?):
+        // A young one, which may still be active.
+        let hold = known.suffix(20).randomElement(using: &random)!
         operation = .extend(hold, expiresAt: now + .random(in: 1...6_000, using: &random))
       default:
         let (user, key) = (Label("user |\(number % 7)")!, Label("ключ \(number)")!)
@@ -76,10 +78,10 @@ struct History {
 
 extension History {
   private static func change(using random: inout Seeded) -> StockOrder.Change {
-    switch Int.random(in: 0..<10, using: &random) {
+    switch Int.random(in: 0..<20, using: &random) {
     case 0: .retire
-    case 1..<4: .adjust(.random(in: -100 ... -1, using: &random))
-    case 4..<6: .adjust(.random(in: 1...300, using: &random))
+    case 1..<5: .adjust(.random(in: -100 ... -1, using: &random))
+    case 5..<10: .adjust(.random(in: 1...300, using: &random))
     default: .set(.random(in: 0...500, using: &random))
     }
   }
