@@ -145,8 +145,14 @@ public final class EventLoop {
   /// - Returns: the id for `cancel`.
   @discardableResult
   public func after(ms: UInt64, _ action: @escaping () -> Void) -> UInt64 {
+    at(monotonicNow() + ms * 1_000_000, action)
+  }
+
+  /// Runs `action` once, not before a point of CLOCK_MONOTONIC, in nanoseconds.
+  /// - Returns: the id for `cancel`.
+  @discardableResult
+  public func at(_ due: UInt64, _ action: @escaping () -> Void) -> UInt64 {
     timersMade += 1
-    let due = monotonicNow() + ms * 1_000_000
     let place = timers.firstIndex { $0.due > due } ?? timers.count
     timers.insert(Timer(due: due, id: timersMade, action: action), at: place)
     if place == 0 { arm() }

@@ -46,6 +46,14 @@ public final class Identity {
     )
   }
 
+  /// What a file's bytes are known by: the first 128 bits of their digest, in hexadecimal.
+  public func content(_ bytes: [UInt8]) -> String {
+    EVP_DigestInit_ex2(context, sha256, nil)
+    EVP_DigestUpdate(context, bytes, bytes.count)
+    let (high, low) = finish()
+    return Self.hex(high) + Self.hex(low)
+  }
+
   private static func hex(_ number: UInt64) -> String {
     let digits = String(number, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
@@ -61,7 +69,11 @@ public final class Identity {
         EVP_DigestUpdate(context, utf8.baseAddress, utf8.count)
       }
     }
-    return withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { digest in
+    return finish()
+  }
+
+  private func finish() -> (high: UInt64, low: UInt64) {
+    withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { digest in
       EVP_DigestFinal_ex(context, digest.assumingMemoryBound(to: UInt8.self).baseAddress, nil)
       return (
         UInt64(bigEndian: digest.load(as: UInt64.self)),

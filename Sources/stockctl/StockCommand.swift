@@ -8,7 +8,7 @@ struct StockCommand: AsyncParsableCommand {
     commandName: "stock", abstract: "Sets, adjusts, shows, lists, watches and retires stock.",
     subcommands: [
       Set.self, Adjust.self, Get.self, StockListCommand.self, StockWatchCommand.self, Retire.self,
-      Adopt.self, StockHistoryCommand.self,
+      Adopt.self, StockHistoryCommand.self, ImportCommand.self, ExportCommand.self,
     ])
 
   struct Set: AsyncParsableCommand {

@@ -4,104 +4,147 @@ import Loop
 import RPC
 import Wire
 
-/// What a run has counted.
-struct BenchResult: Sendable {
-  var held = 0
-  var soldOut = 0
-  /// Told to come back later, and repeated then.
-  var overloaded = 0
-  /// Held, but less durable than was asked for.
-  var lessDurable = 0
-  var failures = 0
-  var elapsed = 0.0
-  /// Microseconds, sorted.
-  var latencies: [UInt32] = []
-  /// The first failure, to be shown.
-  var firstFailure: String?
-
-  var fields: Output.Fields {
-    func at(_ share: Double) -> Double {
-      guard !latencies.isEmpty else { return 0 }
-      let place = min(Int(Double(latencies.count) * share), latencies.count - 1)
-      return Double(latencies[place]) / 1_000
-    }
-    var fields: Output.Fields = [
-      ("reserves_per_second", .number(Int64(Double(held) / elapsed))),
-      ("held", .number(Int64(held))),
-      ("sold_out", .number(Int64(soldOut))), ("overloaded", .number(Int64(overloaded))),
-      ("less_durable", .number(Int64(lessDurable))), ("failures", .number(Int64(failures))),
-      ("seconds", .real((elapsed * 100).rounded() / 100)), ("p50_ms", .real(at(0.5))),
-      ("p99_ms", .real(at(0.99))), ("p999_ms", .real(at(0.999))),
-    ]
-    if let firstFailure { fields.append(("first_failure", .text(firstFailure))) }
-    return fields
-  }
-}
-
-/// A closed loop on one queue: each connection keeps a fixed number of calls in flight.
+/// Makes the calls of a run, on one queue.
+///
+/// A closed loop keeps a fixed number of calls in flight on each connection: it measures how much the
+/// server does, and slows down with it.  An open loop makes a call when its time has come, whether or
+/// not earlier ones were answered, as buyers do; each latency counts from the moment at which the call
+/// was meant to be made.  A server that stalls for a second is thus seen by all who came in that second
+/// (https://www.scylladb.com/2021/04/22/on-coordinated-omission/).
 actor BenchLane {
   private let executor = LoopExecutor(label: "stockctl.bench")
-  private let sku: String
-  private let connections: Int
-  private let outstanding: Int
-  /// Reserves in one call; 0: each by itself, with Reserve.
-  private let batch: Int
-  private let seconds: Double
-  private let acknowledge: Acknowledgement?
+  private let plan: BenchPlan
   private let run = UInt64.random(in: .min ... .max)
+  private let zipf: Zipf
+  private var numbers: SeededNumbers
 
   private var loop: EventLoop!
   private var open: [ClientConnection] = []
   private var result = BenchResult()
+  private var progress: Progress?
   private var calls: UInt64 = 0
   private var end: UInt64 = 0
   private var inFlight = 0
+  private var arrivals: Arrivals?
+  private var isPacing = false
+  private var turn = 0
   private var finished: CheckedContinuation<Void, Never>?
+  /// When the holds of a storm end, in milliseconds since 1970.
+  private var stormAt: UInt64 = 0
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  init(
-    sku: String, connections: Int, outstanding: Int, batch: Int, seconds: Double,
-    acknowledge: Acknowledgement?
-  ) {
-    self.sku = sku
-    self.connections = connections
-    self.outstanding = outstanding
-    self.batch = batch
-    self.seconds = seconds
-    self.acknowledge = acknowledge
+  init(_ plan: BenchPlan) {
+    self.plan = plan
+    zipf = Zipf(count: plan.skus.count, exponent: plan.zipfExponent)
+    numbers = SeededNumbers(seed: plan.seed)
   }
 
-  func run(against address: Address) async throws -> BenchResult {
+  /// One call's worth of work, from when it was meant to begin.
+  private struct Work {
+    let intended: UInt64
+    /// The connection that a closed loop goes on with.
+    let place: Int
+  }
+
+  func run(against address: Address, progress: Progress) async throws -> BenchResult {
     loop = try EventLoop(on: executor.queue)
-    for _ in 0..<connections { open.append(try ClientConnection(to: address, on: loop)) }
+    self.progress = progress
+    for _ in 0..<plan.connections { open.append(try ClientConnection(to: address, on: loop)) }
     let start = monotonicNow()
-    end = start + UInt64(seconds * 1_000_000_000)
+    end = start + UInt64(plan.seconds * 1_000_000_000)
+    stormAt = Self.clockMs + UInt64(plan.seconds * 1_000) + Limits.holdMsMin
     await withCheckedContinuation { continuation in
       finished = continuation
-      for place in open.indices {
-        for _ in 0..<outstanding { call(on: place) }
+      if let rate = plan.rate {
+        arrivals = Arrivals(perSecond: rate, from: start, &numbers)
+        pace()
+      } else {
+        for place in open.indices {
+          for _ in 0..<plan.outstanding { begin(Work(intended: monotonicNow(), place: place)) }
+        }
       }
     }
     result.elapsed = Double(monotonicNow() - start) / 1_000_000_000
+    if plan.scenario == .storm { await watchStorm() }
     for connection in open { connection.close() }
     loop.stop()
-    result.latencies.sort()
     return result
   }
 
-  private func call(on place: Int) {
-    if batch == 0 {
+  // MARK: pacing
+
+  /// Makes the calls whose time has come, and comes back for the next.
+  private func pace() {
+    isPacing = false
+    guard var coming = arrivals else { return }
+    let now = monotonicNow()
+    while coming.next <= now, coming.next < end, inFlight < BenchPlan.openInFlightMax,
+      let place = nextPlace()
+    {
+      result.lateness.record(now - coming.next)
+      begin(Work(intended: coming.next, place: place))
+      coming.advance(&numbers)
+    }
+    arrivals = coming
+    let isOver = coming.next >= end || nextPlace() == nil
+    guard !isOver, now < end + UInt64(BenchPlan.timeoutMs) * 1_000_000 else {
+      while nextPlace() != nil, arrivals!.next < end {
+        result.unsent += 1
+        arrivals!.advance(&numbers)
+      }
+      arrivals = nil
+      return finishIfDone()
+    }
+    guard inFlight < BenchPlan.openInFlightMax else { return }
+    isPacing = true
+    loop.at(coming.next) { self.assumeIsolated { $0.pace() } }
+  }
+
+  /// A connection that still takes calls, each in its turn; nil: there is none left.
+  private func nextPlace() -> Int? {
+    for _ in open.indices {
+      turn = (turn + 1) % open.count
+      if open[turn].closedReason == nil { return turn }
+    }
+    return nil
+  }
+
+  private func next(after work: Work) {
+    inFlight -= 1
+    if plan.rate != nil {
+      if !isPacing { pace() }
+      return finishIfDone()
+    }
+    let now = monotonicNow()
+    if now < end, open[work.place].closedReason == nil {
+      begin(Work(intended: now, place: work.place))
+    } else {
+      finishIfDone()
+    }
+  }
+
+  private func finishIfDone() {
+    guard inFlight == 0, arrivals == nil else { return }
+    finished?.resume()
+    finished = nil
+  }
+
+  // MARK: calls
+
+  private func begin(_ work: Work) {
+    inFlight += 1
+    if plan.batch == 0 {
       var request = nextReserve()
-      request.acknowledge = acknowledge
-      send(request, on: place) { [$0] }
+      request.acknowledge = plan.acknowledge
+      send(request, work) { lane, answer in lane.reserved([answer], work) }
     } else {
       let request = BatchReserveRequest(
-        items: (0..<batch).map { _ in nextReserve() }, acknowledge: acknowledge)
-      send(request, on: place) { answer in
+        items: (0..<plan.batch).map { _ in nextReserve() }, acknowledge: plan.acknowledge)
+      send(request, work) { lane, answer in
         switch answer {
-        case .success(let reply): reply.results
-        case .failure(let status): [.failure(status)]
+        case .success(let reply): lane.reserved(reply.results, work)
+        case .failure(let status): lane.reserved([.failure(status)], work)
         }
       }
     }
@@ -111,61 +154,112 @@ actor BenchLane {
     calls += 1
     let user = "user-\(String(1_000_000_000 + calls))-bench"
     let key = String(run, radix: 16) + "-bench-key-" + String(1_000_000_000 + calls)
-    return ReserveRequest(sku: sku, qty: 1, userID: user, idempotencyKey: key)
+    let place = plan.skus.count > 1 ? zipf.place(at: numbers.share()) : 0
+    var request = ReserveRequest(sku: plan.skus[place], qty: 1, userID: user, idempotencyKey: key)
+    if plan.scenario == .storm {
+      request.ttlMs = max(stormAt, Self.clockMs + Limits.holdMsMin) - Self.clockMs
+    }
+    return request
   }
 
   private func send<Request: RequestMessage & Sendable>(
-    _ request: Request, on place: Int,
-    _ results:
-      @escaping @Sendable (Result<Request.Reply, Status>) -> [Result<ReserveReply, Status>]
+    _ request: Request, _ work: Work,
+    _ answered: @escaping @Sendable (isolated BenchLane, Result<Request.Reply, Status>) -> Void
   ) {
-    inFlight += 1
-    let started = monotonicNow()
-    open[place].call(request, timeoutMs: 10_000) { answer in
+    open[work.place].call(request, timeoutMs: BenchPlan.timeoutMs) { answer in
       // The loop calls back on its own queue, which is this actor's executor.
-      self.assumeIsolated { $0.answered(results(answer), on: place, started: started) }
+      self.assumeIsolated { answered($0, answer) }
     }
   }
 
-  private func answered(
-    _ answers: [Result<ReserveReply, Status>], on place: Int, started: UInt64
-  ) {
-    inFlight -= 1
-    var pauseMs: UInt64 = 0
+  private func reserved(_ answers: [Result<ReserveReply, Status>], _ work: Work) {
+    var (held, pauseMs, hold) = (0, UInt64(0), "")
     for answer in answers {
       switch answer {
       case .success(let reply) where reply.outcome == .held:
-        result.held += 1
-        if let level = reply.acknowledged, level < acknowledge ?? level { result.lessDurable += 1 }
+        held += 1
+        hold = reply.holdID
+        if let level = reply.acknowledged, level < plan.acknowledge ?? level {
+          result.lessDurable += 1
+        }
       case .success(let reply) where reply.outcome == .soldOut: result.soldOut += 1
-      case .success(let reply): fail("\(String(describing: reply.outcome))")
+      case .success(let reply): result.fail("\(reply.outcome?.name ?? "UNSPECIFIED")")
       case .failure(let status) where status.reason == "OVERLOADED":
         result.overloaded += 1
         pauseMs = UInt64(status.retryAfterMs)
-      case .failure(let status): fail("\(status)")
+      case .failure(let status): result.fail("\(status)")
       }
     }
-    guard pauseMs == 0 else {
-      inFlight += 1
-      loop.after(ms: pauseMs) { self.assumeIsolated { $0.next(on: place, afterPause: true) } }
+    result.held += held
+    if result.held % 256 < held { progress?.note("held \(result.held.grouped)") }
+    if pauseMs > 0, plan.rate == nil {
+      loop.after(ms: pauseMs) { self.assumeIsolated { $0.next(after: work) } }
       return
     }
-    result.latencies.append(UInt32(clamping: (monotonicNow() - started) / 1_000))
-    next(on: place)
+    let took = monotonicNow() - work.intended
+    if held > 0 { result.reserving.record(took) } else if pauseMs == 0 { reject(answers, took) }
+    guard plan.scenario == .life, held > 0 else { return next(after: work) }
+    endLife(of: hold, work)
   }
 
-  private func next(on place: Int, afterPause: Bool = false) {
-    if afterPause { inFlight -= 1 }
-    if monotonicNow() < end, open[place].closedReason == nil {
-      call(on: place)
-    } else if inFlight == 0 {
-      finished?.resume()
-      finished = nil
+  private func reject(_ answers: [Result<ReserveReply, Status>], _ took: UInt64) {
+    if case .success? = answers.first { result.rejecting.record(took) }
+  }
+
+  // MARK: scenarios
+
+  private func endLife(of hold: String, _ work: Work) {
+    let began = monotonicNow()
+    let isConfirmed = numbers.share() < plan.confirmShare
+    let answered: @Sendable (isolated BenchLane, Result<HoldReply, Status>) -> Void = {
+      lane, answer in
+      switch answer {
+      case .success(let reply) where reply.outcome == .confirmed: lane.result.confirmed += 1
+      case .success(let reply) where reply.outcome == .cancelled: lane.result.cancelled += 1
+      case .success(let reply): lane.result.fail("\(reply.outcome?.name ?? "UNSPECIFIED")")
+      case .failure(let status): lane.result.fail("\(status)")
+      }
+      if case .success = answer {
+        let now = monotonicNow()
+        lane.result.ending.record(now - began)
+        lane.result.living.record(now - work.intended)
+      }
+      lane.next(after: work)
+    }
+    if isConfirmed {
+      send(
+        ConfirmRequest(holdID: hold, paymentRef: "bench", acknowledge: plan.acknowledge), work,
+        answered)
+    } else {
+      send(CancelRequest(holdID: hold, acknowledge: plan.acknowledge), work, answered)
     }
   }
 
-  private func fail(_ reason: String) {
-    result.failures += 1
-    if result.firstFailure == nil { result.firstFailure = reason }
+  /// Waits until every unit is back, looking at the SKU all the time as another buyer would.
+  private func watchStorm() async {
+    let givesUpAt = stormAt + 60_000
+    result.expired = UInt64(result.held)
+    progress?.note("waiting for \(result.held.grouped) holds to expire")
+    while Self.clockMs < givesUpAt {
+      let asked = monotonicNow()
+      let answer = await withCheckedContinuation { continuation in
+        send(GetStockRequest(sku: plan.skus[0]), Work(intended: asked, place: 0)) { _, answer in
+          continuation.resume(returning: answer)
+        }
+      }
+      let clock = Self.clockMs
+      switch answer {
+      case .success(let reply):
+        if clock >= stormAt { result.looking.record(monotonicNow() - asked) }
+        if reply.stock?.figures.held == 0 {
+          result.backAfterMs = clock > stormAt ? clock - stormAt : 0
+          return
+        }
+      case .failure(let status): return result.fail("\(status)")
+      }
+      try? await Task.sleep(for: .milliseconds(5))
+    }
   }
+
+  private static var clockMs: UInt64 { UInt64(Date().timeIntervalSince1970 * 1_000) }
 }
