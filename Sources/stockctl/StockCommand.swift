@@ -69,8 +69,10 @@ struct StockCommand: AsyncParsableCommand {
     @Argument(help: "The SKU.") var sku: String
     @Option(help: "Makes repeating safe; a new one is made up when left out.")
     var requestID: String?
+    @Flag(help: "Do not ask.") var yes = false
 
     func run() async throws {
+      try Confirmation.ask("\(sku) would be taken off sale", yes: yes)
       let request = RetireStockRequest(
         sku: sku, requestID: requestID ?? UUID().uuidString, reason: attribution.reason,
         actor: attribution.actorName)

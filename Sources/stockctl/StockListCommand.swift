@@ -37,22 +37,28 @@ extension Output {
     from after: String, all: Bool, _ page: (String) async throws -> (rows: [Fields], next: String)
   ) async throws {
     var (rows, next) = ([Fields](), after)
+    let progress = Progress("listing", .things)
+    defer { progress.finish() }
     repeat {
       let found = try await page(next)
       rows += found.rows
+      progress.advance(by: found.rows.count)
       next = found.next
       if json {
         table(rows)
         rows = []
       }
-    } while all && !next.isEmpty
+    } while all && !next.isEmpty && StandardOutput.isOpen
     table(rows)
     if !next.isEmpty { printLine([("next", .text(next))]) }
   }
 }
 
 extension StockListing {
-  fileprivate var fields: Output.Fields {
+  /// The names of `fields`, for where there is no listing.
+  static let columns = ["sku", "available", "held", "sold", "supplied", "version", "state"]
+
+  var fields: Output.Fields {
     let figures = stock.figures
     return [
       ("sku", .text(stock.sku)), ("available", .number(figures.available)),

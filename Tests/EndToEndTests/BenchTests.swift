@@ -135,6 +135,23 @@ struct BenchTests {
     shop.close()
   }
 
+  @Test(
+    "interrupted: shows what there was, in an open loop and in a closed one",
+    arguments: [[], ["--rate", "200"]])
+  func interrupted(loop: [String]) async throws {
+    let shop = try await Shop.open()
+    try await shop.ready()
+    let session = try TerminalSession(
+      "stockctl",
+      ["bench", "--seconds", "60", "--connections", "4", "--address", "\(shop.address)"] + loop)
+    try await session.wait(for: "bench  [")
+    session.interrupt()
+    let (status, screen) = try session.end()
+    #expect(status == 130 && screen.contains("interrupted: this is a part"), "\(screen)")
+    #expect(screen.contains("reserves/s") && screen.contains("#"))
+    shop.close()
+  }
+
   @Test("another machine is loaded only by who says so")
   func elsewhere() throws {
     let run = try Program.run("stockctl", ["bench", "--address", "192.0.2.1:7420"])

@@ -1,6 +1,8 @@
 import Foundation
 import Harness
+import Inventory
 import Testing
+import Wire
 
 @testable import stockctl
 
@@ -37,6 +39,17 @@ struct ErrorsTests {
     }
     #expect(found == Set(ErrorReason.all.map(\.reason)))
     #expect(ErrorReason.all.count == found.count, "each once")
+  }
+
+  @Test("each outcome and failure has its code, and an outcome of a newer server one of its own")
+  func codes() {
+    #expect(ExitReason(nil as Outcome?) == .otherVersion)
+    #expect(ExitReason(Outcome.held) == .done && ExitReason(Outcome.soldOut) == .soldOut)
+    #expect(ExitReason(code: .unimplemented, reason: "UNKNOWN_METHOD") == .otherVersion)
+    #expect(ExitReason(code: .unavailable, reason: "STORE_FENCED") == .unreachable)
+    #expect(ExitReason(code: .unavailable, reason: "CONNECTION_LOST") == .outcomeUnknown)
+    let lost = Status(.internal, reason: "STORE_FAILED", message: "", outcomeUnknown: true)
+    #expect(ExitReason(lost) == .outcomeUnknown)
   }
 
   @Test("printed: every code and reason, as a table and as JSON; one alone; the same in the manual")

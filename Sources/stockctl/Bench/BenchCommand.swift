@@ -89,7 +89,9 @@ struct BenchCommand: AsyncParsableCommand {
     let watched = cpuOf.compactMap { ProcessCPU($0) }
     let before = watched.map(\.microseconds)
     let progress = Progress("bench", .milliseconds(UInt64(seconds * 1_000)))
-    let result = try await BenchLane(plan).run(against: endpoint.address, progress: progress)
+    let lane = BenchLane(plan)
+    let interruption = try Interruption { Task { await lane.stop() } }
+    let result = try await lane.run(against: endpoint.address, progress: progress)
     progress.finish()
     var figures = result.fields
     for (process, start) in zip(watched, before) where result.held > 0 {
@@ -97,6 +99,8 @@ struct BenchCommand: AsyncParsableCommand {
       figures.append(("cpu_us_per_reserve_\(process.name)", .real((used * 100).rounded() / 100)))
     }
     try show(plan, "\(endpoint.address)", result, figures, comparison)
+    if interruption.hasCome { Output(json: server.json).note("interrupted: this is a part") }
+    try interruption.finish()
     if result.failures > 0 { throw ExitReason.failed.exit }
   }
 
@@ -130,7 +134,7 @@ struct BenchCommand: AsyncParsableCommand {
     let client = StockClient(to: endpoint.address, options: options)
     let work = ImportRun(
       client: client, timeoutMs: endpoint.timeoutMs, inFlight: ImportRun.inFlightDefault,
-      name: UUID().uuidString)
+      name: UUID().uuidString, reason: "bench", actor: AttributionOptions.processUser)
     let tally = await work.carryOut(rows) { true }
     await client.close()
     if let status = tally.stopped {

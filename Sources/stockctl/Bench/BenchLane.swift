@@ -72,6 +72,9 @@ actor BenchLane {
     return result
   }
 
+  /// Begins no more calls; what is in flight is still counted.
+  func stop() { end = min(end, monotonicNow()) }
+
   // MARK: pacing
 
   /// Makes the calls whose time has come, and comes back for the next.

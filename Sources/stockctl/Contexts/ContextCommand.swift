@@ -22,6 +22,7 @@ struct ContextCommand: ParsableCommand {
     @Option(help: "How long to wait for the worker, in milliseconds.") var workerTimeoutMs: UInt32?
     @Flag(help: "Work in it from now on.") var use = false
     @Flag(help: "Take the place of a context of that name.") var replace = false
+    @Flag(help: "Print one JSON object.") var json = false
 
     private var context: Context {
       Context(
@@ -45,6 +46,7 @@ struct ContextCommand: ParsableCommand {
         contexts.contexts[name] = context
         if use { contexts.current = name }
       }
+      Output(json: json).print([("name", .text(name)), ("current", .flag(use))] + context.fields)
     }
   }
 
@@ -54,6 +56,7 @@ struct ContextCommand: ParsableCommand {
 
     @Argument(help: "Its name.", completion: .contexts) var name: String?
     @Flag(help: "Work in none.") var none = false
+    @Flag(help: "Print one JSON object.") var json = false
 
     func validate() throws {
       guard (name == nil) == none else { throw ValidationError("name a context, or say --none") }
@@ -64,6 +67,7 @@ struct ContextCommand: ParsableCommand {
         if let name { _ = try contexts.named(name) }
         contexts.current = name
       }
+      Output(json: json).print([("current", name.map { .text($0) } ?? .none)])
     }
   }
 
@@ -86,6 +90,7 @@ struct ContextCommand: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Forgets a context.")
 
     @Argument(help: "Its name.", completion: .contexts) var name: String
+    @Flag(help: "Print one JSON object.") var json = false
 
     func run() throws {
       try ContextFile.change { contexts in
@@ -93,6 +98,7 @@ struct ContextCommand: ParsableCommand {
         contexts.contexts[name] = nil
         if contexts.current == name { contexts.current = nil }
       }
+      Output(json: json).print([("removed", .text(name))])
     }
   }
 

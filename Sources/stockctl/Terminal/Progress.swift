@@ -9,6 +9,8 @@ final class Progress: Sendable {
   enum Measure: Sendable {
     /// So many things.
     case items(Int)
+    /// Things, nobody knows how many.
+    case things
     /// The time itself, which is known beforehand.
     case milliseconds(UInt64)
     /// An answer, which comes by then at the latest.
@@ -88,6 +90,8 @@ final class Progress: Sendable {
       share = part
       facts = ["\(done.grouped)/\(total.grouped)", "\(Int(rate).grouped)/s"]
       if done > 0 { facts.append("ETA \(Self.clock(Double(total - done) / rate))") }
+    case .things:
+      facts = [done.grouped, "\(Int(Double(done) / seconds).grouped)/s"]
     case .milliseconds(let ms):
       share = min(seconds * 1_000 / Double(ms), 1)
       facts = ["ETA \(Self.clock(max(Double(ms) / 1_000 - seconds, 0)))"]

@@ -7,15 +7,18 @@ import Wire
 /// `stockctl stock import FILE`
 struct ImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Sets the stock of the SKUs in a file of CSV or JSON lines.",
+    commandName: "import",
+    abstract: "Sets or adjusts the stock of the SKUs in a file of CSV or JSON lines.",
     discussion: """
-      The first line of CSV names the columns; sku and available are read, and state, whose RETIRED \
-      and CLOSED leave a row alone.  JSON lines have the same names.  A row that is wrong is reported \
+      The first line of CSV names the columns: sku, and available, which is set, or delta, which is \
+      added to what is available.  A state of RETIRED or CLOSED leaves a row alone; other columns are \
+      not read.  JSON lines have the same names.  A row that is wrong is reported \
       with line, column and reason, and costs no other.  The same file again does nothing twice, for \
       24 hours: an import that was interrupted is simply run again.  Exit code 12: not all was done.
       """)
 
   @OptionGroup var server: ServerOptions
+  @OptionGroup var attribution: AttributionOptions
   @Argument(help: "The file; - is standard input.", completion: .file()) var file: String
   @Option(help: "csv or jsonl. [by the name, or by the first character]") var format: StockFormat?
   @Flag(help: "Show what would change, and change nothing.") var dryRun = false
@@ -45,7 +48,8 @@ struct ImportCommand: AsyncParsableCommand {
     let client = StockClient(to: endpoint.address, options: options)
     let name = (["import"] + (runName.map { [$0] } ?? []) + [stock.digest]).joined(separator: "-")
     let work = ImportRun(
-      client: client, timeoutMs: endpoint.timeoutMs, inFlight: inFlight, name: name)
+      client: client, timeoutMs: endpoint.timeoutMs, inFlight: inFlight, name: name,
+      reason: attribution.reason, actor: attribution.actorName)
     do {
       try await run(stock, work)
       await client.close()
@@ -83,7 +87,7 @@ struct ImportCommand: AsyncParsableCommand {
     output.table(changes.map(\.fields))
     say(stock.faults)
     output.printLine(
-      ["NEW", "CHANGED", "SAME"].map { kind in
+      ["NEW", "CHANGED", "SAME", "REFUSED"].map { kind in
         (kind.lowercased(), .number(changes.count { $0.kind == kind }))
       } + [("left_alone", .number(stock.leftAlone)), ("bad", .number(stock.faults.count))])
     if !stock.faults.isEmpty { throw ExitReason.partly.exit }

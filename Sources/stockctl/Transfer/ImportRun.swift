@@ -28,18 +28,25 @@ struct ImportRun {
     /// Units available now; nil: nobody has set stock for the SKU.
     let now: UInt64?
 
-    var then: UInt64 {
+    /// Units available afterwards; nil: the server will refuse it.
+    var then: UInt64? {
       switch row.order {
-      case .set(let available): available
+      case .set(let available): return available
+      case .adjust(let delta):
+        guard let now = now.map({ Int64(clamping: $0) }), now + delta >= 0 else { return nil }
+        return UInt64(now + delta)
       }
     }
 
-    var kind: String { now == nil ? "NEW" : now == then ? "SAME" : "CHANGED" }
+    var kind: String {
+      then == nil ? "REFUSED" : now == nil ? "NEW" : now == then ? "SAME" : "CHANGED"
+    }
 
     var fields: Output.Fields {
       [
         ("line", .number(row.line)), ("sku", .text(row.sku.text)),
-        ("available_now", now.map { .number($0) } ?? .none), ("available_then", .number(then)),
+        ("available_now", now.map { .number($0) } ?? .none),
+        ("available_then", then.map { .number($0) } ?? .none),
         ("change", .text(kind)),
       ]
     }
@@ -54,6 +61,9 @@ struct ImportRun {
   let inFlight: Int
   /// What all request ids of the import begin with.
   let name: String
+  /// Why, and who, for the books.
+  let reason: String
+  let actor: String
 
   /// Looks up what each row would change.
   /// - Throws: `Status`
@@ -92,14 +102,20 @@ struct ImportRun {
     var tally = Tally()
     var answered = 0
     let (client, timeoutMs, name) = (client, timeoutMs, name)
+    let (reason, actor) = (reason, actor)
     try? await Window(inFlight).run(rows) { row in
       await outcome { () throws(Status) in
         switch row.order {
         case .set(let available):
           try await client.call(
             SetStockRequest(
-              sku: row.sku.text, available: available, requestID: "\(name)-\(row.line)"),
-            timeoutMs: timeoutMs)
+              sku: row.sku.text, available: available, requestID: "\(name)-\(row.line)",
+              reason: reason, actor: actor), timeoutMs: timeoutMs)
+        case .adjust(let delta):
+          try await client.call(
+            AdjustStockRequest(
+              sku: row.sku.text, delta: delta, requestID: "\(name)-\(row.line)", reason: reason,
+              actor: actor), timeoutMs: timeoutMs)
         }
       }
     } take: { row, answer in

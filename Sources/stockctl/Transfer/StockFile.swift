@@ -76,12 +76,12 @@ struct StockFile {
   }
 
   private static func names(_ record: DelimitedText.Record) throws -> [String] {
-    let rule = "the first line names the columns: sku, available"
+    let rule = "the first line names the columns: sku, and available or delta"
     guard case .success(let values) = record.content else { throw ValidationError(rule) }
     let names = values.map { $0.lowercased() }
-    guard ["sku", "available"].allSatisfy({ name in names.count { $0 == name } == 1 }) else {
-      throw ValidationError(rule)
-    }
+    guard names.count(where: { $0 == "sku" }) == 1,
+      names.count(where: { ["available", "delta"].contains($0) }) == 1
+    else { throw ValidationError(rule) }
     return names
   }
 
@@ -150,7 +150,7 @@ struct StockFile {
 /// A line of JSON as a row.
 private struct ObjectRow: Decodable {
   private enum Name: String, CodingKey {
-    case sku, available, state
+    case sku, available, delta, state
   }
 
   let values: [String: String]
@@ -158,12 +158,13 @@ private struct ObjectRow: Decodable {
   init(from decoder: any Decoder) throws {
     let object = try decoder.container(keyedBy: Name.self)
     var values = ["sku": try object.decode(String.self, forKey: .sku)]
+    let order: Name = object.contains(.delta) && !object.contains(.available) ? .delta : .available
     // What is a number, but none of units, is shown as it is.
-    values["available"] =
-      if let units = try? object.decode(UInt64.self, forKey: .available) {
+    values[order.rawValue] =
+      if let units = try? object.decode(Int64.self, forKey: order) {
         "\(units)"
       } else {
-        "\(try object.decode(Double.self, forKey: .available))"
+        "\(try object.decode(Double.self, forKey: order))"
       }
     values["state"] = try object.decodeIfPresent(String.self, forKey: .state)
     self.values = values
@@ -186,6 +187,7 @@ extension DecodingError {
     switch field {
     case nil: ("", "not a JSON object")
     case "available": ("available", "is not \(RowText.unitsRule)")
+    case "delta": ("delta", "is not \(RowText.deltaRule)")
     case let field?: (field, "is not a text")
     }
   }

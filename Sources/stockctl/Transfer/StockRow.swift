@@ -6,6 +6,7 @@ struct StockRow: Equatable {
   /// What the row asks for.
   enum Order: Equatable {
     case set(available: UInt64)
+    case adjust(by: Int64)
   }
 
   /// Where it stands, from 1.
@@ -44,8 +45,8 @@ struct RowText {
   let line: Int
   let values: [String: String]
 
-  static let known = ["sku", "available", "state"]
   static let unitsRule = "a whole number from 0 to \(Limits.stockUnitsMax)"
+  static let deltaRule = "a whole number, not 0, up to \(Limits.stockUnitsMax) either way"
 
   /// - Returns: nil where the row says of itself that it is not for sale.
   /// - Throws: `RowRefusal`
@@ -54,11 +55,21 @@ struct RowText {
       throw fault("sku", "'\(values["sku"] ?? "")' is no SKU: 1 to 128 of A-Z a-z 0-9 . _ - /")
     }
     if let state = values["state"], ["RETIRED", "CLOSED"].contains(state) { return nil }
+    return StockRow(line: line, sku: sku, order: try order())
+  }
+
+  private func order() throws(RowRefusal) -> StockRow.Order {
+    if let text = values["delta"] {
+      guard let delta = Int64(text), delta != 0, delta.magnitude <= Limits.stockUnitsMax else {
+        throw fault("delta", "'\(text)' is not \(Self.deltaRule)")
+      }
+      return .adjust(by: delta)
+    }
     let text = values["available"] ?? ""
     guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
       let available = UInt64(text), available <= Limits.stockUnitsMax
     else { throw fault("available", "'\(text)' is not \(Self.unitsRule)") }
-    return StockRow(line: line, sku: sku, order: .set(available: available))
+    return .set(available: available)
   }
 
   private func fault(_ column: String, _ message: String) -> RowRefusal {
