@@ -151,6 +151,7 @@ verdict() {
 the_programs() {
   part 'packages' infra/install.sh
   part 'generated code' proto/generate.sh --check
+  part 'traps still apply' infra/traps.sh --check
   part 'format' swift format lint --strict --parallel -r Sources Tests Package.swift
   part 'build without warnings' build
   part 'swift tests' swift_tests
