@@ -98,9 +98,15 @@ public final class PostgresServer: Sendable {
   /// What the server has logged so far.
   public var log: String { contents(of: scratch.file("log")) }
 
-  /// Ends the server as a crash does (SIGKILL); its files stay.
+  /// Ends the server as a crash does (SIGKILL), with all its processes: a backend that outlived it for a
+  /// moment could still commit.  Its files stay.
   public func kill() {
+    // One that is stopped makes no more children.
+    current.send(SIGSTOP)
+    let children = children
+    for pid in children { Glibc.kill(pid, SIGKILL) }
     current.end(SIGKILL, timeout: .seconds(10))
+    _ = blockUntil(timeout: .seconds(10)) { !children.contains { runs($0) } }
   }
 
   /// Stops the server with all its processes where they are (SIGSTOP): connections stay open and
@@ -111,19 +117,27 @@ public final class PostgresServer: Sendable {
   public func resume() { signalAll(SIGCONT) }
 
   private func signalAll(_ signal: Int32) {
-    // What pgrep reads, which a bare machine does not have.
-    let children = contents(of: "/proc/\(current.pid)/task/\(current.pid)/children")
-    for pid in children.split(separator: " ").compactMap({ pid_t($0) }) {
-      Glibc.kill(pid, signal)
-    }
+    for pid in children { Glibc.kill(pid, signal) }
     current.send(signal)
+  }
+
+  /// As pgrep would say, which a bare machine does not have.
+  private var children: [pid_t] {
+    contents(of: "/proc/\(current.pid)/task/\(current.pid)/children").split(separator: " ")
+      .compactMap { pid_t($0) }
+  }
+
+  /// Whether a process has not ended; its new parent may not have asked for its end yet.
+  private func runs(_ pid: pid_t) -> Bool {
+    let state = contents(of: "/proc/\(pid)/stat").split(separator: ")").last
+    return state.map { !$0.hasPrefix(" Z") && !$0.hasPrefix(" X") } ?? false
   }
 
   /// Starts the server again on the same files and port, ending it first if it runs (SIGINT:
   /// connections are cut, nothing is lost), and returns once it answers.
   public func restart() throws {
     current.end(SIGINT, timeout: .seconds(20))
-    try launchAgain()
+    try child.withLock { $0 = try Self.launch(arguments, in: scratch) }
     try waitUntilReady()
   }
 
@@ -146,20 +160,10 @@ public final class PostgresServer: Sendable {
       output: scratch.file("log"), errors: scratch.file("log"), farewell: SIGQUIT)
   }
 
-  private func launchAgain() throws {
-    try child.withLock { $0 = try Self.launch(arguments, in: scratch) }
-  }
-
   private func waitUntilReady() throws {
     let probe = ["-q", "-h", "127.0.0.1", "-p", "\(port)", "-d", "postgres"]
     let ready = try blockUntil(timeout: .seconds(30)) {
-      // After a kill, the old server's last processes keep the new one from starting.
-      if current.poll() != nil {
-        if !log.contains("pre-existing shared memory block") { return true }
-        usleep(50_000)
-        try launchAgain()
-      }
-      return try Program.run(Self.binary("pg_isready"), probe).status == 0
+      try current.poll() != nil || Program.run(Self.binary("pg_isready"), probe).status == 0
     }
     guard ready, current.poll() == nil else {
       throw HarnessError("postgres did not come up on port \(port):\n\(log)")

@@ -45,11 +45,14 @@ struct Books {
 
   func count(_ table: String) throws -> Int { Int(try psql("SELECT count(*) FROM \(table)")) ?? -1 }
 
-  /// Whether a worker waits for a lock.
+  /// Whether a lane of a worker waits for a lock; its audit and its opener may wait beside it.
   func isWaiting() throws -> Bool {
     try psql(
-      "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'stockworker%' "
-        + "AND datname = current_database() AND wait_event_type = 'Lock'") == "1"
+      """
+      SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^stockworker [^ ]+$'
+        AND application_name <> 'stockworker opener' AND datname = current_database()
+        AND wait_event_type = 'Lock'
+      """) == "1"
   }
 
   /// `available|held|sold|supplied` of a SKU, as its movements add up.
