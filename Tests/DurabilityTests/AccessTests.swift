@@ -252,6 +252,46 @@ struct AccessTests {
     redis.stop()
   }
 
+  @Test(
+    "a rebuild by the operator, with the worker's role in the books: neither store refuses anything"
+  )
+  func rebuild() async throws {
+    let redis = try RedisServer.start(opened: false)
+    _ = try admit(redis)
+    let postgres = try PostgresServer.shared()
+    let superuser = try postgres.createDatabase()
+    try postgres.psqlFile(superuser, Self.root.appending(path: "infra/postgres/roles.sql").path)
+    func books(as role: String) -> String { superuser.replacing("postgres@", with: "\(role)@") }
+    let migrated = try Program.run(
+      "stockworker", ["--database", books(as: "stock_owner"), "--migrate-to", "latest"])
+    #expect(migrated.status == 0, "\(migrated)")
+    let market = try await Market.open(redis, environment: ["REDIS_URL": url("stockd", redis)])
+    let worker = try Program.start(
+      "stockworker", ["--database", books(as: "stock_worker"), "--name", "one"],
+      environment: ["REDIS_URL": url("stockworker", redis)])
+    defer {
+      worker.stop()
+      market.close()
+    }
+    try await market.ready()
+    try await market.supply(10)
+    let held = try await market.reserve("a", at: .ledger)
+    #expect(held.acknowledged == .ledger)
+
+    try redis.cli("FLUSHALL")
+    try await worker.waitForLog("emptied, or is another Redis")
+    for more in [[], ["--accept-loss"]] {
+      let rebuilt = try Program.run(
+        "stockworker", ["--rebuild", "--database", books(as: "stock_worker")] + more,
+        environment: ["REDIS_URL": url("operator", redis)])
+      #expect(rebuilt.status == 0, "\(rebuilt)")
+    }
+    try await market.ready()
+    #expect(try await market.reserve("a").outcome == .repeated)
+    let refused = try redis.cli("ACL", "LOG")
+    #expect(refused.isEmpty, "\(refused)")
+  }
+
   @Test("what was written under these users is there after a restart under them")
   func restart() async throws {
     let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
