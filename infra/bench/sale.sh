@@ -12,9 +12,7 @@ cd "$(dirname "$0")/../.."
 
 # shellcheck source=infra/bench/rpc/servers.sh
 source infra/bench/rpc/servers.sh
-build_programs
-swift build -c release --static-swift-stdlib --scratch-path "${BENCH_SCRATCH:-.build}" --product stockworker \
-  > "$work/build.log" 2>&1 || { cat "$work/build.log" >&2; fail "stockworker does not build"; }
+build_programs stockworker
 build_c load infra/bench/sale/load.c
 build_c direct-callers infra/bench/sale/direct.c
 build_c ceiling infra/bench/sale/ceiling.c -lhiredis

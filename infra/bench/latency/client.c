@@ -1,15 +1,20 @@
-// One blocking reserve after another through libstockstream: client ADDRESS SKU USER CALLS BUSY_POLL_US
+// One blocking reserve after another through libstockstream:
+//
+//   client ADDRESS SKU USER CALLS BUSY_POLL_US [LEVEL]
+//
+// LEVEL is a number of stock_acknowledge, and every answer must have reached it.
 #include "../rpc/measure.h"
 #include "stockstream.h"
 
 static histogram times;
 
 int main(int count, char **arguments) {
-  if (count != 6) {
-    fprintf(stderr, "usage: client ADDRESS SKU USER CALLS BUSY_POLL_US\n");
+  if (count != 6 && count != 7) {
+    fprintf(stderr, "usage: client ADDRESS SKU USER CALLS BUSY_POLL_US [LEVEL]\n");
     return 64;
   }
   int calls = atoi(arguments[4]), warm_up = calls / 10;
+  stock_acknowledge level = count == 7 ? atoi(arguments[6]) : STOCK_ACKNOWLEDGE_DEFAULT;
   stock_options options;
   stock_options_init(&options, sizeof options);
   options.busy_poll_us = (uint32_t)atoi(arguments[5]);
@@ -19,6 +24,7 @@ int main(int count, char **arguments) {
     fprintf(stderr, "%s\n", error);
     return 1;
   }
+  stock_set_acknowledge(client, level);
   for (int call = -warm_up; call < calls; call++) {
     char key[16];
     snprintf(key, sizeof key, "k%07d", call + warm_up);
@@ -28,6 +34,10 @@ int main(int count, char **arguments) {
     uint64_t took = now_ns() - began;
     if (reply->code != STOCK_CODE_OK || reply->outcome != STOCK_OUTCOME_HELD || reply->attempts != 1) {
       fprintf(stderr, "%s %s: %s\n", stock_outcome_name(reply->outcome), reply->reason, reply->message);
+      return 1;
+    }
+    if (level != STOCK_ACKNOWLEDGE_DEFAULT && reply->acknowledged < level) {
+      fprintf(stderr, "call %d reached level %d, not %d\n", call, reply->acknowledged, level);
       return 1;
     }
     if (call >= 0) histogram_add(&times, took);

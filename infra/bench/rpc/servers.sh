@@ -40,12 +40,12 @@ two_cores() {
   [ -n "$client_core" ] || fail "two cores are needed"
 }
 
-# build_programs: a release of stockd as it is shipped, in the folder of infra/run.sh unless BENCH_SCRATCH
-# names another.
+# build_programs [MORE...]: a release of stockd and stockctl as they are shipped, in the folder of
+# infra/run.sh unless BENCH_SCRATCH names another.
 build_programs() {
   local product build=(swift build -c release --static-swift-stdlib)
   build+=(--scratch-path "${BENCH_SCRATCH:-.build}")
-  for product in stockd stockctl; do
+  for product in stockd stockctl "$@"; do
     "${build[@]}" --product $product > "$work/build.log" 2>&1 ||
       { cat "$work/build.log" >&2; fail "$product does not build"; }
   done
