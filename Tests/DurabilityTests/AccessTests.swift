@@ -68,6 +68,7 @@ struct AccessTests {
         "stockworker",
         [
           "--database", database, "--name", "one", "--trim-window", "0", "--reclaim-after", "1000",
+          "--audit-every", "500",
         ], environment: ["REDIS_URL": url("stockworker", redis)])
       try await worker.waitForLog("ready")
       return worker
@@ -89,8 +90,9 @@ struct AccessTests {
       database, "ALTER TABLE holds ADD CONSTRAINT no_poison CHECK (user_id <> 'poison')")
     let poison = try await market.reserve("k", user: "poison", at: .ledger, timeoutMs: 30_000)
     #expect(poison.acknowledged == .fsync)
-    try await eventually("what is applied has been trimmed") {
-      try redis.cli("INFO", "commandstats").contains("cmdstat_xtrim")
+    try await eventually("what is applied has been trimmed, and the audit has looked") {
+      let done = try redis.cli("INFO", "commandstats")
+      return done.contains("cmdstat_xtrim") && done.contains("cmdstat_eval_ro")
     }
     #expect(try worker.terminate() == 0, "it leaves its group")
     _ = try await startWorker().terminate()
