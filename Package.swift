@@ -106,7 +106,7 @@ let package = Package(
     .testTarget(name: "TidyTests"),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
     .testTarget(name: "InventoryTests", dependencies: ["Inventory"]),
-    .testTarget(name: "WireTests", dependencies: ["Inventory", "Wire"]),
+    .testTarget(name: "WireTests", dependencies: ["Inventory", "Wire", "CStockProto"]),
     .testTarget(name: "RPCTests", dependencies: ["Wire", "Loop", "RPC", "Harness"]),
     .testTarget(
       name: "HotPathTests", dependencies: ["Inventory", "Wire", "Loop", "HotPath", "Harness"]),

@@ -51,7 +51,7 @@ extension StoreView {
     Reservation(
       hold: hold.id.key, sku: hold.sku, qty: hold.qty, user: hold.user, key: hold.key, ttlMs: 0,
       requestedTTLMs: 0, trace: hold.trace
-    ).appendEvent(to: &before, arena: arena)
+    ).appendEvent(to: &before)
     if let reference = hold.paymentRef {
       appendHoldEvent(paymentRef: reference, to: &after, arena: arena)
     }

@@ -35,7 +35,7 @@ struct Durability: Equatable {
   /// - Parameters:
   ///   - settings: what CONFIG GET says; nil: Redis does not let them be read.
   ///   - info: the lines of INFO's sections `server`, `persistence` and `replication`.
-  mutating func judge(settings: [String: String]?, info: [Substring: Substring]) {
+  mutating func judge(settings: [String: String]?, info: RedisInfo) {
     replicas = info.count { name, value in
       name.hasPrefix("slave") && value.contains("state=online")
     }
@@ -62,7 +62,7 @@ struct Durability: Equatable {
     }
   }
 
-  private mutating func judgeFile(_ info: [Substring: Substring], isKept: Bool) {
+  private mutating func judgeFile(_ info: RedisInfo, isKept: Bool) {
     isRewriting =
       info["aof_rewrite_in_progress"] == "1" || info["aof_rewrite_scheduled"] == "1"
     if info["aof_last_rewrite_time_sec"] != "-1", info["aof_last_bgrewrite_status"] == "ok" {
@@ -72,7 +72,7 @@ struct Durability: Equatable {
   }
 
   private mutating func refusalOfFile(
-    _ settings: [String: String], _ info: [Substring: Substring]
+    _ settings: [String: String], _ info: RedisInfo
   ) -> String? {
     guard settings["appendonly"] == "yes" else {
       fileWasOff = true
@@ -92,15 +92,5 @@ struct Durability: Equatable {
       return "redis does not sync while it rewrites its file (no-appendfsync-on-rewrite yes)"
     }
     return nil
-  }
-
-  /// The lines `name:value` of INFO.
-  static func lines(of info: String) -> [Substring: Substring] {
-    var lines: [Substring: Substring] = [:]
-    for line in info.split(whereSeparator: \.isNewline) {
-      guard let colon = line.firstIndex(of: ":") else { continue }
-      lines[line[..<colon]] = line[line.index(after: colon)...]
-    }
-    return lines
   }
 }

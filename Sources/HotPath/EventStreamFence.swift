@@ -2,7 +2,7 @@
 extension EventStream {
   /// Names the process of Redis at the other end; the same for as long as the connection lives.
   public func runID() throws(StreamFault) -> String {
-    let found = try session.call(["INFO", "server"]) { HotPath.runID(info: $0.text) }
+    let found = try session.call(["INFO", "server"]) { RedisInfo($0.text ?? "").runID }
     guard let found else { throw .unreadable("INFO") }
     return found
   }

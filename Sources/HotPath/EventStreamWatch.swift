@@ -53,7 +53,7 @@ extension EventStream {
   /// How much of Redis's memory limit is in use, 0 to 1 and beyond; 0 when it has none.
   public func memoryUse() throws(StreamFault) -> Double {
     let use = try session.call(["INFO", "memory"]) { reply in
-      reply.text.flatMap { RedisMemory(info: $0)?.use }
+      reply.text.flatMap { RedisMemory(RedisInfo($0))?.use }
     }
     guard let use else { throw .unreadable("INFO") }
     return use

@@ -99,10 +99,3 @@ public struct Fence: Equatable, Sendable {
     return opening.epoch == epoch ? nil : "its fence contradicts itself"
   }
 }
-
-/// The field `run_id` of `INFO server`.
-func runID(info: String?) -> String? {
-  let key = "run_id:"
-  let line = info?.split(whereSeparator: \.isNewline).first { $0.hasPrefix(key) }
-  return line.map { String($0.dropFirst(key.count)) }
-}

@@ -130,7 +130,7 @@ public final class RebuildSession {
     command.append(argument: "MSET")
     for hold in holds {
       command.append(key: keys.holdPrefix, hold.id.key)
-      hold.appendStoredRecord(to: &record, arena: arena)
+      hold.appendStoredRecord(to: &record)
       command.append(argument: record.readable)
       record.consume(record.count)
       arena.reset()

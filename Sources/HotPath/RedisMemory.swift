@@ -5,13 +5,10 @@ struct RedisMemory: Equatable {
   let limitBytes: Int64
 
   /// nil: not the reply of `INFO memory`.
-  init?(info: String) {
-    var figures: [Substring: Int64] = [:]
-    for line in info.split(whereSeparator: \.isNewline) {
-      let parts = line.split(separator: ":", maxSplits: 1)
-      if parts.count == 2, let value = Int64(parts[1]) { figures[parts[0]] = value }
-    }
-    guard let used = figures["used_memory"], let limit = figures["maxmemory"] else { return nil }
+  init?(_ info: RedisInfo) {
+    guard let used = info["used_memory"].flatMap({ Int64($0) }),
+      let limit = info["maxmemory"].flatMap({ Int64($0) })
+    else { return nil }
     (usedBytes, limitBytes) = (used, limit)
   }
 

@@ -46,7 +46,7 @@ struct ScriptCall {
       bytes.append(integer: UInt8(reservation.sku.text.utf8.count))
       let lengthAt = bytes.count
       bytes.append(integer: UInt16(0))
-      reservation.appendEvent(to: &bytes, arena: arena)
+      reservation.appendEvent(to: &bytes)
       let length = UInt16(bytes.count - lengthAt - 2)
       withUnsafeBytes(of: length.littleEndian) { bytes.overwrite(at: lengthAt, with: $0) }
       (kind, hold, request, sku) = (.reserve, reservation.hold, nil, reservation.sku)

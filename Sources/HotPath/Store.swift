@@ -270,16 +270,16 @@ public final class Store {
     }
     link.send(["INFO", "server", "memory", "persistence", "replication"]) { [weak self] reply in
       guard let self, let reply, reply.error == nil else { return }
-      let info = reply.text ?? ""
-      runID = HotPath.runID(info: info) ?? runID
+      let info = RedisInfo(reply.text ?? "")
+      runID = info.runID ?? runID
       judgeDurability(info)
       judgeMemory(info)
     }
   }
 
-  private func judgeDurability(_ info: String) {
+  private func judgeDurability(_ info: RedisInfo) {
     let before = durability.warnings
-    durability.judge(settings: redisSettings, info: Durability.lines(of: info))
+    durability.judge(settings: redisSettings, info: info)
     let now = durability.warnings
     for warning in now where !before.contains(warning) {
       if let refusal = refusal(of: settings.acknowledgement) {
@@ -321,8 +321,8 @@ public final class Store {
     backlog = Backlog(streamBytes: streamBytes, entries: entries, group: group)
   }
 
-  private func judgeMemory(_ info: String) {
-    guard let memory = RedisMemory(info: info) else { return }
+  private func judgeMemory(_ info: RedisInfo) {
+    guard let memory = RedisMemory(info) else { return }
     let limit = settings.backlogBytesMax > 0 ? settings.backlogBytesMax : memory.limitBytes / 2
     let verdict: Placing =
       if !memory.hasRoom(headroomBytes: Self.headroomBytes) {

@@ -8,7 +8,7 @@ extension Hold {
   static let unknownFingerprint: UInt64 = 0
 
   /// Appends what lies at `hold:H-…`; the layout is that of `init(storedRecord:arena:)`.
-  func appendStoredRecord(to bytes: inout ByteBuffer, arena: Arena) {
+  func appendStoredRecord(to bytes: inout ByteBuffer) {
     bytes.append(integer: UInt8(1))
     bytes.append(integer: status.rawValue)
     bytes.append(integer: UInt32(version))
@@ -23,7 +23,7 @@ extension Hold {
     Reservation(
       hold: id.key, sku: sku, qty: qty, user: user, key: key, ttlMs: expiresAt - createdAt,
       requestedTTLMs: 0, trace: trace
-    ).appendEvent(to: &bytes, arena: arena)
+    ).appendEvent(to: &bytes)
     let length = UInt16(bytes.count - lengthAt - 2)
     withUnsafeBytes(of: length.littleEndian) { bytes.overwrite(at: lengthAt, with: $0) }
     if let paymentRef { bytes.append(paymentRef.text) }

@@ -87,6 +87,13 @@ public struct ByteBuffer: ~Copyable {
     advance(count + 1)
   }
 
+  /// Appends a field whose value is a text.
+  mutating func append(field: UInt64, text: String) {
+    append(varint: field << 3 | 2)
+    append(varint: UInt64(text.utf8.count))
+    append(text)
+  }
+
   /// Appends a field whose value is a number.
   mutating func append(field: UInt64, _ number: UInt64) {
     append(varint: field << 3)
@@ -135,4 +142,9 @@ public struct ByteBuffer: ~Copyable {
     tail -= head
     head = 0
   }
+}
+
+/// How long a number is as protobuf writes it, in bytes.
+func varintBytes(_ number: UInt64) -> Int {
+  max(1, (UInt64.bitWidth - number.leadingZeroBitCount + 6) / 7)
 }

@@ -1,32 +1,51 @@
 import CStockProto
 
-/// One call as it arrived.  Its views are valid until the arena is reset.
+/// One call as it arrived.  Its views are valid as long as the payload.
+///
+/// Read by hand, as its answer is written: protobuf-c makes a structure of every message, which was a
+/// tenth of a call.
 public struct RequestEnvelope {
-  private let request: UnsafeMutablePointer<Stock__V1__Request>
-
   /// Chosen by the client, at least 1.
-  public var callID: UInt64 { request.pointee.call_id }
+  public private(set) var callID: UInt64 = 0
   /// "stock.v1.Reservations/Reserve"
-  public var method: UnsafeRawBufferPointer { request.pointee.method.view }
+  public private(set) var method = UnsafeRawBufferPointer(start: nil, count: 0)
   /// 0: the server's default.
-  public var timeoutMs: UInt32 { request.pointee.timeout_ms }
+  public private(set) var timeoutMs: UInt32 = 0
   /// Streams: bytes of items that may be sent at first.  0: the server's default.
-  public var windowBytes: UInt32 { request.pointee.window_bytes }
+  public private(set) var windowBytes: UInt32 = 0
   /// The method's request message, encoded.
-  public var message: UnsafeRawBufferPointer { request.pointee.message.view }
+  public private(set) var message = UnsafeRawBufferPointer(start: nil, count: 0)
   /// How many headers there are: none, nearly always.
-  public var metadataCount: Int { request.pointee.n_metadata }
-  /// The headers, copied out.
+  public private(set) var metadataCount = 0
+  /// Set when there are headers.
+  private let request: UnsafeMutablePointer<Stock__V1__Request>?
+
+  /// The headers, copied out.  Call before the arena is reset.
   public var metadata: Metadata {
-    Metadata(request.pointee.n_metadata, request.pointee.metadata)
+    request.map { Metadata($0.pointee.n_metadata, $0.pointee.metadata) } ?? Metadata()
   }
 
   /// Decodes the payload of a frame.
   public init(_ payload: UnsafeRawBufferPointer, arena: Arena) throws(FrameError) {
-    guard let request = arena.unpack(payload, nested: 4, stock__v1__request__unpack),
-      request.pointee.call_id > 0
-    else { throw .notAnEnvelope }
-    self.request = request
+    var fields = MessageFields(payload)
+    var count = 0
+    while let field = fields.next() {
+      count += 1
+      guard count <= Arena.fieldsMax else { throw .notAnEnvelope }
+      switch (field.number, field.varint, field.bytes) {
+      case (1, let number?, _): callID = number
+      case (2, _, let bytes?): method = bytes
+      case (3, let number?, _): timeoutMs = UInt32(truncatingIfNeeded: number)
+      case (4, _, .some): metadataCount += 1
+      case (5, _, let bytes?): message = bytes
+      case (6, let number?, _): windowBytes = UInt32(truncatingIfNeeded: number)
+      case (1...6, _, _): throw .notAnEnvelope
+      default: break
+      }
+    }
+    guard !fields.isMalformed, callID > 0 else { throw .notAnEnvelope }
+    request = metadataCount == 0 ? nil : arena.unpack(payload, nested: 4, stock__v1__request__unpack)
+    guard metadataCount == 0 || request != nil else { throw .notAnEnvelope }
   }
 
   /// Appends one call as a frame.

@@ -35,20 +35,26 @@ extension Event {
 extension Reservation {
   /// The part of the hold's event that the server knows: what `HoldEvent` calls its first part,
   /// without the time.  It ends with the SKU.
-  public func appendEvent(to buffer: inout ByteBuffer, arena: Arena) {
-    var line = Stock__V1__HoldLine()
-    stock__v1__hold_line__init(&line)
-    line.qty = qty
-    line.sku = arena.bytes(sku.text)
-    var event = Stock__V1__HoldEvent()
-    stock__v1__hold_event__init(&event)
-    event.hold = arena.bytes(hold.description)
-    event.user_id = arena.bytes(user.text)
-    event.idempotency_key = arena.bytes(key.text)
-    event.trace = arena.bytes(trace)
-    event.n_lines = 1
-    event.lines = arena.list([arena.place(line)])
-    buffer.append(message: &event)
+  ///
+  /// Written by hand: protobuf-c walks the message and its line twice, a twelfth of a call.
+  public func appendEvent(to buffer: inout ByteBuffer) {
+    buffer.append(varint: 1 << 3 | 2)
+    buffer.append(varint: UInt64(HoldKey.textBytes))
+    hold.write(into: buffer.room(HoldKey.textBytes).assumingMemoryBound(to: UInt8.self))
+    buffer.advance(HoldKey.textBytes)
+    buffer.append(field: 2, text: user.text)
+    buffer.append(field: 3, text: key.text)
+    if let trace {
+      buffer.append(varint: 4 << 3 | 2)
+      buffer.append(varint: UInt64(TraceContext.bytesCount))
+      trace.binary.withUnsafeBytes { buffer.append($0) }
+    }
+    // The line: its length comes first, so its fields are measured.
+    let units = varintBytes(qty), sku = sku.text
+    buffer.append(varint: 7 << 3 | 2)
+    buffer.append(varint: UInt64(1 + units + 1 + varintBytes(UInt64(sku.utf8.count)) + sku.utf8.count))
+    buffer.append(field: 1, qty)
+    buffer.append(field: 3, text: sku)
   }
 }
 

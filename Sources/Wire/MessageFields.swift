@@ -10,12 +10,14 @@ struct MessageFields {
     var varint: UInt64?
   }
 
-  private let bytes: UnsafeRawBufferPointer
-  private var place = 0
+  /// A tag is a number of 32 bits, of which the wire type takes three.
+  private static let tagMax = UInt64(UInt32.max)
+
+  private var rest: UnsafeRawBufferPointer
   /// Set when what came next was no field.
   private(set) var isMalformed = false
 
-  init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+  init(_ bytes: UnsafeRawBufferPointer) { rest = bytes }
 
   /// Whether the bytes are a message of at most `max` fields.
   static func count(_ bytes: UnsafeRawBufferPointer, max: Int) -> Bool {
@@ -27,39 +29,45 @@ struct MessageFields {
 
   /// nil at the end, and when the message is malformed.
   mutating func next() -> Field? {
-    guard place < bytes.count, !isMalformed else { return nil }
-    if let field = field(), place <= bytes.count { return field }
+    guard !rest.isEmpty, !isMalformed else { return nil }
+    if let field = field() { return field }
     isMalformed = true
     return nil
   }
 
   private mutating func field() -> Field? {
-    guard let tag = varint() else { return nil }
+    guard let tag = varint(), tag >> 3 > 0, tag <= Self.tagMax else { return nil }
     switch tag & 7 {
     case 0:
       guard let value = varint() else { return nil }
       return Field(number: tag >> 3, varint: value)
-    case 1: place += 8
+    case 1:
+      guard take(8) != nil else { return nil }
     case 2:
-      guard let length = varint(), length <= UInt64(bytes.count - place) else { return nil }
-      defer { place += Int(length) }
-      return Field(
-        number: tag >> 3,
-        bytes: UnsafeRawBufferPointer(rebasing: bytes[place...].prefix(Int(length))))
-    case 5: place += 4
+      guard let length = varint(), let bytes = take(length) else { return nil }
+      return Field(number: tag >> 3, bytes: bytes)
+    case 5:
+      guard take(4) != nil else { return nil }
     default: return nil
     }
     return Field(number: tag >> 3)
   }
 
+  private mutating func take(_ count: UInt64) -> UnsafeRawBufferPointer? {
+    guard count <= UInt64(rest.count) else { return nil }
+    defer { rest = UnsafeRawBufferPointer(rebasing: rest[Int(count)...]) }
+    return UnsafeRawBufferPointer(rebasing: rest[..<Int(count)])
+  }
+
   private mutating func varint() -> UInt64? {
     var value: UInt64 = 0
-    for shift in stride(from: 0, to: 70, by: 7) {
-      guard place < bytes.count else { return nil }
-      let byte = bytes[place]
-      place += 1
-      if shift < 64 { value |= UInt64(byte & 0x7F) << UInt64(shift) }
-      if byte < 0x80 { return value }
+    for place in 0..<min(rest.count, 10) {
+      let byte = rest[place]
+      value |= UInt64(byte & 0x7F) << UInt64(7 * place)
+      guard byte >= 0x80 else {
+        rest = UnsafeRawBufferPointer(rebasing: rest[(place + 1)...])
+        return value
+      }
     }
     return nil
   }

@@ -19,30 +19,27 @@ public struct OperationDecoder {
   public func reserve(
     _ bytes: UnsafeRawBufferPointer, arena: Arena, trace: TraceContext? = nil
   ) throws(Status) -> Asked<Reservation> {
-    guard let message = arena.unpack(bytes, stock__v1__reserve_request__unpack) else {
-      throw .malformedMessage
-    }
-    return try Asked(
-      try reservation(message.pointee, trace), at: message.pointee.acknowledge)
+    let fields = try ReserveFields(bytes)
+    return try Asked(try reservation(fields, trace), at: fields.acknowledge)
   }
 
   private func reservation(
-    _ request: Stock__V1__ReserveRequest, _ trace: TraceContext?
+    _ request: ReserveFields, _ trace: TraceContext?
   ) throws(Status) -> Reservation {
     let sku = try Self.sku(request.sku)
     guard (1...Limits.holdUnitsMax).contains(request.qty) else {
       throw .invalid("qty", "1 to \(Limits.holdUnitsMax) units")
     }
-    let user = try Self.label("user_id", request.user_id)
-    let key = try Self.label("idempotency_key", request.idempotency_key)
-    guard request.ttl_ms == 0 || (Limits.holdMsMin...Limits.holdMsMax).contains(request.ttl_ms)
+    let user = try Self.label("user_id", request.user)
+    let key = try Self.label("idempotency_key", request.key)
+    guard request.ttlMs == 0 || (Limits.holdMsMin...Limits.holdMsMax).contains(request.ttlMs)
     else {
       throw .invalid(
         "ttl_ms", "\(Limits.holdMsMin) to \(Limits.holdMsMax) milliseconds, or 0 for the default")
     }
     return Reservation(
       hold: identity.hold(user: user, key: key), sku: sku, qty: request.qty, user: user, key: key,
-      ttlMs: request.ttl_ms == 0 ? holdMsDefault : request.ttl_ms, requestedTTLMs: request.ttl_ms,
+      ttlMs: request.ttlMs == 0 ? holdMsDefault : request.ttlMs, requestedTTLMs: request.ttlMs,
       trace: trace)
   }
 
@@ -92,8 +89,10 @@ public struct OperationDecoder {
     return .getHold(identity.hold(user: user, key: key), generation: nil)
   }
 
-  static func sku(_ bytes: ProtobufCBinaryData) throws(Status) -> SKU {
-    guard let sku = SKU(bytes.view) else {
+  static func sku(_ bytes: ProtobufCBinaryData) throws(Status) -> SKU { try sku(bytes.view) }
+
+  private static func sku(_ bytes: UnsafeRawBufferPointer) throws(Status) -> SKU {
+    guard let sku = SKU(bytes) else {
       throw .invalid("sku", "1 to \(Limits.skuBytesMax) bytes of A-Z a-z 0-9 . _ - /")
     }
     return sku
@@ -102,7 +101,13 @@ public struct OperationDecoder {
   static func label(
     _ field: String, _ bytes: ProtobufCBinaryData
   ) throws(Status) -> Label {
-    guard let label = Label(bytes.view) else {
+    try label(field, bytes.view)
+  }
+
+  private static func label(
+    _ field: String, _ bytes: UnsafeRawBufferPointer
+  ) throws(Status) -> Label {
+    guard let label = Label(bytes) else {
       throw .invalid(
         field, "1 to \(Limits.textBytesMax) bytes of UTF-8 without control characters")
     }

@@ -81,10 +81,14 @@ public struct ReserveReply: ReplyMessage, Sendable, Hashable {
     self.acknowledged = acknowledged
   }
 
-  /// Appends the encoded message.
+  /// Appends the encoded message: by hand, as `ReserveFields` reads the request.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
-    var message = message(arena)
-    buffer.append(message: &message)
+    if let outcome { buffer.append(field: 1, UInt64(outcome.rawValue)) }
+    if !holdID.isEmpty { buffer.append(field: 2, text: holdID) }
+    if let status { buffer.append(field: 3, UInt64(status.rawValue)) }
+    if expiresAt != 0 { buffer.append(field: 4, UInt64(bitPattern: expiresAt)) }
+    if available != 0 { buffer.append(field: 5, available) }
+    if let acknowledged { buffer.append(field: 6, UInt64(acknowledged.rawValue)) }
   }
 
   func message(_ arena: Arena) -> Stock__V1__ReserveReply {

@@ -164,7 +164,7 @@ private func responseAgain(_ bytes: UnsafeRawBufferPointer, _ arena: Arena) {
 /// What a reserve writes down for its hold must be read again as that hold.
 private func recorded(_ found: Reservation, _ arena: Arena) {
   var buffer = ByteBuffer()
-  found.appendEvent(to: &buffer, arena: arena)
+  found.appendEvent(to: &buffer)
   let hold = try? Hold(
     record: buffer.readable, status: .active, version: 1, createdAt: 1, expiresAt: 2, changedAt: 1,
     paymentRef: nil, arena: arena)

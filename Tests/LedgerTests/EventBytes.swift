@@ -16,7 +16,7 @@ enum EventBytes {
       hold: hold.id.key, sku: hold.sku, qty: hold.qty, user: hold.user, key: hold.key, ttlMs: 1,
       requestedTTLMs: 0)
     var buffer = ByteBuffer()
-    reservation.appendEvent(to: &buffer, arena: Arena())
+    reservation.appendEvent(to: &buffer)
     var bytes = Array(buffer.readable)
     fixed(8, hold.createdAt, to: &bytes)
     bytes += [9 << 3, hold.status.rawValue]

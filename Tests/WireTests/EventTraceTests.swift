@@ -12,7 +12,7 @@ struct EventTraceTests {
       hold: HoldKey(partition: 0, high: 1, low: 2), sku: try #require(SKU("x")), qty: 2,
       user: user, key: key, ttlMs: 1_000, requestedTTLMs: 0, trace: trace)
     var bytes = ByteBuffer()
-    reservation.appendEvent(to: &bytes, arena: Arena())
+    reservation.appendEvent(to: &bytes)
     return Array(bytes.readable)
   }
 
