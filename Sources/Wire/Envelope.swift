@@ -44,7 +44,8 @@ public struct RequestEnvelope {
       }
     }
     guard !fields.isMalformed, callID > 0 else { throw .notAnEnvelope }
-    request = metadataCount == 0 ? nil : arena.unpack(payload, nested: 4, stock__v1__request__unpack)
+    request =
+      metadataCount == 0 ? nil : arena.unpack(payload, nested: 4, stock__v1__request__unpack)
     guard metadataCount == 0 || request != nil else { throw .notAnEnvelope }
   }
 

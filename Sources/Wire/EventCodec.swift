@@ -50,11 +50,12 @@ extension Reservation {
       trace.binary.withUnsafeBytes { buffer.append($0) }
     }
     // The line: its length comes first, so its fields are measured.
-    let units = varintBytes(qty), sku = sku.text
+    let skuBytes = sku.text.utf8.count
+    let lineBytes = 1 + varintBytes(qty) + 1 + varintBytes(UInt64(skuBytes)) + skuBytes
     buffer.append(varint: 7 << 3 | 2)
-    buffer.append(varint: UInt64(1 + units + 1 + varintBytes(UInt64(sku.utf8.count)) + sku.utf8.count))
+    buffer.append(varint: UInt64(lineBytes))
     buffer.append(field: 1, qty)
-    buffer.append(field: 3, text: sku)
+    buffer.append(field: 3, text: sku.text)
   }
 }
 

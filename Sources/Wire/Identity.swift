@@ -5,14 +5,14 @@ public import Inventory
 /// SHA-256 from libcrypto.  Not thread-safe: one per shard.
 public final class Identity {
   private let context = EVP_MD_CTX_new()!
-  private let sha256 = EVP_MD_fetch(nil, "SHA256", nil)!
+  private let algorithm = EVP_MD_fetch(nil, "SHA256", nil)!
 
   /// Holds libcrypto's context until deinit.
   public init() {}
 
   deinit {
     EVP_MD_CTX_free(context)
-    EVP_MD_free(sha256)
+    EVP_MD_free(algorithm)
   }
 
   /// The key of the hold that `user` means by `key`: the first 128 bits over namespace, user and
@@ -20,7 +20,7 @@ public final class Identity {
   public func hold(namespace: String = "", user: Label, key: Label, partition: UInt16 = 0)
     -> HoldKey
   {
-    let (high, low) = digest(of: [namespace, user.text, key.text])
+    let (high, low) = digest(namespace, user.text, key.text)
     return HoldKey(partition: partition, high: high, low: low)
   }
 
@@ -39,7 +39,7 @@ public final class Identity {
 
   /// The order's id as the 128 bits that a UUID is.
   public func orderNumber(of hold: HoldID) -> (high: UInt64, low: UInt64) {
-    let (high, low) = digest(of: ["order", hold.description])
+    let (high, low) = digest("order", hold.description)
     return (
       high & 0xFFFF_FFFF_FFFF_0FFF | 0x8000,
       low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
@@ -48,9 +48,7 @@ public final class Identity {
 
   /// What a file's bytes are known by: the first 128 bits of their digest, in hexadecimal.
   public func content(_ bytes: [UInt8]) -> String {
-    EVP_DigestInit_ex2(context, sha256, nil)
-    EVP_DigestUpdate(context, bytes, bytes.count)
-    let (high, low) = finish()
+    let (high, low) = bytes.withUnsafeBytes { sha256($0) }
     return Self.hex(high) + Self.hex(low)
   }
 
@@ -59,21 +57,32 @@ public final class Identity {
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 
-  private func digest(of texts: [String]) -> (high: UInt64, low: UInt64) {
-    EVP_DigestInit_ex2(context, sha256, nil)
-    for var text in texts {
-      text.withUTF8 { utf8 in
-        precondition(utf8.count <= 255)
-        var length = UInt8(utf8.count)
-        EVP_DigestUpdate(context, &length, 1)
-        EVP_DigestUpdate(context, utf8.baseAddress, utf8.count)
+  private func digest(
+    _ first: String, _ second: String, _ third: String? = nil
+  ) -> (high: UInt64, low: UInt64) {
+    withUnsafeTemporaryAllocation(byteCount: 3 * 256, alignment: 1) { bytes in
+      var count = 0
+      func take(_ text: String) {
+        var text = text
+        text.withUTF8 { utf8 in
+          precondition(utf8.count <= 255)
+          bytes[count] = UInt8(utf8.count)
+          UnsafeMutableRawBufferPointer(rebasing: bytes[(count + 1)...]).copyBytes(from: utf8)
+          count += 1 + utf8.count
+        }
       }
+      take(first)
+      take(second)
+      if let third { take(third) }
+      return sha256(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
     }
-    return finish()
   }
 
-  private func finish() -> (high: UInt64, low: UInt64) {
-    withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { digest in
+  /// The first 128 bits.
+  private func sha256(_ bytes: UnsafeRawBufferPointer) -> (high: UInt64, low: UInt64) {
+    EVP_DigestInit_ex2(context, algorithm, nil)
+    EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+    return withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { digest in
       EVP_DigestFinal_ex(context, digest.assumingMemoryBound(to: UInt8.self).baseAddress, nil)
       return (
         UInt64(bigEndian: digest.load(as: UInt64.self)),

@@ -20,7 +20,8 @@ struct HandWrittenTests {
     return Array(buffer.readable)
   }
 
-  @Test("the first part of an event is what protobuf-c writes", arguments: numbers.filter { $0 > 0 })
+  @Test(
+    "the first part of an event is what protobuf-c writes", arguments: numbers.filter { $0 > 0 })
   func event(qty: UInt64) throws {
     let trace = TraceContext(traceHigh: 1, traceLow: 2, parent: 3, flags: 1)
     for (sku, text, traced) in [("x", "u", false), (Self.long, Self.long, true)] {
@@ -61,7 +62,8 @@ struct HandWrittenTests {
     }
   }
 
-  @Test("a request to reserve and its envelope are read as protobuf-c writes them", arguments: numbers)
+  @Test(
+    "a request to reserve and its envelope are read as protobuf-c writes them", arguments: numbers)
   func request(number: UInt64) throws {
     let request = ReserveRequest(
       sku: "sku", qty: number, userID: Self.long, idempotencyKey: "k", ttlMs: number,
