@@ -10,8 +10,6 @@ public final class RebuildSession {
   public static let pageHolds = 500
   /// Keys that one SCAN looks at.
   private static let scanKeys = 1_000
-  /// Holds that fall due together share a member of the index, up to so many.
-  private static let memberHolds = 250
 
   /// How what the books say compares with what Redis holds.
   public struct Tally: Sendable, Equatable {
@@ -150,7 +148,7 @@ public final class RebuildSession {
     for hold in holds {
       let due = dueAt(hold)
       if let member = open, member.due == due, member.created == hold.createdAt,
-        member.names.count < memberHolds
+        member.names.count < Sweep.holdsMax
       {
         open?.names.append("\(hold.id.key)")
       } else {

@@ -16,6 +16,9 @@ public final class Sweep {
   public static let intervalMs: UInt64 = 100
   /// Members read at once: after a crowd of single calls each names one hold.
   static let membersMax = 256
+  /// Holds in one script: ending one costs Redis twice as much as making one, and nobody may wait
+  /// longer than 2 ms.
+  static let holdsMax = 128
 
   /// A member as it stands in the index, and the holds that it names.
   typealias Member = (bytes: [UInt8], holds: [HoldID])
@@ -62,8 +65,8 @@ public final class Sweep {
         store.removeDue(bytes)
         return nil
       }
-      if holds.count > Batch.operationsMax {
-        store.splitDue(bytes, holds, into: Batch.operationsMax)
+      if holds.count > Self.holdsMax {
+        store.splitDue(bytes, holds, into: Self.holdsMax)
         return nil
       }
       return (bytes, holds)
@@ -75,7 +78,7 @@ public final class Sweep {
     var count = 0
     let taken = members.prefix { member in
       count += member.holds.count
-      return count <= Batch.operationsMax
+      return count <= Self.holdsMax
     }
     guard !taken.isEmpty else { return wait() }
     let rest = Array(members[taken.endIndex...])

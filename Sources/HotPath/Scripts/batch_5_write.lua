@@ -60,7 +60,12 @@ for i = 1, member_count do
   end
 end
 for slot, generations in pairs(index) do
-  for _, member in pairs(generations) do call('ZADD', KEYS[3], slot, table.concat(member, ' ')) end
+  for _, member in pairs(generations) do
+    for first = 2, #member, MEMBER_HOLDS do
+      local names = table.concat(member, ' ', first, math.min(first + MEMBER_HOLDS - 1, #member))
+      call('ZADD', KEYS[3], slot, member[1] .. ' ' .. names)
+    end
+  end
 end
 
 if wrote then call('HSET', KEYS[1], 'now', format('%.0f', now), writer, ARGV[4]) end
