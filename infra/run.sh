@@ -346,7 +346,8 @@ TOUR
 build() {
   infra/install.sh
   echo "building (the first time takes some minutes) ..."
-  swift build -c release || fail "The build has failed, as said above: nothing was started."
+  swift build -c release || fail "The build has failed, as said above: nothing was started." \
+    "After an update of the clone: rm -rf .build, and again."
   programs=$(swift build -c release --show-bin-path)
 }
 
