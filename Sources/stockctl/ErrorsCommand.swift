@@ -22,11 +22,10 @@ struct ErrorsCommand: ParsableCommand {
       throw ValidationError("'\(name ?? "")' is no reason and no exit code")
     }
     let output = Output(json: json)
-    // One alone has room for all that there is to say, whatever the width of the terminal.
     if codes.isEmpty, reasons.count == 1 { return output.print(reasons[0].fields) }
-    output.table(codes.map(\.fields))
+    output.reading(codes.map(\.fields))
     if !json, !codes.isEmpty, !reasons.isEmpty { StandardOutput.line("") }
-    output.table(reasons.map(\.fields))
+    output.reading(reasons.map(\.fields))
   }
 }
 

@@ -75,7 +75,9 @@ struct OutputTests {
     #expect(try !Program.run("stockctl", ["errors"]).stdout.contains("\u{1B}"))
     let narrow = try TerminalSession("stockctl", ["errors"], columns: 70).end().screen
     let lines = narrow.split(separator: "\r\n")
-    #expect(lines.allSatisfy { $0.count <= 70 } && narrow.contains("…"), "\(narrow)")
+    #expect(lines.allSatisfy { $0.count <= 70 }, "\(narrow)")
+    #expect(!narrow.replacing("hold:H-…", with: "").contains("…"), "nothing is cut: \(narrow)")
+    #expect(narrow.contains("what_to_do  make room, and look at what was done; do not repeat"))
     let said = try TerminalSession(
       "stockctl", ["errors"], columns: 70, environment: ["COLUMNS": "90"])
     #expect(
@@ -146,6 +148,7 @@ struct OutputTests {
     table.add(["a-very-long-name-of-a-sku", "12"])
     #expect(table.lines(width: nil)[1] == "a-very-long-name-of-a-sku     12")
     #expect(table.lines(width: 20) == ["sku            units", "a-very-long-…     12"])
+    #expect("one two three".wrapped(to: 7) == ["one two", "three"] && "".wrapped(to: 9) == [""])
     #expect(1_234_567.grouped == "1,234,567" && (-12).grouped == "-12")
     #expect(Progress.clock(7.4) == "0:07" && Progress.clock(3_725) == "1:02:05")
   }

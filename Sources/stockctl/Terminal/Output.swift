@@ -76,13 +76,38 @@ struct Output {
   /// Rows with the same names, as a table, or as one object a line.
   func table(_ rows: [Fields]) {
     guard !json else { return rows.forEach { StandardOutput.line(Self.object($0)) } }
-    guard let first = rows.first else { return }
+    Self.table(of: rows)?.lines(width: Terminal.output.width).forEach(StandardOutput.line)
+  }
+
+  /// The same for rows whose sentences are to be read: where the table does not fit, they stand one
+  /// below the other, and nothing is cut.
+  func reading(_ rows: [Fields]) {
+    guard !json, let width = Terminal.output.width,
+      let lines = Self.table(of: rows)?.lines(width: nil),
+      lines.contains(where: { $0.columns > width })
+    else { return table(rows) }
+    for row in rows {
+      let margin = (row.map(\.name.count).max() ?? 0) + 2
+      for (name, value) in row {
+        var head =
+          Terminal.output.paint(name, .bold) + String(repeating: " ", count: margin - name.count)
+        for line in value.plain.wrapped(to: width - margin) {
+          StandardOutput.line(head + line)
+          head = String(repeating: " ", count: margin)
+        }
+      }
+      StandardOutput.line("")
+    }
+  }
+
+  private static func table(of rows: [Fields]) -> Table? {
+    guard let first = rows.first else { return nil }
     let numeric = first.indices.filter { column in
       !first[column].name.isTime && rows.contains { $0[column].value.isNumber }
     }
     var table = Table(first.map(\.name.heading), numeric: Set(numeric))
     for row in rows { table.add(row.map { Self.shown($0.name, $0.value) }) }
-    table.lines().forEach(StandardOutput.line)
+    return table
   }
 
   /// A sentence beside results: what was done, what to do next.

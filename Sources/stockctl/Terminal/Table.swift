@@ -21,7 +21,7 @@ struct Table {
 
   /// - Parameter width: columns of a line; nil: nothing is cut.
   /// - Returns: a line for the headers and one for each row; none without rows.
-  func lines(width: Int? = Terminal.output.width) -> [String] {
+  func lines(width: Int?) -> [String] {
     guard !rows.isEmpty else { return [] }
     let widths = widths(within: width ?? .max)
     return ([headers] + rows).enumerated().map { number, row in

@@ -92,6 +92,22 @@ extension StringProtocol {
     return String(taken) + "…"
   }
 
+  /// In lines of at most so many columns, broken between words where that is possible.
+  func wrapped(to width: Int) -> [String] {
+    var lines = [""]
+    for word in split(separator: " ") {
+      let last = lines[lines.count - 1]
+      if last.isEmpty {
+        lines[lines.count - 1] = String(word)
+      } else if last.columns + 1 + word.columns <= width {
+        lines[lines.count - 1] = "\(last) \(word)"
+      } else {
+        lines.append(String(word))
+      }
+    }
+    return lines
+  }
+
   /// On one line, and harmless to a terminal: texts of users, Redis and PostgreSQL may hold anything.
   var onOneLine: String {
     func isControl(_ scalar: Unicode.Scalar) -> Bool {
