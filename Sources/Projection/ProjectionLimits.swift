@@ -1,7 +1,8 @@
 /// Every limit of the worker, with its unit in its name.
 public enum ProjectionLimits {
-  /// Bytes of events in one transaction, about: some 5,000 events.
-  public static let batchBytesDefault = 1024 * 1024
+  /// Bytes of events in one transaction, about: some 20,000 events.  Of those that wait, the more there
+  /// are together, the more belong to holds that need one row for all of them.
+  public static let batchBytesDefault = 4 * 1024 * 1024
   /// The largest that a setting may ask for.
   public static let batchBytesMax = 64 * 1024 * 1024
   /// After a failure a transaction takes half of what it took before, down to this.

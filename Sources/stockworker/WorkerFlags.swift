@@ -86,7 +86,7 @@ struct WorkerFlags: ParsableArguments {
   var stalledAfter: String?
 
   @Option(
-    help: "Bytes of events in one transaction, about. [STOCK_BATCH_BYTES, default 1048576]")
+    help: "Bytes of events in one transaction, about. [STOCK_BATCH_BYTES, default 4194304]")
   var batchBytes: String?
 
   @Option(
