@@ -225,6 +225,10 @@ void cancel_at_server(stock_client *c, channel *ch, uint64_t id);
 /* events.c */
 extern const method METHOD_WATCH, METHOD_FOLLOW;
 
+/* poll.c */
+/* Reads once, without waiting unless it is to; whether something has come, if only the end. */
+bool receive(stock_client *c, channel *ch, bool waits, uint64_t now);
+
 /* timers.c */
 static inline void schedule(stock_client *c, uint64_t at) {
   if (at < c->timer_ns) c->timer_ns = at;

@@ -14,8 +14,7 @@ uint64_t now_ns(void) {
   return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-/* Returns whether something has come, if only the end. */
-static bool receive(stock_client *c, channel *ch, bool waits, uint64_t now) {
+bool receive(stock_client *c, channel *ch, bool waits, uint64_t now) {
   size_t count;
   if (!channel_receive(ch, waits, &count)) {
     lost(c, ch, now);

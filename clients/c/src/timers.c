@@ -50,6 +50,11 @@ static void look_at_life(stock_client *c, channel *ch, uint64_t now) {
   uint64_t patience = c->options.keepalive_ms * MS;
   if (ch->phase < CHANNEL_OPEN || ch->calls == 0 || patience == 0) return;
   if (ch->pinged_ns != 0 && now >= ch->pinged_ns + patience) {
+    /* What came while nobody polled counts. */
+    if (receive(c, ch, false, now)) {
+      schedule(c, now + patience);
+      return;
+    }
     ch->error = ETIMEDOUT;
     lost(c, ch, now);
   } else if (ch->pinged_ns == 0 && now >= ch->heard_ns + patience) {

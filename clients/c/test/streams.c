@@ -173,7 +173,7 @@ void follows_all(const scenario_input *input) {
   stock_options options;
   stock_options_init(&options, sizeof options);
   options.window_bytes = (uint32_t)atoi(input->words[2]);
-  if (input->count > 3) options.keepalive_ms = 100;
+  if (input->count > 3) options.keepalive_ms = 1000;
   stock_client *client = stock_client_new(input->address, &options, NULL);
   stock_client *seller = client_of(input->words[0]);
   CHECK(client != NULL);
