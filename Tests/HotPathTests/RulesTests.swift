@@ -296,6 +296,25 @@ struct RulesTests {
     redis.stop()
   }
 
+  @Test("a bare SET is adopted by the first operation of a batch on its SKU, and by no other")
+  func adoptedOnce() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try StoreLane(redis)
+    try await lane.open()
+    let first: [(Operation, Outcome)] = [
+      (.getStock(Sample.x), .found), (Sample.reserve(), .held),
+      (.adoptStock(Sample.x), .stockAdopted),
+    ]
+    for (operation, outcome) in first {
+      _ = try await lane.redis("DEL", "stock:x", "sku:x")
+      _ = try await lane.redis("SET", "stock:x", "3")
+      let answers = try await lane.script([(operation, nil), (.adoptStock(Sample.x), nil)])
+      #expect(answers.map(\.outcome) == [outcome, .repeated])
+    }
+    await lane.close()
+    redis.stop()
+  }
+
   @Test("time: refused at the deadline without a sweep; swept once; forgotten after retention")
   func time() async throws {
     let redis = try RedisServer.start(appendOnly: false)

@@ -68,7 +68,7 @@ static void receive(caller *one) {
   }
   one->count += (size_t)count;
   if (one->count < FRAME_HEADER || one->count - FRAME_HEADER < frame_length(one->input)) return;
-  answer read = get_answer(one->input + FRAME_HEADER, one->input + one->count);
+  answer read = get_answer(one->input + FRAME_HEADER, one->input + one->count, false);
   one->count = 0;
   one->waits = false;
   if (read.call_id != one->calls) fail_call("an answer to another call, number", read.call_id);

@@ -10,6 +10,10 @@ local at, size, kind = 1
 while at <= #operations do
   size, kind = unpack_struct('<I2B', operations, at)
   answer(play[kind](at + 3, at + size - 1))
+  if some_new then
+    local _, place = unpack_struct('<I2I2', operations, at + 3)
+    if place > 0 then sku_list[place].adopted = false end
+  end
   at = at + size
 end
 
