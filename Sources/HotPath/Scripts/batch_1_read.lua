@@ -21,8 +21,8 @@
 --
 -- An operation is its length, its kind, and what follows for the kind; its function is told where that
 -- begins and where it ends.  It returns an outcome, the units available, and what more there is to say.
--- That many operations and results share one string each saves a sixth of the time of a batch: Lua
--- hashes every string that it is given.
+-- That many operations and results share one string each spares Redis a twentieth of its instructions,
+-- since Lua hashes every byte of every string that it is given, and stockd two allocations a call.
 --
 -- Layouts (struct, little-endian) are read and written on the other side by ScriptCodec.swift.
 

@@ -1,7 +1,7 @@
 // The same calls without the server: direct SOCKET|PORT RECORDING
 //
 // Sends what stockd once sent to an empty Redis (record.py), command by command and byte by byte, with
-// hiredis's blocking calls.  Timed are the scripts with one reserve: they name six keys.
+// hiredis's blocking calls.  Timed are the scripts with one reserve: they name seven keys.
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
 
@@ -34,7 +34,7 @@ static char *command_end(char *at, char *end, bool *is_reserve) {
     at += 2;
     if (at + bytes + 2 > end) return NULL;
     if (place == 0) is_script = bytes == 7 && memcmp(at, "EVALSHA", 7) == 0;
-    if (place == 2) *is_reserve = is_script && bytes == 1 && *at == '6';
+    if (place == 2) *is_reserve = is_script && bytes == 1 && *at == '7';
     at += bytes;
   }
   return at + 2;

@@ -10,8 +10,9 @@
 
 #include "../rpc/measure.h"
 
-enum { ARGUMENTS_MAX = 4096, FIXED_KEYS = 3, HEADER = 6, PLACE_AT = 3, HOLD_KEY = 37 };
-enum { TEMPLATE = 3 + 6 + HEADER + 1 }; // arguments of a script with one reserve
+enum { ARGUMENTS_MAX = 4096, FIXED_KEYS = 4, HEADER = 6, PLACE_AT = 3, HOLD_KEY = 37 };
+enum { KEYS_AT = 3, HOLD_AT = KEYS_AT + FIXED_KEYS, HEADER_AT = HOLD_AT + 3 };
+enum { TEMPLATE = HEADER_AT + HEADER + 1 }; // arguments of a script with one reserve
 
 typedef struct {
   size_t count, bytes[ARGUMENTS_MAX];
@@ -62,34 +63,34 @@ static bool is(const command *said, size_t place, const char *text) {
          !memcmp(said->at[place], text, strlen(text));
 }
 
-// EVALSHA sha 6 | fence events expiry hold stock sku | header source writer sequence opening answered |
-// operations
+// EVALSHA sha 7 | fence events expiry skus | hold | stock sku | header source writer sequence opening
+// answered | operations
 static void send_batch(redisContext *redis, const command *one) {
   static command many;
   static char hold_names[ARGUMENTS_MAX][HOLD_KEY + 1], header[64], key_count[16];
   static char operations[512 * 1024];
-  size_t batch = (size_t)load.batch, hold_bytes = one->bytes[6];
-  size_t header_at = 3 + 6, operation_at = TEMPLATE - 1;
+  size_t batch = (size_t)load.batch, hold_bytes = one->bytes[HOLD_AT];
+  size_t operation_at = TEMPLATE - 1;
   many.count = 0;
 #define PUT(text, length) (many.at[many.count] = (text), many.bytes[many.count++] = (length))
   PUT(one->at[0], one->bytes[0]);
   PUT(one->at[1], one->bytes[1]);
   PUT(key_count, (size_t)snprintf(key_count, sizeof key_count, "%zu", FIXED_KEYS + batch + 2));
-  for (size_t place = 3; place < 6; place++) PUT(one->at[place], one->bytes[place]);
+  for (size_t place = KEYS_AT; place < HOLD_AT; place++) PUT(one->at[place], one->bytes[place]);
   for (size_t hold = 0; hold < batch; hold++) {
-    memcpy(hold_names[hold], one->at[6], hold_bytes);
+    memcpy(hold_names[hold], one->at[HOLD_AT], hold_bytes);
     char digits[24];
     int length = snprintf(digits, sizeof digits, "%06llu%014llu", (unsigned long long)(run % 1000000),
                           (unsigned long long)++holds);
     memcpy(hold_names[hold] + hold_bytes - (size_t)length, digits, (size_t)length);
     PUT(hold_names[hold], hold_bytes);
   }
-  for (size_t place = 7; place < header_at; place++) PUT(one->at[place], one->bytes[place]);
-  memcpy(header, one->at[header_at], one->bytes[header_at]);
+  for (size_t place = HOLD_AT + 1; place < HEADER_AT; place++) PUT(one->at[place], one->bytes[place]);
+  memcpy(header, one->at[HEADER_AT], one->bytes[HEADER_AT]);
   uint32_t count = (uint32_t)batch;
   memcpy(header, &count, sizeof count);
-  PUT(header, one->bytes[header_at]);
-  for (size_t place = header_at + 1; place < operation_at; place++) PUT(one->at[place], one->bytes[place]);
+  PUT(header, one->bytes[HEADER_AT]);
+  for (size_t place = HEADER_AT + 1; place < operation_at; place++) PUT(one->at[place], one->bytes[place]);
   for (size_t hold = 0; hold < batch; hold++) {
     uint16_t place = (uint16_t)(hold + 1);
     char *operation = operations + hold * one->bytes[operation_at];
@@ -146,7 +147,7 @@ int main(int count, char **texts) {
       if (!reply || reply->type == REDIS_REPLY_ERROR) die("SCRIPT LOAD");
       freeReplyObject(reply);
     }
-    bool has_shape = is(&said, 2, "6") && said.count == TEMPLATE && said.bytes[6] <= HOLD_KEY;
+    bool has_shape = is(&said, 2, "7") && said.count == TEMPLATE && said.bytes[HOLD_AT] <= HOLD_KEY;
     if (has_shape && is(&said, 0, "EVALSHA")) one = said;
   }
   if (one.count == 0) {
