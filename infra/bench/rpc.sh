@@ -30,13 +30,13 @@ done
 source infra/bench/rpc/servers.sh
 here=infra/bench/rpc
 
-has_grpc() { pkg-config --exists grpc++ && command -v grpc_cpp_plugin > /dev/null; }
+has_grpc() { pkg-config --exists grpc++ protobuf && command -v grpc_cpp_plugin > /dev/null; }
 
 install_grpc() {
   has_grpc || [ $install = no ] || {
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ \
-      libgrpc++-dev protobuf-compiler-grpc > /dev/null
+      libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc > /dev/null
   }
   has_grpc || { echo "without gRPC C++: libgrpc++-dev is not installed (--install does it)"; grpc=no; }
 }
