@@ -57,6 +57,7 @@ struct BenchTests {
     defer { bench.stop() }
     try await eventually("it has begun") { try shop.events("HOLD_CREATED") > 200 }
     shop.server.pause()
+    // The stall itself: the fault is that it lasts.
     try await Task.sleep(for: .seconds(1))
     shop.server.resume()
     #expect(bench.wait() == 0, "\(bench.log)")
