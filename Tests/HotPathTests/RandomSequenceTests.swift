@@ -14,8 +14,23 @@ struct RandomSequenceTests {
   /// Operations in a run.
   static let operations = 50_000
 
+  /// Short sequences, each from an empty store: what only a SKU's first operations can go wrong in.
+  static let beginnings = 60
+
   @Test("50,000 operations: same answers, figures and events; the books balance after every step")
   func run() async throws {
+    try await compare(sequences: 1, of: Self.operations, after: [])
+  }
+
+  @Test("the first operations, many times, on a store with figures that a person wrote")
+  func beginnings() async throws {
+    let written = (0..<6).map { Step.write(sku: $0, $0 < 4 ? "\(10 * $0)" : "many") }
+    try await compare(sequences: Self.beginnings, of: 100, after: written)
+  }
+
+  private func compare(
+    sequences: Int, of operations: Int, after first: [Step]
+  ) async throws {
     let seed =
       ProcessInfo.processInfo.environment["STOCK_SEED"].flatMap { UInt64($0) }
       ?? UInt64.random(in: .min ... .max)
@@ -23,21 +38,24 @@ struct RandomSequenceTests {
     let redis = try RedisServer.start(appendOnly: false)
     defer { redis.stop() }
     var random = SeededGenerator(seed: seed)
-    var steps: [Step] = []
-    var count = 0
-    while count < Self.operations {
-      let step = Step.random(using: &random)
-      count += step.operationCount
-      steps.append(step)
+    for _ in 0..<sequences {
+      var steps = first
+      var count = 0
+      while count < operations {
+        let step = Step.random(using: &random)
+        count += step.operationCount
+        steps.append(step)
+      }
+      guard let difference = try await Replay.difference(steps, redis) else { continue }
+      let short = try await Self.shrink(steps) { try await Replay.difference($0, redis) != nil }
+      Issue.record(
+        """
+        seed \(seed): \(difference.suffix(1_200))
+        shrunk to \(short.count) steps:
+        \(short.map { "  \($0)" }.joined(separator: "\n"))
+        """)
+      return
     }
-    guard let difference = try await Replay.difference(steps, redis) else { return }
-    let short = try await Self.shrink(steps) { try await Replay.difference($0, redis) != nil }
-    Issue.record(
-      """
-      seed \(seed): \(difference.suffix(1_200))
-      shrunk to \(short.count) steps:
-      \(short.map { "  \($0)" }.joined(separator: "\n"))
-      """)
   }
 
   /// Takes away ever smaller pieces while what is left still fails.

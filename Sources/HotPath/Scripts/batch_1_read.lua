@@ -164,7 +164,7 @@ local function is_open(sku)
     and sku.available + sku.held + sku.sold == sku.supplied
 end
 
-local skus, sku_list = {}, {}
+local skus, sku_list, some_new = {}, {}, false
 if sku_count > 0 then
   local stock_keys = {}
   for i = 1, sku_count do stock_keys[i] = KEYS[first_sku + 2 * i - 1] end
@@ -183,9 +183,10 @@ if sku_count > 0 then
         units(hash[1]), units(hash[2]), units(hash[3]), units(hash[4]), units(hash[5])
       sku.known = (sku.available and sku.held and sku.sold and sku.supplied and sku.version) ~= nil
     end
-    -- Never seen by the service: a plain SET in redis-cli is adopted below.  Anything else is not.
+    -- Never seen by the service: a plain SET in redis-cli is adopted.  Anything else is not.
     sku.new = not hash.err
       and not (hash[1] or hash[2] or hash[3] or hash[4] or hash[5])
+    some_new = some_new or sku.new
     sku.unknown = sku.new and not shown[i] and call('EXISTS', sku.stock_key) == 0
     sku.open, sku.was_retired = is_open(sku), sku.retired
     skus[sku.name], sku_list[i] = sku, sku

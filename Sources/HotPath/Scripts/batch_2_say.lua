@@ -49,16 +49,6 @@ local function adopt(sku)
   emit_stock('STOCK_ADOPTED', '\10' .. varint(#sku.name) .. sku.name, sku, sku.supplied - before)
 end
 
--- Whether a SKU is new: the operation that adopts it is then the first one on it, whichever that is.
-local some_new = false
-for i = 1, sku_count do
-  local sku = sku_list[i]
-  if sku.new and sku.shown then
-    adopt(sku)
-    some_new = true
-  end
-end
-
 -- A member of the index is a generation and the holds of that generation: `<created> H-… H-…`.
 local function member_of(created, when, slot_ms)
   local slot = math.ceil(when / slot_ms) * slot_ms

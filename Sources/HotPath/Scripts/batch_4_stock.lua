@@ -36,7 +36,7 @@ local function change_stock(at, last)
   local delta = supplied - (sku.supplied or 0)
   sku.available, sku.shown, sku.held, sku.sold, sku.supplied = available, available, held, sold, supplied
   sku.version, sku.changed, sku.known = (sku.version or 0) + 1, true, true
-  sku.open, sku.unknown = true, false
+  sku.open, sku.new, sku.unknown = true, false, false
   if how ~= ADJUST then sku.retired = how == RETIRE end
   requests[key] = print
   local outcome, type = unpack(changes[how])

@@ -6,13 +6,27 @@ local play = {
   [EXPIRE] = expire, [LIST_STOCK] = list_stock, [EXTEND] = extend,
 }
 
+-- The first of these on a SKU that is new adopts what a person has written there.
+local adopts = {[RESERVE] = true, [CHANGE_STOCK] = true, [ADOPT] = true, [GET_STOCK] = true}
+
+local function play_and_adopt(kind, at, last)
+  local sku
+  if adopts[kind] then
+    local _, place = unpack_struct('<I2I2', operations, at)
+    sku = sku_list[place]
+    if sku.new and sku.shown then adopt(sku) end
+  end
+  answer(play[kind](at, last))
+  if sku then sku.adopted = false end
+end
+
 local at, size, kind = 1
 while at <= #operations do
   size, kind = unpack_struct('<I2B', operations, at)
-  answer(play[kind](at + 3, at + size - 1))
   if some_new then
-    local _, place = unpack_struct('<I2I2', operations, at + 3)
-    if place > 0 then sku_list[place].adopted = false end
+    play_and_adopt(kind, at + 3, at + size - 1)
+  else
+    answer(play[kind](at + 3, at + size - 1))
   end
   at = at + size
 end
