@@ -17,16 +17,25 @@ from stock.v1 import health_pb2 as health
 from stock.v1 import reservations_pb2 as reservations
 
 
+RESERVE = "stock.v1.Reservations/Reserve"
+
+
 class Cut(Exception):
     """Both ends are closed, without another byte."""
 
 
 class Fault:
-    """Lets everything pass."""
+    """Lets everything pass.  Most others are about the calls of some methods: reserves, unless `about` says
+    something else."""
 
     def __init__(self):
         self.connections = 0
         self.methods = collections.Counter()
+        self.struck = {RESERVE}
+
+    def about(self, *methods):
+        self.struck = {"stock.v1." + method for method in methods}
+        return self
 
     def request(self, link, request):
         return [frame(request)]
@@ -126,9 +135,6 @@ class Proxy:
         self.listener.close()
 
 
-RESERVE = "stock.v1.Reservations/Reserve"
-
-
 class Torn(Fault):
     """Answers come byte by byte."""
 
@@ -145,14 +151,14 @@ class Delayed(Fault):
 
 
 class Reordered(Fault):
-    """The answers of `count` reserves come in the opposite order, in pieces that end anywhere."""
+    """Each `count` answers come in the opposite order, in pieces that end anywhere."""
 
     def __init__(self, count):
         super().__init__()
         self.count, self.kept = count, []
 
     def response(self, link, response, method):
-        if method != RESERVE:
+        if method not in self.struck:
             return [frame(response)]
         self.kept.append(frame(response))
         if len(self.kept) < self.count:
@@ -162,30 +168,31 @@ class Reordered(Fault):
 
 
 class CutReply(Fault):
-    """The first replies to a reserve are lost with their connection: the work is done, nobody knows."""
+    """The first replies to each method are lost with their connection: the work is done, nobody knows."""
 
     def __init__(self, times, then=lambda: None):
         super().__init__()
         self.times, self.then = times, then
+        self.cut = collections.Counter()
 
     def response(self, link, response, method):
-        if method == RESERVE and self.times > 0:
-            self.times -= 1
+        if method in self.struck and self.cut[method] < self.times:
+            self.cut[method] += 1
             self.then()
             raise Cut
         return [frame(response)]
 
 
 class CutRequest(Fault):
-    """The first reserves are lost on their way, with the connection."""
+    """The first calls of each method are lost on their way, with the connection."""
 
     def __init__(self, times):
         super().__init__()
-        self.times = times
+        self.times, self.cut = times, collections.Counter()
 
     def request(self, link, request):
-        if request.method == RESERVE and self.times > 0:
-            self.times -= 1
+        if request.method in self.struck and self.cut[request.method] < self.times:
+            self.cut[request.method] += 1
             raise Cut
         return [frame(request)]
 
@@ -199,7 +206,7 @@ class Refused(Fault):
         self.retry_after_ms, self.at = retry_after_ms, []
 
     def request(self, link, request):
-        if request.method != RESERVE:
+        if request.method not in self.struck:
             return [frame(request)]
         self.at.append(time.monotonic())
         if self.times == 0:
@@ -237,14 +244,14 @@ class GoingAway(Fault):
         self.late = 0  # calls that came on the connection that goes
 
     def request(self, link, request):
-        if self.kept is not None and link is not self.kept[0] and request.method == RESERVE:
+        if self.kept is not None and link is not self.kept[0] and request.method in self.struck:
             first, data = self.kept
             first.client.sendall(data)
-        self.late += self.kept is not None and link is self.kept[0] and request.method == RESERVE
+        self.late += self.kept is not None and link is self.kept[0] and request.method in self.struck
         return [frame(request)]
 
     def response(self, link, response, method):
-        if method == RESERVE and self.kept is None:
+        if method in self.struck and self.kept is None:
             self.kept = (link, frame(response))
             return [going_away()]
         return [frame(response)]
@@ -266,7 +273,7 @@ class GoingTwice(Fault):
         return [frame(request)]
 
     def response(self, link, response, method):
-        if method != RESERVE or link.number > 2:
+        if method not in self.struck or link.number > 2:
             return [frame(response)]
         if link.number == 2:
             self.kept = (link, frame(response))
@@ -301,7 +308,7 @@ class Newer(Fault):
     an answer to a call that was never made."""
 
     def response(self, link, response, method):
-        if method != RESERVE:
+        if method not in self.struck:
             return [frame(response)]
         unknown = b"\x9a\x06\x03new" + b"\xa0\x06\x01"
         reply = reservations.ReserveReply.FromString(response.message)
@@ -321,7 +328,7 @@ class Garbage(Fault):
         self.data = data
 
     def response(self, link, response, method):
-        return [self.data] if method == RESERVE else [frame(response)]
+        return [self.data] if method in self.struck else [frame(response)]
 
 
 class Headers(CutReply):
@@ -332,7 +339,7 @@ class Headers(CutReply):
         self.seen = []
 
     def request(self, link, request):
-        if request.method == RESERVE:
+        if request.method in self.struck:
             self.seen.append([(one.key, one.value) for one in request.metadata])
         return [frame(request)]
 
@@ -341,6 +348,6 @@ class Wrong(Fault):
     """Each reply to a reserve is a message of another kind."""
 
     def response(self, link, response, method):
-        if method == RESERVE:
+        if method in self.struck:
             response.message = b"\x0a\xff"
         return [frame(response)]

@@ -66,6 +66,10 @@ class Shop:
         self.ask("Stock/Set", stock.SetStockRequest(sku=sku, available=units, request_id="supply-" + sku),
                  stock.SetStockReply)
 
+    def retire(self, sku):
+        self.ask("Stock/Retire", stock.RetireStockRequest(sku=sku, request_id="retire-" + sku),
+                 stock.RetireStockReply)
+
     def figures(self, sku):
         reply = self.ask("Stock/Get", stock.GetStockRequest(sku=sku), stock.GetStockReply)
         return reply.stock.available, reply.stock.held, reply.stock.sold

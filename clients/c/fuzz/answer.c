@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
-enum { CALLS = 13 };
+enum { CALLS = 16, LIST = 15 };
 
 static size_t read_hold(const stock_hold *hold) {
   if (hold == NULL) return 0;
@@ -30,7 +30,8 @@ static size_t read_event(const stock_event *event) {
 static size_t read_texts(const stock_reply *reply) {
   size_t length = strlen(reply->reason) + strlen(reply->message) + strlen(reply->field) +
                   strlen(reply->hold_id) + strlen(reply->server_version) + strlen(reply->token) +
-                  strlen(reply->request_id) + read_hold(reply->hold) + read_event(reply->event);
+                  strlen(reply->request_id) + strlen(reply->next) + read_hold(reply->hold) +
+                  read_event(reply->event);
   if (reply->stock != NULL) length += strlen(reply->stock->sku);
   for (size_t place = 0; place < reply->warning_count; place++) length += strlen(reply->warnings[place]);
   for (size_t place = 0; place < reply->item_count; place++) length += read_texts(reply->items[place]);
@@ -54,6 +55,9 @@ static void submit_each(stock_client *c) {
   stock_submit_follow(c, 10, &events);
   stock_submit_extend(c, 11, "H-1", 1, 0);
   stock_submit_adjust(c, 12, "box", 1, "r", NULL, NULL, 0);
+  stock_submit_release(c, 13, "H-1", "why", "ada", 0);
+  stock_submit_retire(c, 14, "box", "r", NULL, NULL, 0);
+  stock_submit_list(c, LIST, NULL, 0, 0);
 }
 
 static void play(const uint8_t *bytes, size_t count, channel_phase phase) {
@@ -79,6 +83,8 @@ static void play(const uint8_t *bytes, size_t count, channel_phase phase) {
     bool streams = reply->tag == 9 || reply->tag == 10;
     if (reply->tag >= CALLS || seen[reply->tag] > 0 || (reply->more && !streams)) __builtin_trap();
     seen[reply->tag] += !reply->more;
+    for (size_t place = 0; reply->tag == LIST && place < reply->item_count; place++)
+      if (reply->items[place]->stock == NULL) __builtin_trap();
     read_texts(reply);
   }
   stock_client_free(c);

@@ -14,7 +14,7 @@ from stock.v1 import feed_pb2 as feed  # noqa: E402
 CONTROL = (1 << 14) - 1
 HELLO, HEALTH = 1 << 14 | CONTROL, 2 << 14 | CONTROL
 (RESERVE, BATCH, CONFIRM, CANCEL, GET_HOLD, GET_STOCK, SET_STOCK, CHECK, PING, WATCH, FOLLOW, EXTEND,
- ADJUST) = ((3 + place) << 14 | place for place in range(13))
+ ADJUST, RELEASE, RETIRE, LIST) = ((3 + place) << 14 | place for place in range(16))
 
 
 def ok(call_id, message, **more):
@@ -57,6 +57,11 @@ seeds = {
     "cancel": ok(CANCEL, reservations.CancelReply(outcome=6, hold=hold)),
     "extend": ok(EXTEND, reservations.ExtendReply(outcome=19, hold=hold)),
     "adjust": ok(ADJUST, stock.AdjustStockReply(outcome=14, stock=level)),
+    "release": ok(RELEASE, reservations.ReleaseReply(outcome=6, hold=hold)),
+    "retire": ok(RETIRE, stock.RetireStockReply(outcome=17, stock=level)),
+    "list": ok(LIST, stock.ListStockReply(
+        stock=[stock.StockListing(stock=level, closed=True), stock.StockListing(stock=level)], next="box")),
+    "list_without_stock": ok(LIST, stock.ListStockReply(stock=[stock.StockListing()])),
     "get_hold": ok(GET_HOLD, reservations.GetHoldReply(outcome=9, hold=hold)),
     "get_stock": ok(GET_STOCK, stock.GetStockReply(outcome=9, stock=level)),
     "set_stock": ok(SET_STOCK, stock.SetStockReply(outcome=10, stock=level)),

@@ -83,7 +83,7 @@ static const stock_reply *complete(stock_client *c, uint32_t place, const Stock_
                                         response->message.data);
     bool shown = message != NULL &&
                  (one->what->show == NULL || one->what->show(reply, &c->memory, message)) &&
-                 reply->item_count == one->items;
+                 (one->what != &METHOD_BATCH_RESERVE || reply->item_count == one->items);
     if (!shown) {
       message = NULL;
       reply = reply_begin(c);

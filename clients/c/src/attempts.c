@@ -79,7 +79,7 @@ void call_ends(stock_client *c, uint32_t place, const fault *why) {
 }
 
 const stock_reply REPLY_EMPTY = {.reason = "", .message = "", .field = "", .hold_id = "",
-                                 .server_version = "", .token = "", .request_id = ""};
+                                 .server_version = "", .token = "", .request_id = "", .next = ""};
 
 stock_reply *reply_begin(stock_client *c) {
   c->reply = REPLY_EMPTY;

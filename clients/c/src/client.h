@@ -236,8 +236,9 @@ static inline void schedule(stock_client *c, uint64_t at) {
 void run_timers(stock_client *c, uint64_t now);
 
 /* reply.c */
-extern const method METHOD_RESERVE, METHOD_BATCH_RESERVE, METHOD_CONFIRM, METHOD_CANCEL, METHOD_EXTEND,
-    METHOD_GET_HOLD, METHOD_SET_STOCK, METHOD_ADJUST_STOCK, METHOD_GET_STOCK, METHOD_HEALTH, METHOD_PING;
+extern const method METHOD_RESERVE, METHOD_BATCH_RESERVE, METHOD_CONFIRM, METHOD_CANCEL, METHOD_RELEASE,
+    METHOD_EXTEND, METHOD_GET_HOLD, METHOD_SET_STOCK, METHOD_ADJUST_STOCK, METHOD_RETIRE_STOCK,
+    METHOD_LIST_STOCK, METHOD_GET_STOCK, METHOD_HEALTH, METHOD_PING;
 /* False: memory is short; as are the next ones. */
 bool show_text(const char **into, arena *memory, ProtobufCBinaryData bytes);
 bool show_level(stock_reply *into, arena *memory, const Stock__V1__StockLevel *level);

@@ -63,6 +63,16 @@ stock_code stock_submit_cancel(stock_client *c, uint64_t tag, const char *hold_i
   return submit(c, tag, &METHOD_CANCEL, &request.base, timeout_ms, NULL);
 }
 
+stock_code stock_submit_release(stock_client *c, uint64_t tag, const char *hold_id, const char *reason,
+                                const char *actor, uint32_t timeout_ms) {
+  Stock__V1__ReleaseRequest request = STOCK__V1__RELEASE_REQUEST__INIT;
+  request.hold_id = text(hold_id);
+  request.reason = text(reason);
+  request.actor = text(actor);
+  request.acknowledge = (Stock__V1__Acknowledge)c->acknowledge;
+  return submit(c, tag, &METHOD_RELEASE, &request.base, timeout_ms, NULL);
+}
+
 stock_code stock_submit_extend(stock_client *c, uint64_t tag, const char *hold_id, int64_t expires_at_ms,
                                uint32_t timeout_ms) {
   Stock__V1__ExtendRequest request = STOCK__V1__EXTEND_REQUEST__INIT;
@@ -94,10 +104,22 @@ stock_code stock_submit_get_stock(stock_client *c, uint64_t tag, const char *sku
 
 stock_code stock_submit_set_stock(stock_client *c, uint64_t tag, const char *sku, uint64_t available,
                                   const char *request_id, uint32_t timeout_ms) {
+  return stock_submit_set_stock_if(c, tag, sku, available, NULL, request_id, NULL, NULL, timeout_ms);
+}
+
+stock_code stock_submit_set_stock_if(stock_client *c, uint64_t tag, const char *sku, uint64_t available,
+                                     const uint64_t *if_available, const char *request_id,
+                                     const char *reason, const char *actor, uint32_t timeout_ms) {
   Stock__V1__SetStockRequest request = STOCK__V1__SET_STOCK_REQUEST__INIT;
   request.sku = text(sku);
   request.available = available;
   request.request_id = text(request_id);
+  request.reason = text(reason);
+  request.actor = text(actor);
+  if (if_available != NULL) {
+    request.expected_case = STOCK__V1__SET_STOCK_REQUEST__EXPECTED_IF_AVAILABLE;
+    request.if_available = *if_available;
+  }
   return submit(c, tag, &METHOD_SET_STOCK, &request.base, timeout_ms, NULL);
 }
 
@@ -111,6 +133,24 @@ stock_code stock_submit_adjust(stock_client *c, uint64_t tag, const char *sku, i
   request.reason = text(reason);
   request.actor = text(actor);
   return submit(c, tag, &METHOD_ADJUST_STOCK, &request.base, timeout_ms, NULL);
+}
+
+stock_code stock_submit_retire(stock_client *c, uint64_t tag, const char *sku, const char *request_id,
+                               const char *reason, const char *actor, uint32_t timeout_ms) {
+  Stock__V1__RetireStockRequest request = STOCK__V1__RETIRE_STOCK_REQUEST__INIT;
+  request.sku = text(sku);
+  request.request_id = text(request_id);
+  request.reason = text(reason);
+  request.actor = text(actor);
+  return submit(c, tag, &METHOD_RETIRE_STOCK, &request.base, timeout_ms, NULL);
+}
+
+stock_code stock_submit_list(stock_client *c, uint64_t tag, const char *after, uint32_t limit,
+                             uint32_t timeout_ms) {
+  Stock__V1__ListStockRequest request = STOCK__V1__LIST_STOCK_REQUEST__INIT;
+  request.after = text(after);
+  request.limit = limit;
+  return submit(c, tag, &METHOD_LIST_STOCK, &request.base, timeout_ms, NULL);
 }
 
 stock_code stock_submit_health(stock_client *c, uint64_t tag, const char *of, uint32_t timeout_ms) {
@@ -165,6 +205,11 @@ const stock_reply *stock_cancel(stock_client *c, const char *hold_id, uint32_t t
   return BLOCKING(c, stock_submit_cancel(c, 0, hold_id, timeout_ms));
 }
 
+const stock_reply *stock_release(stock_client *c, const char *hold_id, const char *reason, const char *actor,
+                                 uint32_t timeout_ms) {
+  return BLOCKING(c, stock_submit_release(c, 0, hold_id, reason, actor, timeout_ms));
+}
+
 const stock_reply *stock_extend(stock_client *c, const char *hold_id, int64_t expires_at_ms,
                                 uint32_t timeout_ms) {
   return BLOCKING(c, stock_submit_extend(c, 0, hold_id, expires_at_ms, timeout_ms));
@@ -188,9 +233,25 @@ const stock_reply *stock_set_stock(stock_client *c, const char *sku, uint64_t av
   return BLOCKING(c, stock_submit_set_stock(c, 0, sku, available, request_id, timeout_ms));
 }
 
+const stock_reply *stock_set_stock_if(stock_client *c, const char *sku, uint64_t available,
+                                      const uint64_t *if_available, const char *request_id,
+                                      const char *reason, const char *actor, uint32_t timeout_ms) {
+  return BLOCKING(c, stock_submit_set_stock_if(c, 0, sku, available, if_available, request_id, reason, actor,
+                                               timeout_ms));
+}
+
 const stock_reply *stock_adjust(stock_client *c, const char *sku, int64_t delta, const char *request_id,
                                 const char *reason, const char *actor, uint32_t timeout_ms) {
   return BLOCKING(c, stock_submit_adjust(c, 0, sku, delta, request_id, reason, actor, timeout_ms));
+}
+
+const stock_reply *stock_retire(stock_client *c, const char *sku, const char *request_id, const char *reason,
+                                const char *actor, uint32_t timeout_ms) {
+  return BLOCKING(c, stock_submit_retire(c, 0, sku, request_id, reason, actor, timeout_ms));
+}
+
+const stock_reply *stock_list(stock_client *c, const char *after, uint32_t limit, uint32_t timeout_ms) {
+  return BLOCKING(c, stock_submit_list(c, 0, after, limit, timeout_ms));
 }
 
 const stock_reply *stock_health(stock_client *c, const char *of, uint32_t timeout_ms) {

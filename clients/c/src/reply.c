@@ -53,8 +53,21 @@ static bool show_reserve(stock_reply *into, arena *memory, const ProtobufCMessag
   return show_text(&into->hold_id, memory, reply->hold_id);
 }
 
+/* As many items as asked for, empty; NULL: memory is short. */
+static stock_reply **reply_items(stock_reply *into, arena *memory, size_t count) {
+  stock_reply **items = arena_take(memory, count * sizeof *items);
+  stock_reply *each = arena_take(memory, count * sizeof *each);
+  if (items == NULL || each == NULL) return NULL;
+  for (size_t place = 0; place < count; place++) {
+    each[place] = REPLY_EMPTY;
+    items[place] = &each[place];
+  }
+  into->items = (const stock_reply *const *)items;
+  into->item_count = count;
+  return items;
+}
+
 static bool show_item(stock_reply *into, arena *memory, const Stock__V1__ReserveResult *result) {
-  *into = REPLY_EMPTY;
   into->code = (int)result->status;
   if (result->reply != NULL) return show_reserve(into, memory, &result->reply->base);
   const Stock__V1__ErrorDetail *detail = result->detail;
@@ -69,16 +82,10 @@ static bool show_item(stock_reply *into, arena *memory, const Stock__V1__Reserve
 
 static bool show_batch(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
   const Stock__V1__BatchReserveReply *reply = (const Stock__V1__BatchReserveReply *)message;
-  const stock_reply **items = arena_take(memory, reply->n_results * sizeof *items);
-  if (items == NULL && reply->n_results > 0) return false;
-  for (size_t place = 0; place < reply->n_results; place++) {
-    stock_reply *item = arena_take(memory, sizeof *item);
-    if (item == NULL || !show_item(item, memory, reply->results[place])) return false;
-    items[place] = item;
-  }
-  into->items = items;
-  into->item_count = reply->n_results;
-  return true;
+  stock_reply **items = reply_items(into, memory, reply->n_results);
+  for (size_t place = 0; items != NULL && place < reply->n_results; place++)
+    if (!show_item(items[place], memory, reply->results[place])) return false;
+  return items != NULL;
 }
 
 static bool show_confirm(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
@@ -90,6 +97,13 @@ static bool show_confirm(stock_reply *into, arena *memory, const ProtobufCMessag
 
 static bool show_cancel(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
   const Stock__V1__CancelReply *reply = (const Stock__V1__CancelReply *)message;
+  into->outcome = (int)reply->outcome;
+  into->acknowledged = (int)reply->acknowledged;
+  return show_hold(into, memory, reply->hold);
+}
+
+static bool show_release(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__ReleaseReply *reply = (const Stock__V1__ReleaseReply *)message;
   into->outcome = (int)reply->outcome;
   into->acknowledged = (int)reply->acknowledged;
   return show_hold(into, memory, reply->hold);
@@ -118,6 +132,24 @@ static bool show_adjust_stock(stock_reply *into, arena *memory, const ProtobufCM
   const Stock__V1__AdjustStockReply *reply = (const Stock__V1__AdjustStockReply *)message;
   into->outcome = (int)reply->outcome;
   return show_level(into, memory, reply->stock);
+}
+
+static bool show_retire_stock(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__RetireStockReply *reply = (const Stock__V1__RetireStockReply *)message;
+  into->outcome = (int)reply->outcome;
+  return show_level(into, memory, reply->stock);
+}
+
+static bool show_list_stock(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__ListStockReply *reply = (const Stock__V1__ListStockReply *)message;
+  stock_reply **items = reply_items(into, memory, reply->n_stock);
+  if (items == NULL) return false;
+  for (size_t place = 0; place < reply->n_stock; place++) {
+    const Stock__V1__StockListing *listing = reply->stock[place];
+    items[place]->closed = listing->closed;
+    if (listing->stock == NULL || !show_level(items[place], memory, listing->stock)) return false;
+  }
+  return show_text(&into->next, memory, reply->next);
 }
 
 static bool show_get_stock(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
@@ -151,6 +183,8 @@ const method METHOD_CONFIRM = {"stock.v1.Reservations/Confirm", &stock__v1__conf
                                show_confirm, 0};
 const method METHOD_CANCEL = {"stock.v1.Reservations/Cancel", &stock__v1__cancel_reply__descriptor,
                               show_cancel, 0};
+const method METHOD_RELEASE = {"stock.v1.Reservations/Release", &stock__v1__release_reply__descriptor,
+                               show_release, 0};
 const method METHOD_EXTEND = {"stock.v1.Reservations/Extend", &stock__v1__extend_reply__descriptor,
                               show_extend, 0};
 const method METHOD_GET_HOLD = {"stock.v1.Reservations/GetHold", &stock__v1__get_hold_reply__descriptor,
@@ -159,6 +193,10 @@ const method METHOD_SET_STOCK = {"stock.v1.Stock/Set", &stock__v1__set_stock_rep
                                  show_set_stock, 0};
 const method METHOD_ADJUST_STOCK = {"stock.v1.Stock/Adjust", &stock__v1__adjust_stock_reply__descriptor,
                                     show_adjust_stock, 0};
+const method METHOD_RETIRE_STOCK = {"stock.v1.Stock/Retire", &stock__v1__retire_stock_reply__descriptor,
+                                    show_retire_stock, 0};
+const method METHOD_LIST_STOCK = {"stock.v1.Stock/List", &stock__v1__list_stock_reply__descriptor,
+                                  show_list_stock, 0};
 const method METHOD_GET_STOCK = {"stock.v1.Stock/Get", &stock__v1__get_stock_reply__descriptor,
                                  show_get_stock, 0};
 const method METHOD_HEALTH = {"stock.v1.Health/Check", &stock__v1__health_check_reply__descriptor,

@@ -106,6 +106,9 @@ void acknowledged(const scenario_input *input) {
   CHECK(reply->items[0]->acknowledged == STOCK_ACKNOWLEDGE_FSYNC);
   strcpy(hold_id, reply->items[0]->hold_id);
   CHECK(stock_cancel(client, hold_id, 0)->acknowledged == STOCK_ACKNOWLEDGE_FSYNC);
+  what.key = "k5";
+  strcpy(hold_id, stock_reserve(client, &what, 0)->hold_id);
+  CHECK(stock_release(client, hold_id, "why", "ada", 0)->acknowledged == STOCK_ACKNOWLEDGE_FSYNC);
   stock_set_acknowledge(client, STOCK_ACKNOWLEDGE_REPLICA);
   what.key = "k4";
   reply = stock_reserve(client, &what, 0);

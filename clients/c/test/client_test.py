@@ -18,6 +18,7 @@ import uuid
 
 from running import BUILT, C, HERE, VALGRIND, ClientTest, shop
 from running import open_shop as setUpModule  # noqa: F401
+from change_scenarios import TOGETHER, TestChanges, TestOrders  # noqa: F401
 from stream_scenarios import TestStreams  # noqa: F401
 
 import proxy
@@ -319,6 +320,11 @@ class TestMemory(ClientTest):
         self.run_scenario("teardown")
         self.run_scenario("stubs")
         self.run_scenario("stub_teardown")
+
+    def test_orders_and_changes(self):
+        self.run_scenario("orders")
+        self.sku += "t"
+        self.run_through(proxy.CutReply(1).about(*TOGETHER), "changes_together", shop.unix)
 
     def test_streams(self):
         self.run_scenario("followed")

@@ -40,6 +40,7 @@ scenario units, addresses, sale, acknowledged, refusals, batch, several_clients;
 scenario reserves, fails, keeps_selling, busy_polling, going_away, going_twice;
 scenario pipelined, own_loop, teardown, bounded, one_way_at_a_time;
 scenario stubs, stub_failures, stub_teardown;
+scenario orders, listed, changes, changes_together;
 scenario watched, followed, follows_all, stream_fails, stream_refusals, stream_teardown, metadata;
 
 static inline stock_client *client_of(const char *address) {
@@ -53,6 +54,13 @@ static inline stock_client *client_of(const char *address) {
 /* By a user of its own for each run of a scenario, as the SKU is. */
 static inline stock_reservation order(const char *sku, const char *key) {
   return (stock_reservation){.sku = sku, .qty = 1, .user_id = sku, .key = key};
+}
+
+/* A request id of its own for each SKU, good until the next one. */
+static inline const char *request_id(const char *sku, const char *change) {
+  static char id[128];
+  snprintf(id, sizeof id, "%s-%s", sku, change);
+  return id;
 }
 
 #endif

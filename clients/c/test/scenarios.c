@@ -15,7 +15,9 @@ int main(int count, char **arguments) {
       {"pipelined", pipelined},
       {"own_loop", own_loop}, {"teardown", teardown}, {"bounded", bounded},
       {"one_way_at_a_time", one_way_at_a_time}, {"stubs", stubs}, {"stub_failures", stub_failures},
-      {"stub_teardown", stub_teardown}, {"watched", watched}, {"followed", followed},
+      {"stub_teardown", stub_teardown}, {"orders", orders},
+      {"listed", listed}, {"changes", changes}, {"changes_together", changes_together},
+      {"watched", watched}, {"followed", followed},
       {"follows_all", follows_all}, {"stream_fails", stream_fails}, {"stream_refusals", stream_refusals},
       {"stream_teardown", stream_teardown}, {"metadata", metadata},
   };

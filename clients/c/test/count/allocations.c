@@ -52,6 +52,7 @@ static void round_of_calls(stock_client *client, const char *sku, int round) {
   snprintf(hold_id, sizeof hold_id, "%s", reply->hold_id);
   CHECK_OK(stock_confirm(client, hold_id, "pay", 20000));
   CHECK_OK(stock_get_stock(client, sku, 20000));
+  CHECK_OK(stock_list(client, NULL, 0, 20000));
   CHECK_OK(stock_health(client, NULL, 20000));
 }
 
