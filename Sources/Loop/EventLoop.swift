@@ -314,9 +314,9 @@ public struct Token {
 
 /// A system call that failed.
 public struct SystemError: Error, CustomStringConvertible {
-  /// Which call.
+  /// Which call; all there is to say, where the error is no errno.
   public let call: String
-  /// Its errno.
+  /// Its errno, or 0.
   public let code: Int32
 
   /// Somebody else has the address: EADDRINUSE.
@@ -329,7 +329,9 @@ public struct SystemError: Error, CustomStringConvertible {
   }
 
   /// "bind: Address already in use"
-  public var description: String { "\(call): \(String(cString: strerror(code)))" }
+  public var description: String {
+    code == 0 ? call : "\(call): \(String(cString: strerror(code)))"
+  }
 
   /// Turns the shim's negative errno into a throw.
   @discardableResult

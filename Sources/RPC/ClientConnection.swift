@@ -22,6 +22,8 @@ public final class ClientConnection: ByteChannel.Owner {
   private var message = ByteBuffer()
   private var machine: ClientMachine<Work>
   private var watching = false
+  /// The server speaks no version that is spoken here.
+  private var refusal: Status?
 
   /// Told once when the server goes away or the connection has ended: new calls belong elsewhere.
   public var ended: () -> Void = {}
@@ -146,6 +148,11 @@ public final class ClientConnection: ByteChannel.Owner {
   private func greet(_ client: String) {
     call(HelloRequest(client: client), timeoutMs: 5_000) { [weak self] result in
       guard let self else { return }
+      if case .failure(let status) = result, status.reason == Status.protocolUnsupportedReason {
+        // What was sent behind the question is refused like it, and has not happened.
+        refusal = status.andSpokenHere
+        return channel.close("no version of the protocol in common")
+      }
       server = try? result.get()
       // A server that does not know the question speaks the first version.
       let version = server?.version ?? ProtocolVersion.first
@@ -217,7 +224,7 @@ public final class ClientConnection: ByteChannel.Owner {
   func closed(_ reason: String?) {
     let reason = reason ?? "closed by the server"
     let status =
-      channel.wasConnected ? Status.connectionLost(reason) : .unreachable(reason)
+      refusal ?? (channel.wasConnected ? Status.connectionLost(reason) : .unreachable(reason))
     for work in machine.closed(reason) { work.complete(.failure(status)) }
     ended()
     ended = {}
@@ -238,6 +245,19 @@ public final class ClientConnection: ByteChannel.Owner {
       if machine.inFlight > 0 { watch() }
       closeIfDone()
     }
+  }
+}
+
+extension Status {
+  static let protocolUnsupportedReason = "PROTOCOL_UNSUPPORTED"
+
+  /// What the server has said of its versions, and ours.
+  fileprivate var andSpokenHere: Status {
+    var status = self
+    let (first, last) = (ProtocolVersion.first, ProtocolVersion.current)
+    status.message += "  Spoken here are \(first) to \(last)."
+    status.field = ""
+    return status
   }
 }
 

@@ -25,6 +25,8 @@ final class Connection: ByteChannel.Owner {
   private var waitingForSocket: [UInt64] = []
   /// What the peer calls itself; empty until it says.
   private(set) var client = ""
+  /// Why no calls are taken: the peer speaks no version that is spoken here.
+  private var refusal: Status?
 
   init(_ channel: ByteChannel, from peer: Peer, number: UInt64, server: Server) {
     self.channel = channel
@@ -50,6 +52,7 @@ final class Connection: ByteChannel.Owner {
       if try !control(request) { answer(request.callID, failure: .unknownMethod) }
       return
     }
+    if let refusal { return answer(request.callID, failure: refusal) }
     guard request.metadataCount <= Metadata.entriesMax else {
       return answer(request.callID, failure: .tooMuchMetadata)
     }
@@ -143,11 +146,15 @@ final class Connection: ByteChannel.Owner {
   private func greeting(_ hello: HelloRequest) throws(Status) -> HelloReply {
     let version = min(hello.versions.upperBound, ProtocolVersion.current)
     guard version >= max(hello.versions.lowerBound, ProtocolVersion.first) else {
-      throw Status(
-        .failedPrecondition, reason: "PROTOCOL_UNSUPPORTED",
-        message: "This server speaks versions \(ProtocolVersion.first) to "
-          + "\(ProtocolVersion.current) of the protocol.", field: "protocol_min")
+      let refused = Status(
+        .failedPrecondition, reason: Status.protocolUnsupportedReason,
+        message: "\(server.terms.name.isEmpty ? "This server" : server.terms.name) speaks versions "
+          + "\(ProtocolVersion.first) to \(ProtocolVersion.current) of the protocol.",
+        field: "protocol_min")
+      refusal = refused
+      throw refused
     }
+    refusal = nil
     client = hello.client
     return HelloReply(version: version, server: server.terms.name, limits: server.terms.limits)
   }

@@ -144,8 +144,10 @@ enum Socket {
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     hints.ai_flags = passive ? AI_PASSIVE : 0
     var found: UnsafeMutablePointer<addrinfo>?
-    guard getaddrinfo(host, "\(port)", &hints, &found) == 0, let first = found
-    else { throw SystemError("getaddrinfo \(host)", ENOENT) }
+    let code = getaddrinfo(host, "\(port)", &hints, &found)
+    guard code == 0, let first = found else {
+      throw SystemError("\(host): \(String(cString: gai_strerror(code)))", 0)
+    }
     defer { freeaddrinfo(found) }
     return try body(first.pointee)
   }

@@ -64,7 +64,7 @@ enum ExitReason: Int32, CaseIterable {
     case .differs: "stockctl audit --sku SKU shows what, and --repair what would be written"
     case .partly: "do what the report says, and run the same command again"
     case .declined: "nothing"
-    case .otherVersion: "take the stockctl of the server's version: stockctl health names it"
+    case .otherVersion: "take the server's stockctl: the message or stockctl health names it"
     case .outputLost: "make room, and look at what was done; do not repeat blindly"
     case .usage: "correct the command line; --help shows it"
     case .interrupted: "run the same command again to go on"

@@ -160,6 +160,55 @@ struct ClientTests {
     await lane.stop()
   }
 
+  @Test("a name that nobody knows is said as such")
+  func unknownName() async throws {
+    var options = StockClient.Options()
+    options.waitsForServer = false
+    let client = StockClient(to: Address(host: "nobody.invalid", port: 1), options: options)
+    do throws(Status) {
+      _ = try await client.call(HealthCheckRequest())
+      Issue.record("there is none")
+    } catch {
+      #expect(error.reason == "UNREACHABLE" && error.message.contains("nobody.invalid: "))
+      #expect(!error.message.contains("No such file"), "\(error)")
+    }
+    await client.close()
+  }
+
+  @Test("a server of other versions: the call that was sent with the question is refused, not lost")
+  func otherVersions() async throws {
+    let lane = try ServerLane()
+    let peer = RawPeer(port: try await lane.start())
+    func ask(_ id: UInt64, _ request: some RequestMessage) throws -> Status? {
+      var message = ByteBuffer()
+      request.encode(into: &message, arena: Arena())
+      peer.send(RawPeer.frame(id, type(of: request).method, Array(message.readable)))
+      return try #require(try peer.reply()).status
+    }
+    let reason = "PROTOCOL_UNSUPPORTED"
+    #expect(try ask(1, HelloRequest(client: "test", versions: 3...9))?.reason == reason)
+    #expect(try ask(2, HealthCheckRequest())?.reason == reason)
+    #expect(try ask(3, HelloRequest(client: "test", versions: 2...9)) == nil)
+    #expect(try ask(4, HealthCheckRequest()) == nil, "it has asked better")
+    await lane.stop()
+
+    let server = try RawServer()
+    let client = StockClient(to: server.address)
+    let lost = Task { try await client.call(HealthCheckRequest()) }
+    server.accept()
+    let hello = try #require(try server.call())
+    #expect(hello.method == HelloRequest.method)
+    server.refuse(hello.id, Status(.failedPrecondition, reason: reason, message: "3 to 3."))
+    do {
+      _ = try await lost.value
+      Issue.record("it has no version in common")
+    } catch let status as Status {
+      #expect(status.reason == reason && !status.outcomeUnknown, "\(status)")
+      #expect(status.message == "3 to 3.  Spoken here are 1 to 2.")
+    }
+    await client.close()
+  }
+
   @Test("metadata: the request id comes back, observers see it, identity may refuse")
   func chain() async throws {
     let lane = try ServerLane()

@@ -52,15 +52,18 @@ final class RawServer {
 
   /// Answers a `Hello` as a server of the current version, or of the first.
   func greet(_ id: UInt64, version: UInt32 = ProtocolVersion.current) {
-    var wire = ByteBuffer()
     if version == ProtocolVersion.first {
-      let unknown = Status(.unimplemented, reason: "UNKNOWN_METHOD", message: "No such method.")
-      ResponseEnvelope.append(callID: id, status: unknown, to: &wire, arena: Arena())
-      send(Array(wire.readable))
+      refuse(id, Status(.unimplemented, reason: "UNKNOWN_METHOD", message: "No such method."))
     } else {
       answer(
         id, HelloReply(version: version, server: "test", limits: Server.Terms().limits))
     }
+  }
+
+  func refuse(_ id: UInt64, _ status: Status) {
+    var wire = ByteBuffer()
+    ResponseEnvelope.append(callID: id, status: status, to: &wire, arena: Arena())
+    send(Array(wire.readable))
   }
 
   func answer(_ id: UInt64, _ reply: some ReplyMessage, isItem: Bool = false) {

@@ -34,6 +34,11 @@ class TestHello(WireTest):
                             "PROTOCOL_UNSUPPORTED")
         self.assertEqual(self.connection.call("Connection/Ping", connection.PingRequest()).status,
                          envelope.CODE_OK)
+        self.assert_refused("Health/Check", health.HealthCheckRequest(), envelope.CODE_FAILED_PRECONDITION,
+                            "PROTOCOL_UNSUPPORTED")
+        self.assert_refused("Connection/Hello", hello(9, 8), envelope.CODE_INVALID_ARGUMENT, "INVALID_FIELD")
+        self.connection.ask("Connection/Hello", hello(1, 2), connection.HelloReply)
+        self.connection.ask("Health/Check", health.HealthCheckRequest(), health.HealthCheckReply)
 
     def test_versions_that_are_none(self):
         for low, high in ((0, 2), (3, 2), (0, 0)):
