@@ -42,10 +42,10 @@ struct EventsCommand: AsyncParsableCommand {
       let request = FollowRequest(
         after: after ?? "", fromEarliest: fromEarliest,
         types: type.compactMap { EventType(rawValue: $0) }, skus: sku)
-      let shown = Shown()
+      let shown = Shown(after: after)
       let (server, count) = (server, count)
       let isWanted = wanted
-      try await server.follow({ $0.follow(request) }, shown, goesOnWith: "--after") { item in
+      try await server.follow({ $0.follow(request) }, shown) { item in
         let isEvent = !item.type.isEmpty
         guard isEvent ? isWanted(item) : server.json else { return true }
         item.print(json: server.json)
@@ -71,16 +71,21 @@ struct EventsCommand: AsyncParsableCommand {
 struct StockWatchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "watch", abstract: "Prints the figures of SKUs, and again when they change.",
-    discussion: "Until it is interrupted.  Goes on by itself after a lost connection.")
+    discussion: """
+      Until it is interrupted.  Goes on by itself after a lost connection.  A token, which --json prints \
+      with each line, and everybody gets when interrupted, stands for what has been shown of all these \
+      SKUs: with --after nothing is printed again if that is still true, else every SKU.
+      """)
 
   @OptionGroup var server: ServerOptions
   @Argument(help: "The SKUs, up to 256.") var skus: [String]
+  @Option(help: "Go on after this token, of the same SKUs.") var after: String?
   @Option(help: "End after so many lines; 0: never.") var count = 0
 
   func run() async throws {
-    let shown = Shown()
-    let (server, skus, count) = (server, skus, count)
-    try await server.follow({ $0.watch(skus: skus) }, shown, goesOnWith: nil) { update in
+    let shown = Shown(after: after)
+    let (server, skus, after, count) = (server, skus, after ?? "", count)
+    try await server.follow({ $0.watch(skus: skus, after: after) }, shown) { update in
       Output(json: server.json).printLine(
         [("outcome", .text(update.outcome?.name ?? "UNSPECIFIED"))] + update.stock.fields
           + (update.isClosed ? [("closed", .flag(true))] : [])
@@ -92,7 +97,9 @@ struct StockWatchCommand: AsyncParsableCommand {
 
 /// How far a stream has been shown.
 private final class Shown: Sendable {
-  private let state = Mutex((lines: 0, token: ""))
+  private let state: Mutex<(lines: Int, token: String)>
+
+  init(after token: String?) { state = Mutex((0, token ?? "")) }
 
   var lines: Int { state.withLock { $0.lines } }
   var token: String { state.withLock { $0.token } }
@@ -117,7 +124,7 @@ extension ServerOptions {
   /// Reads a stream for as long as `take` says, somebody reads what is printed, and nobody interrupts.
   /// A failure is printed, and becomes the exit code.
   fileprivate func follow<Request: ResumableRequest>(
-    _ begin: (StockClient) -> ResumingStream<Request>, _ shown: Shown, goesOnWith flag: String?,
+    _ begin: (StockClient) -> ResumingStream<Request>, _ shown: Shown,
     _ take: @escaping @Sendable (Request.Reply) -> Bool
   ) async throws where Request.Reply: TokenItem {
     // Streams wait for their server; a server that was never there is said at once.
@@ -143,8 +150,8 @@ extension ServerOptions {
       await client.close()
       guard StandardOutput.isOpen else { return }
       guard !interruption.hasCome else {
-        let resume = flag.map { shown.token.isEmpty ? "" : "; go on with \($0) \(shown.token)" }
-        Output(json: json).note("interrupted after \(shown.lines) lines\(resume ?? "")")
+        let resume = shown.token.isEmpty ? "" : "; go on with --after \(shown.token)"
+        Output(json: json).note("interrupted after \(shown.lines) lines\(resume)")
         return try interruption.finish()
       }
       Output(json: json).failure(status)

@@ -126,4 +126,31 @@ struct WatchTests {
     #expect(watch.stdout.hasPrefix("outcome=FOUND sku=x available=3 held=0 sold=0 supplied=3"))
     shop.close()
   }
+
+  @Test("stockctl stock watch --after: prints nothing again that is still true")
+  func commandLineResumes() async throws {
+    let shop = try await Shop.open(redis: try RedisServer.start(appendOnly: false))
+    try await shop.supply(3)
+    let json = try shop.ctl("stock", "watch", "x", "--count", "1", "--json").stdout
+    let token = String(try #require(json.firstMatch(of: /"token":"([0-9a-f]{16})"/)).1)
+    let arguments = ["stock", "watch", "x", "--address", "\(shop.address)", "--after"]
+    let session = try TerminalSession("stockctl", arguments + [token], columns: 200)
+    try await eventually("it watches") {
+      try shop.ctl("state", "--json").stdout.contains(#""streams":1"#)
+    }
+    try await shop.supply(4)
+    try await session.wait(for: "available=4")
+    session.interrupt()
+    let (status, screen) = try session.end()
+    #expect(status == 130 && !screen.contains("available=3"), "\(screen)")
+    let said = try #require(
+      screen.firstMatch(of: /interrupted after 1 lines; go on with --after ([0-9a-f]{16})/),
+      "\(screen)")
+    #expect(said.1 != token)
+    let stale = try Program.run("stockctl", arguments + [token, "--count", "1"])
+    #expect(stale.stdout.contains("available=4"), "\(stale)")
+    let wrong = try Program.run("stockctl", arguments + ["none"])
+    #expect(wrong.status == 64 && wrong.stderr.contains("after must be the token"), "\(wrong)")
+    shop.close()
+  }
 }
