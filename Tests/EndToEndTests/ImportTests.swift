@@ -92,6 +92,9 @@ struct ImportTests {
       ok,good-8,0,
 
       """)
+    let long = RowText(line: 1, values: ["sku": String(repeating: "x", count: 129)]).refusal()
+    let shown = RowText.quotedColumnsMax - 1
+    #expect(long.hasPrefix("'\(String(repeating: "x", count: shown))…' is no SKU"), "\(long)")
     let rejects = "\(paper.path).rejects"
     defer { try? FileManager.default.removeItem(atPath: rejects) }
     let dry = try shop.ctl("stock", "import", paper.path, "--dry-run", "--json")
@@ -236,6 +239,38 @@ struct ImportTests {
     shop.close()
   }
 
+  @Test("interrupted before anything is done, while it looks up or asks: it says so, at once")
+  func interruptedBefore() async throws {
+    let shop = try await Shop.open()
+    try await shop.ready()
+    try await shop.supply(1, of: "s-2")
+    let paper = try Paper(many(3))
+    defer { withExtendedLifetime(paper) {} }
+    let arguments = [
+      "stock", "import", paper.path, "--timeout-ms", "60000", "--address", "\(shop.address)",
+    ]
+    func ends(_ session: TerminalSession) throws {
+      session.interrupt()
+      let (status, screen) = try session.end(timeout: .seconds(10))
+      #expect(status == 130, "\(screen)")
+      let last = screen.replacing("\u{1B}[K", with: "").split(whereSeparator: \.isNewline).last
+      #expect(last == "stockctl: interrupted: nothing was changed", "\(screen)")
+    }
+    let asked = try TerminalSession("stockctl", arguments)
+    try await asked.wait(for: "Go on? [y/N]")
+    try ends(asked)
+    shop.server.pause()
+    for more in [[], ["--dry-run"]] {
+      let looking = try TerminalSession("stockctl", arguments + more)
+      try await looking.wait(for: "looking up")
+      try ends(looking)
+    }
+    shop.server.resume()
+    #expect(try await shop.stock("s-2").figures.available == 1)
+    #expect(try shop.ctl("stock", "get", "s-1").status == 5)
+    shop.close()
+  }
+
   @Test("no server: nothing was done, and it says so")
   func away() throws {
     let paper = try Paper(many(3))
@@ -246,5 +281,13 @@ struct ImportTests {
         ["stock", "import", paper.path, "--address", "127.0.0.1:\(freePort())"] + more)
       #expect(said.status == 7 && said.stderr.contains("cannot be reached"), "\(said)")
     }
+  }
+}
+
+extension RowText {
+  /// Why it cannot be done; empty: it can.
+  fileprivate func refusal() -> String {
+    do throws(RowRefusal) { _ = try row() } catch { return error.fault.message }
+    return ""
   }
 }

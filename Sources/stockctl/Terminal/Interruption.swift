@@ -7,27 +7,42 @@ import Synchronization
 /// Ctrl-C, and SIGTERM, while something goes on that can say how far it has come.  The first asks it
 /// to stop; a second ends the program on the spot.  Heard as long as this is kept.
 struct Interruption {
-  private final class Count: Sendable {
-    let value = Mutex(0)
+  private final class State: Sendable {
+    let value: Mutex<(count: Int, hasBegun: Bool)>
+    init(hasBegun: Bool) { value = Mutex((0, hasBegun)) }
   }
 
-  private let count = Count()
+  private let state: State
   private let source: any DispatchSourceRead
 
-  /// - Parameter stop: called once, on a global queue.
+  /// - Parameters:
+  ///   - idle: said when it comes before `begin`: then there is nothing to end in order, and the first
+  ///     one ends the program on the spot.  nil: it has begun.
+  ///   - stop: called once, on a global queue.
   /// - Throws: `SystemError` when the process has no descriptors left.
-  init(_ stop: @escaping @Sendable () -> Void) throws {
-    source = try StopSignal.source { [count] in
-      let times = count.value.withLock { times in
-        times += 1
-        return times
+  init(before idle: String? = nil, _ stop: @escaping @Sendable () -> Void) throws {
+    let state = State(hasBegun: idle == nil)
+    self.state = state
+    source = try StopSignal.source {
+      let (count, hasBegun) = state.value.withLock { state in
+        state.count += 1
+        return state
       }
-      if times == 1 { stop() } else { _exit(ExitReason.interrupted.rawValue) }
+      if let idle, !hasBegun {
+        Confirmation.leave()
+        StandardError.line("stockctl: interrupted: \(idle)")
+      } else if count == 1 {
+        return stop()
+      }
+      _exit(ExitReason.interrupted.rawValue)
     }
   }
 
+  /// From now on something is done that has to be ended in order.
+  func begin() { state.value.withLock { $0.hasBegun = true } }
+
   /// Whether somebody has asked.
-  var hasCome: Bool { count.value.withLock { $0 > 0 } }
+  var hasCome: Bool { state.value.withLock { $0.count > 0 } }
 
   /// Ends the command with the code of an interrupted one, if it was.
   func finish() throws {

@@ -63,6 +63,7 @@ struct ImportCommand: AsyncParsableCommand {
   }
 
   private func run(_ stock: StockFile, _ work: ImportRun) async throws {
+    let interruption = try Interruption(before: "nothing was changed") {}
     if dryRun || !yes {
       let changes = try await work.plan(stock.rows)
       guard !dryRun else { return try show(changes, stock) }
@@ -73,7 +74,7 @@ struct ImportCommand: AsyncParsableCommand {
           "\(over.grouped) SKUs have other stock now, \(new.grouped) are new", yes: false)
       }
     }
-    let interruption = try Interruption {}
+    interruption.begin()
     let tally = await work.carryOut(stock.rows) { !interruption.hasCome }
     let faults = (stock.faults + tally.faults).sorted { $0.line < $1.line }
     report(stock, faults, tally)

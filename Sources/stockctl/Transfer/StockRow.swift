@@ -45,14 +45,18 @@ struct RowText {
   let line: Int
   let values: [String: String]
 
-  static let unitsRule = "a whole number from 0 to \(Limits.stockUnitsMax)"
-  static let deltaRule = "a whole number, not 0, up to \(Limits.stockUnitsMax) either way"
+  /// Columns of a value that a sentence shows.
+  static let quotedColumnsMax = 40
+
+  static let unitsRule = "a whole number from 0 to \(Limits.stockUnitsMax.grouped)"
+  static let deltaRule = "a whole number, not 0, up to \(Limits.stockUnitsMax.grouped) either way"
 
   /// - Returns: nil where the row says of itself that it is not for sale.
   /// - Throws: `RowRefusal`
   func row() throws(RowRefusal) -> StockRow? {
     guard let sku = SKU(values["sku"] ?? "") else {
-      throw fault("sku", "'\(values["sku"] ?? "")' is no SKU: 1 to 128 of A-Z a-z 0-9 . _ - /")
+      throw fault(
+        "sku", "\(Self.quoted(values["sku"] ?? "")) is no SKU: 1 to 128 of A-Z a-z 0-9 . _ - /")
     }
     if let state = values["state"], ["RETIRED", "CLOSED"].contains(state) { return nil }
     return StockRow(line: line, sku: sku, order: try order())
@@ -61,19 +65,24 @@ struct RowText {
   private func order() throws(RowRefusal) -> StockRow.Order {
     if let text = values["delta"] {
       guard let delta = Int64(text), delta != 0, delta.magnitude <= Limits.stockUnitsMax else {
-        throw fault("delta", "'\(text)' is not \(Self.deltaRule)")
+        throw fault("delta", "\(Self.quoted(text)) is not \(Self.deltaRule)")
       }
       return .adjust(by: delta)
     }
     let text = values["available"] ?? ""
     guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
       let available = UInt64(text), available <= Limits.stockUnitsMax
-    else { throw fault("available", "'\(text)' is not \(Self.unitsRule)") }
+    else { throw fault("available", "\(Self.quoted(text)) is not \(Self.unitsRule)") }
     return .set(available: available)
   }
 
   private func fault(_ column: String, _ message: String) -> RowRefusal {
-    RowRefusal(fault: RowFault(line: line, column: column, message.onOneLine))
+    RowRefusal(fault: RowFault(line: line, column: column, message))
+  }
+
+  /// A value as a sentence shows it; of a long one the beginning.
+  private static func quoted(_ text: String) -> String {
+    "'\(text.onOneLine.cut(to: quotedColumnsMax))'"
   }
 }
 
