@@ -330,9 +330,9 @@ tour() {
 StockStream sells on $STOCK_ADDRESS.  In another terminal:
 
   cd $root && source .data/env && PATH="$programs:\$PATH"
-  redis-cli -u "\$REDIS_URL" SET stock:iphone_15_pro_256 3
-  stockctl reserve iphone_15_pro_256 --qty 1 --user ada --key order-1
-  stockctl hold get --user ada --key order-1
+  stockctl stock set espresso_machine 3
+  stockctl reserve espresso_machine --qty 1 --user eve --key coffee-1
+  stockctl hold get --user eve --key coffee-1
   redis-cli -u "\$REDIS_URL" XRANGE inventory.events - +
   psql "\$DATABASE_URL" -c "SELECT hold_id, sku, qty, status FROM holds"
   stockctl health

@@ -50,6 +50,7 @@ extension Output {
       }
     } while all && !next.isEmpty && StandardOutput.isOpen
     table(rows)
+    if !json, rows.isEmpty, next.isEmpty, Terminal.output.isTerminal { note("there are none") }
     if !next.isEmpty { printLine([("next", .text(next))]) }
   }
 }

@@ -19,31 +19,37 @@ struct Stockctl: AsyncParsableCommand {
     ])
 
   static func main() async {
+    StandardOutput.occupy()
     // A reader that leaves is noticed by the write, which fails.
     signal(SIGPIPE, SIG_IGN)
     var code = ExitReason.done.rawValue
+    var isUnderstood = false
     do {
       var command = try await asyncParseAsRoot(nil)
+      isUnderstood = true
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {
         try command.run()
       }
     } catch {
-      code = report(error)
+      code = report(error, isUnderstood: isUnderstood)
     }
     Glibc.exit(StandardOutput.end(code))
   }
 
   /// Says why a command ended before its end, unless that has been said.
+  /// - Parameter isUnderstood: the command line is as it should be: how to write it is not the answer.
   /// - Returns: the exit code.
-  private static func report(_ error: any Error) -> Int32 {
+  private static func report(_ error: any Error, isUnderstood: Bool) -> Int32 {
     if let code = error as? ExitCode { return code.rawValue }
     let code = exitCode(for: error).rawValue
     if code == ExitReason.done.rawValue {
       StandardOutput.line(fullMessage(for: error))
     } else if CommandLine.arguments.contains("--json") {
       Output(json: true).misuse(message(for: error))
+    } else if isUnderstood, error is ValidationError {
+      StandardError.line("Error: \(message(for: error))")
     } else {
       StandardError.line(fullMessage(for: error))
     }

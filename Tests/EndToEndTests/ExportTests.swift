@@ -18,6 +18,10 @@ struct ExportTests {
     try await shop.ready()
     let files = ["\(path).csv", "\(path).jsonl", "\(path)-in.csv"]
     defer { for file in files { try? FileManager.default.removeItem(atPath: file) } }
+    let nothing = try TerminalSession(
+      "stockctl", ["stock", "list", "--address", "\(shop.address)"]
+    ).end()
+    #expect(nothing.status == 0 && nothing.screen == "stockctl: there are none\r\n")
     #expect(
       try shop.ctl("stock", "export").stdout == "sku,available,held,sold,supplied,version,state\n")
     let rows = (1...450).map { "s-\($0),\($0)\n" }.joined()
@@ -47,6 +51,15 @@ struct ExportTests {
         "\(back.stdout.suffix(100))")
     }
     #expect(try shop.ctl("stock", "export", "--out", "/nowhere/x.csv").status == 15)
+    let pipe = "\(path).pipe"
+    defer { try? FileManager.default.removeItem(atPath: pipe) }
+    let through = try Program.run(
+      "bash",
+      [
+        "-c", #"mkfifo "$1"; "$0" stock export --out "$1" & timeout 9 cat "$1"; test -p "$1""#,
+        try Program.executable(named: "stockctl"), pipe,
+      ], environment: ["STOCK_ADDRESS": "\(shop.address)"])
+    #expect(through.status == 0 && through.stdout.split(separator: "\n") == lines, "\(through)")
     shop.close()
   }
 

@@ -27,6 +27,9 @@ struct OutputTests {
     #expect(try shell(closed, shop).stderr == "3\n", "sold out, though nobody reads it")
     let full = try shell(#""$CTL" stock get x > /dev/full"#, shop)
     #expect(full.status == 15 && full.stderr.contains("No space left on device"))
+    let none = try shell(#""$CTL" stock get x >&-"#, shop)
+    #expect(none.status == 15 && none.stderr.contains("Bad file descriptor"), "\(none)")
+    #expect(try shell(#""$CTL" stock get x 2>&-"#, shop).status == 0)
     let both = try shell(#""$CTL" reserve x --qty 2 --user u > /dev/full"#, shop)
     #expect(both.status == 3 && both.stderr.contains("cannot be written"))
     for arguments in ["--help", "--version", "errors --json", "describe", "state --json"] {
@@ -130,6 +133,7 @@ struct OutputTests {
     }
     let script = try office.ctl("dead", "discard", event, "--reason", "a test", "--actor", "ada")
     #expect(script.status == 64 && script.stderr.contains("say --yes"))
+    #expect(!script.stderr.contains("Usage:"), "the command line is as it should be")
     #expect(try office.ctl("dead", "show", event).status == 0, "it is still there")
     let sure = try discard(event)
     try await sure.wait(for: "[y/N]")

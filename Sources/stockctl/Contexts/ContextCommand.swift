@@ -47,6 +47,7 @@ struct ContextCommand: ParsableCommand {
         if use { contexts.current = name }
       }
       Output(json: json).print([("name", .text(name)), ("current", .flag(use))] + context.fields)
+      if use { Endpoint.sayWhatComesFirst(of: name) }
     }
   }
 
@@ -68,6 +69,7 @@ struct ContextCommand: ParsableCommand {
         contexts.current = name
       }
       Output(json: json).print([("current", name.map { .text($0) } ?? .none)])
+      if let name { Endpoint.sayWhatComesFirst(of: name) }
     }
   }
 
@@ -132,6 +134,20 @@ struct ContextCommand: ParsableCommand {
       Output(json: json).table(
         rows.map { [("setting", .text($0)), ("value", .text($1)), ("from", .text($2))] })
     }
+  }
+}
+
+extension Endpoint {
+  /// The environment names addresses: who has chosen a context would ask somebody else.
+  fileprivate static func sayWhatComesFirst(of context: String) {
+    let variables = Peer.allCases.map(\.addressVariable) + ["STOCK_CONTEXT"]
+    let said = variables.filter { environment($0) != nil }
+    guard !said.isEmpty else { return }
+    Output(json: false).note(
+      """
+      the environment comes first, and has \(said.joined(separator: " and ")): \
+      unset \(said.joined(separator: " ")), or say --context \(context)
+      """)
   }
 }
 

@@ -15,6 +15,14 @@ enum StandardOutput {
   }
   private static let state = Mutex(State())
 
+  /// Takes the standard descriptors that are closed, before a connection gets one of their numbers and
+  /// with it what is printed: whatever is written there, or read, fails.
+  static func occupy() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+      _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+    }
+  }
+
   /// Whether somebody still takes what is written: a reader that has left is noticed before the next
   /// write, which may be long in coming.
   static var isOpen: Bool {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Glibc
 import Inventory
 import RPC
 import Wire
@@ -10,7 +11,7 @@ struct ExportCommand: AsyncParsableCommand {
     commandName: "export", abstract: "Writes every SKU with its figures as CSV or JSON lines.",
     discussion: """
       By name; what 'stock import' reads.  The figures of a SKU are of the moment at which its page \
-      was read.  With --out the file is there as a whole or not at all.
+      was read.  With --out the file is there as a whole or not at all; a device is written to.
       """)
 
   @OptionGroup var server: ServerOptions
@@ -62,12 +63,18 @@ struct ExportCommand: AsyncParsableCommand {
     guard let out else { return }
     let text = sheet.release().map { $0 + "\n" }.joined()
     do {
-      try Data(text.utf8).write(to: URL(filePath: out), options: .atomic)
+      try Data(text.utf8).write(to: URL(filePath: out), options: isFile(out) ? .atomic : [])
     } catch {
       Output(json: server.json).note("--out: \(out) cannot be written")
       throw ExitReason.outputLost.exit
     }
     tell(sheet, isWhole: true)
+  }
+
+  /// A device or a pipe is written to; only a file is one for another to take its place.
+  private func isFile(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG
   }
 
   private func tell(_ sheet: StockSheet, isWhole: Bool) {
