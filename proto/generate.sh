@@ -28,7 +28,7 @@ protoc-c -I "$work/proto" --c_out="$work/out" "$work"/proto/stock/v1/*.proto
 # The Python client's modules live in its package, and import each other from there.
 mkdir "$work/python"
 (cd proto && protoc --python_out="$work/python" --pyi_out="$work/python" \
-  stock/v1/{connection,envelope,events,feed,health,reservations,stock}.proto)
+  stock/v1/{connection,envelope,events,feed,health,records,reservations,stock}.proto)
 sed -i 's/^from stock\.v1 import /from . import /' "$work"/python/stock/v1/*
 
 # octal FILE: its bytes as a string of protobuf's text format has them.

@@ -44,10 +44,10 @@ class ClientTest(unittest.TestCase):
         self.assertEqual((error.reason, error.outcome_unknown, error.attempts), (reason, unknown, attempts))
         return error
 
-    def through(self, fault, options=Options()):
-        """A client with a fault between it and the server."""
-        between = Proxy(fault, shop.port)
-        client = StockClient(between.address, options=options)
+    def through(self, fault, options=Options(), port=None, kind=StockClient):
+        """A client with a fault between it and the server, or who else answers at the port."""
+        between = Proxy(fault, port or shop.port)
+        client = kind(between.address, options=options)
         self.addCleanup(between.__exit__)
         self.addCleanup(client.close)
         return client

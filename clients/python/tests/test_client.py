@@ -3,7 +3,7 @@
 
     /usr/bin/python3 clients/python/tests/test_client.py
 
-STOCKD says which stockd; else the one of `swift build` is taken.
+STOCKD says which stockd, with its stockworker beside it; else the one of `swift build` is taken.
 """
 
 import datetime
@@ -19,6 +19,8 @@ import uuid
 
 from running import ONCE, PACKAGE, ClientTest, shop
 from running import open_shop as setUpModule  # noqa: F401
+from order_tests import TestChanges, TestList, TestOrders  # noqa: F401
+from records_tests import TestRecords  # noqa: F401
 from stream_tests import TestMetadata, TestStreams  # noqa: F401
 
 import proxy
@@ -167,12 +169,15 @@ class TestReadme(ClientTest):
                 self.assertIn(theirs, program)
                 program = program.replace(theirs, ours)
             programs[place] = program
-        first, watch, buy = programs
+        first, orders, watch, buy = programs
         for program, outcome in ((first, "HELD"), (first, "REPEATED"), (buy, "HELD")):
             said = self.begin(program)
             self.assertTrue(said.stdout.readline().startswith(f"Reserved(outcome=<Outcome.{outcome}"))
             self.assertEqual(said.wait(20), 0)
         self.assertEqual(self.begin(watch).stdout.readline(), "1\n")
+        said = self.begin(orders).stdout.read().splitlines()
+        self.assertEqual(said[0], "AVAILABLE_DIFFERS")
+        self.assertIn(self.sku + " 1", said[1:])
 
     def begin(self, program):
         begun = subprocess.Popen(

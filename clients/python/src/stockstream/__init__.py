@@ -19,6 +19,8 @@ from .errors import (
     Unavailable,
 )
 from .options import Options
+from .pages import Pages
+from .records import HoldHistory, HoldRecord, Movement, RecordsClient
 from .results import (
     Acknowledge,
     Event,
@@ -32,6 +34,7 @@ from .results import (
     Reserved,
     Serving,
     StockLevel,
+    StockListing,
     StockResult,
     StockUpdate,
 )
@@ -40,7 +43,8 @@ from .stream import Stream
 
 __all__ = [
     "Acknowledge", "Code", "Conflict", "DeadlineExceeded", "Event", "FollowItem", "Health", "Hold",
-    "HoldResult", "HoldStatus", "InvalidRequest", "Options", "Outcome", "Overloaded", "Reservation",
-    "Reserved", "RetryPolicy", "Serving", "StockClient", "StockError", "StockLevel", "StockResult",
-    "StockUpdate", "Stream", "Unavailable",
+    "HoldHistory", "HoldRecord", "HoldResult", "HoldStatus", "InvalidRequest", "Movement", "Options",
+    "Outcome", "Overloaded", "Pages", "RecordsClient", "Reservation", "Reserved", "RetryPolicy",
+    "Serving", "StockClient", "StockError", "StockLevel", "StockListing", "StockResult", "StockUpdate",
+    "Stream", "Unavailable",
 ]

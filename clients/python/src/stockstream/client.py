@@ -1,68 +1,25 @@
-"""The client: the calls, and what is done when one fails."""
+"""The client: the calls that a server of the shop answers."""
 
-import copy
 import datetime
-import threading
-import time
-from types import TracebackType
-from typing import List, Mapping, Optional, Sequence, Type, TypeVar, Union
-
-from google.protobuf.message import DecodeError, Message
+from typing import List, Optional, Sequence, Tuple, Union
 
 from . import errors
-from ._contracts import connection_pb2, envelope_pb2, feed_pb2, health_pb2, reservations_pb2, stock_pb2
-from .connection import Lost
-from .options import Options
+from ._contracts import envelope_pb2, feed_pb2, reservations_pb2, stock_pb2
+from .caller import Caller
+from .pages import Pages
 from .results import (
-    Acknowledge, FollowItem, Health, Hold, HoldResult, Outcome, Reservation, Reserved, StockLevel,
+    Acknowledge, FollowItem, Hold, HoldResult, Outcome, Reservation, Reserved, StockLevel, StockListing,
     StockResult, StockUpdate, _member)
-from .retry import RetryBudget
-from .servers import Servers
 from .stream import Stream
 
-TIMEOUT_S_MAX = 60.0
-NEVER_SENT = ("UNREACHABLE", "DEADLINE", "CLIENT_CLOSED", "TOO_LARGE")
-_Reply = TypeVar("_Reply", bound=Message)
 
-
-class StockClient:
+class StockClient(Caller):
     """Calls servers of one shop; when one is away, the next is tried.
 
     It connects with its first call, and again whenever the connection has died.  A call that failed in a way
     that another attempt may cure, or whose outcome is unknown, is made again, unchanged, until its timeout.
     Calls of several threads take turns; threads that want to call at once take a client each.
     """
-
-    def __init__(self, *addresses: str, options: Options = Options()) -> None:
-        """addresses: "host:port", "[v6 address]:port" or "unix:/path"."""
-        self._servers = Servers(addresses, options)
-        self._options = options
-        self._lock = threading.Lock()
-        self._budget = RetryBudget()
-        self._metadata: Mapping[str, str] = {}
-
-    def __enter__(self) -> "StockClient":
-        return self
-
-    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
-                 trace: Optional[TracebackType]) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Closes the connection; later calls fail with CLIENT_CLOSED.  Streams go on."""
-        with self._lock:
-            self._servers.is_closed = True
-            self._servers.drop()
-
-    def with_metadata(self, metadata: Mapping[str, str]) -> "StockClient":
-        """This client, with its connection, for calls and streams that carry headers: at most 32.
-
-        "traceparent" (W3C) goes with a change into its event; "x-request-id" stands in the server's log
-        beside a failure.  Repeats carry them, too.
-        """
-        with_it = copy.copy(self)
-        with_it._metadata = dict(metadata)
-        return with_it
 
     # Calls.  Each takes `timeout_s` and raises StockError.
 
@@ -104,6 +61,15 @@ class StockClient:
             hold_id=hold_id, acknowledge=int(acknowledge))  # type: ignore[arg-type]
         return _changed(self._call("Reservations/Cancel", request, reservations_pb2.CancelReply, timeout_s))
 
+    def release(self, hold_id: str, *, reason: str, actor: str,
+                acknowledge: Acknowledge = Acknowledge.DEFAULT,
+                timeout_s: Optional[float] = None) -> HoldResult:
+        """A cancel in a person's name: why, and who asks for it, go into the event and the books."""
+        request = reservations_pb2.ReleaseRequest(
+            hold_id=hold_id, reason=reason, actor=actor,
+            acknowledge=int(acknowledge))  # type: ignore[arg-type]
+        return _changed(self._call("Reservations/Release", request, reservations_pb2.ReleaseReply, timeout_s))
+
     def extend(self, hold_id: str, expires_at: datetime.datetime, *,
                acknowledge: Acknowledge = Acknowledge.DEFAULT,
                timeout_s: Optional[float] = None) -> HoldResult:
@@ -127,35 +93,58 @@ class StockClient:
         request = reservations_pb2.GetHoldRequest(user_id=user_id, idempotency_key=key)
         return _hold(self._call("Reservations/GetHold", request, reservations_pb2.GetHoldReply, timeout_s))
 
-    def set_stock(self, sku: str, available: int, *, request_id: str,
-                  timeout_s: Optional[float] = None) -> StockResult:
-        """Sets the units available.  request_id: new for every change, the same for a repeat."""
-        request = stock_pb2.SetStockRequest(sku=sku, available=available, request_id=request_id)
+    def set_stock(self, sku: str, available: int, *, request_id: str, if_available: Optional[int] = None,
+                  reason: str = "", actor: str = "", timeout_s: Optional[float] = None) -> StockResult:
+        """Sets the units available.  A retired SKU is on sale again.
+
+        request_id: new for every change, the same for a repeat.  if_available: only if so many are available
+        now, else AVAILABLE_DIFFERS with the figures as they are.  reason, actor: why, and who asks for it,
+        for the event and the books.
+        """
+        request = stock_pb2.SetStockRequest(
+            sku=sku, available=available, request_id=request_id, if_available=if_available, reason=reason,
+            actor=actor)
         return _stock(self._call("Stock/Set", request, stock_pb2.SetStockReply, timeout_s))
 
     def adjust_stock(self, sku: str, delta: int, *, request_id: str, reason: str = "", actor: str = "",
                      timeout_s: Optional[float] = None) -> StockResult:
         """Adds to the units available, or takes some away, never more than there are.
 
-        request_id: as in `set_stock`.  reason, actor: why, and who asks for it, for the event and the books.
+        request_id, reason, actor: as in `set_stock`.
         """
         request = stock_pb2.AdjustStockRequest(
             sku=sku, delta=delta, request_id=request_id, reason=reason, actor=actor)
         return _stock(self._call("Stock/Adjust", request, stock_pb2.AdjustStockReply, timeout_s))
 
+    def retire_stock(self, sku: str, *, request_id: str, reason: str = "", actor: str = "",
+                     timeout_s: Optional[float] = None) -> StockResult:
+        """Takes a SKU off sale: no new holds begin, until `set_stock`.
+
+        Its units stay where they are, and its holds go on.  REPEATED also when it was retired already.
+        request_id, reason, actor: as in `set_stock`.
+        """
+        request = stock_pb2.RetireStockRequest(
+            sku=sku, request_id=request_id, reason=reason, actor=actor)
+        return _stock(self._call("Stock/Retire", request, stock_pb2.RetireStockReply, timeout_s))
+
+    def list_stock(self, *, after: str = "", page_size: int = 0,
+                   timeout_s: Optional[float] = None) -> Pages[StockListing]:
+        """All SKUs whose stock was ever changed, by the bytes of their names.
+
+        Each comes once, whatever is sold meanwhile; its figures are of when its page was read.
+        page_size: SKUs, 1 to 200; 0: 100.  timeout_s: of each page.
+        """
+        def ask(after: str) -> Tuple[List[StockListing], str]:
+            request = stock_pb2.ListStockRequest(after=after, limit=page_size)
+            reply = self._call("Stock/List", request, stock_pb2.ListStockReply, timeout_s)
+            return [StockListing._of(listing) for listing in reply.stock], reply.next
+
+        return Pages(ask, after)
+
     def get_stock(self, sku: str, *, timeout_s: Optional[float] = None) -> StockResult:
         """The figures of one SKU."""
         request = stock_pb2.GetStockRequest(sku=sku)
         return _stock(self._call("Stock/Get", request, stock_pb2.GetStockReply, timeout_s))
-
-    def health(self, service: str = "", *, timeout_s: Optional[float] = None) -> Health:
-        """Whether to send work there: to the server as a whole, or to one service of it."""
-        request = health_pb2.HealthCheckRequest(service=service)
-        return Health._of(self._call("Health/Check", request, health_pb2.HealthCheckReply, timeout_s))
-
-    def ping(self, *, timeout_s: Optional[float] = None) -> None:
-        """Returns when the process at the other end turns."""
-        self._call("Connection/Ping", connection_pb2.PingRequest(), connection_pb2.PingReply, timeout_s)
 
     # Streams.  Each has a connection of its own.
 
@@ -181,62 +170,6 @@ class StockClient:
         return Stream(
             self._servers.another(), "stock.v1.Events/Follow", request, FollowItem._of, self._metadata)
 
-    # How a call is made, and made again.
-
-    def _call(self, method: str, request: Message, reply_type: Type[_Reply],
-              timeout_s: Optional[float]) -> _Reply:
-        wanted_s = self._options.timeout_s if timeout_s is None else timeout_s
-        deadline = time.monotonic() + min(max(wanted_s, 0.001), TIMEOUT_S_MAX)
-        attempts, may_have_happened = 0, False
-        with self._lock:
-            while True:
-                try:
-                    reply = self._attempt("stock.v1." + method, request, reply_type, deadline)
-                    self._budget.earn()
-                    return reply
-                except errors.StockError as error:
-                    is_dial = error.reason == "UNREACHABLE"
-                    attempts += 0 if error.reason in NEVER_SENT else 1
-                    may_have_happened = may_have_happened or error.outcome_unknown
-                    pause_s = self._pause_s(error, is_dial, attempts, deadline - time.monotonic())
-                    if pause_s is None:
-                        error.outcome_unknown = may_have_happened
-                        error.attempts = attempts
-                        raise
-                time.sleep(pause_s)
-
-    def _pause_s(self, error: errors.StockError, is_dial: bool, attempts: int,
-                 left_s: float) -> Optional[float]:
-        if is_dial:
-            return self._servers.dial_pause_s(left_s)
-        pause_s = self._options.retry.pause_s(error, max(attempts, 1), left_s)
-        return pause_s if pause_s is not None and self._budget.spend() else None
-
-    def _attempt(self, method: str, request: Message, reply_type: Type[_Reply], deadline: float) -> _Reply:
-        if self._servers.is_closed:
-            raise errors.fault(errors.Code.CANCELLED, "CLIENT_CLOSED", "The client has been closed.")
-        connection = self._servers.connected(deadline)
-        if deadline - time.monotonic() < 0.001:
-            raise errors.deadline_passed()
-        try:
-            response = connection.call(method, request, deadline, self._metadata)
-        except Lost as why:
-            self._servers.drop()
-            if connection.protocol_refusal is not None:
-                raise errors.fault(errors.Code.FAILED_PRECONDITION, "PROTOCOL_UNSUPPORTED",
-                                   f"The server cannot be used: {why}.") from None
-            raise errors.connection_lost(why) from None
-        if connection.is_leaving or response.detail.reason == "SHUTTING_DOWN":
-            self._servers.drop()
-        if response.status != envelope_pb2.CODE_OK:
-            if response.status == envelope_pb2.CODE_UNAVAILABLE:
-                self._servers.leave()
-            raise errors.said(response)
-        try:
-            return reply_type.FromString(response.message)
-        except DecodeError:
-            raise errors.malformed_reply() from None
-
 
 def _hold(reply: reservations_pb2.GetHoldReply) -> HoldResult:
     return HoldResult(
@@ -244,13 +177,13 @@ def _hold(reply: reservations_pb2.GetHoldReply) -> HoldResult:
 
 
 def _changed(reply: Union[reservations_pb2.ConfirmReply, reservations_pb2.CancelReply,
-                          reservations_pb2.ExtendReply]) -> HoldResult:
+                          reservations_pb2.ReleaseReply, reservations_pb2.ExtendReply]) -> HoldResult:
     return HoldResult(
         _member(Outcome, reply.outcome), Hold._of(reply.hold) if reply.HasField("hold") else None,
         _member(Acknowledge, reply.acknowledged))
 
 
-def _stock(reply: Union[stock_pb2.SetStockReply, stock_pb2.AdjustStockReply,
+def _stock(reply: Union[stock_pb2.SetStockReply, stock_pb2.AdjustStockReply, stock_pb2.RetireStockReply,
                         stock_pb2.GetStockReply]) -> StockResult:
     return StockResult(
         _member(Outcome, reply.outcome), StockLevel._of(reply.stock) if reply.HasField("stock") else None)

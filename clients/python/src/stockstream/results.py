@@ -32,6 +32,7 @@ class Outcome(enum.IntEnum):
     TOO_FEW_AVAILABLE = 15
     """Fewer units are available than `adjust_stock` would take away."""
     AVAILABLE_DIFFERS = 16
+    """Not so many units are available as `set_stock` was told to expect."""
     STOCK_RETIRED = 17
     NOT_FOR_SALE = 18
     """The SKU is retired: no new holds begin."""
@@ -153,7 +154,6 @@ class Hold:
                    hold.idempotency_key, _time(hold.created_at), _time(hold.expires_at),
                    _time(hold.changed_at), hold.version, hold.payment_ref, hold.order_id)
 
-
     @classmethod
     def _of_event(cls, event_id: str, event: events_pb2.HoldEvent) -> "Hold":
         line = event.lines[0] if event.lines else events_pb2.HoldLine()
@@ -170,7 +170,7 @@ class HoldResult:
     hold: Optional[Hold]
     """None: NO_SUCH_HOLD."""
     acknowledged: Acknowledge = Acknowledge.DEFAULT
-    """Of a confirm or cancel: as in `Reserved`."""
+    """Of a change: as in `Reserved`."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +199,19 @@ class StockResult:
     outcome: Outcome
     stock: Optional[StockLevel]
     """None: UNKNOWN_SKU."""
+
+
+@dataclass(frozen=True)
+class StockListing:
+    """A SKU of `StockClient.list_stock`."""
+
+    stock: StockLevel
+    closed: bool
+    """The figure in the store was changed by hand: nothing is sold until it is adopted."""
+
+    @classmethod
+    def _of(cls, listing: stock_pb2.StockListing) -> "StockListing":
+        return cls(StockLevel._of(listing.stock), listing.closed)
 
 
 @dataclass(frozen=True)
