@@ -3,6 +3,7 @@
 import subprocess
 
 import proxy
+from books import BookedShop
 from running import ClientTest, shop
 from running import open_shop as setUpModule  # noqa: F401
 
@@ -25,6 +26,16 @@ class TestOrders(ClientTest):
         subprocess.run(["redis-cli", "-s", shop.redis_socket, "SET", f"stock:{prefix}01", "77"], check=True,
                        stdout=subprocess.DEVNULL)
         self.run_scenario("listed", shop.unix, prefix, 23)
+
+
+class TestBooks(ClientTest):
+    def test_stubs_over_a_client_of_the_worker(self):
+        booked = BookedShop()
+        self.addCleanup(booked.close)
+        booked.open()
+        booked.supply(self.sku, 1000)
+        self.run_scenario("reserves", booked.unix, "HELD", 1, 1)
+        self.run_scenario("book_stubs", booked.worker)
 
 
 class TestChanges(ClientTest):

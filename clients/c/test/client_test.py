@@ -3,7 +3,7 @@
 
     make -C clients/c check sanitize scenarios && /usr/bin/python3 clients/c/test/client_test.py
 
-STOCKD says which stockd; else the one of `swift build` is taken.  Every scenario (scenarios.c) runs under
+STOCKD says which stockd, with its stockworker beside it; else the one of `swift build` is taken.  Every scenario (scenarios.c) runs under
 AddressSanitizer and UndefinedBehaviorSanitizer; those of TestMemory under valgrind too.
 """
 
@@ -18,7 +18,7 @@ import uuid
 
 from running import BUILT, C, HERE, VALGRIND, ClientTest, shop
 from running import open_shop as setUpModule  # noqa: F401
-from change_scenarios import TOGETHER, TestChanges, TestOrders  # noqa: F401
+from change_scenarios import TOGETHER, TestBooks, TestChanges, TestOrders  # noqa: F401
 from stream_scenarios import TestStreams  # noqa: F401
 
 import proxy

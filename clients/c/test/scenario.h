@@ -39,7 +39,7 @@ typedef void scenario(const scenario_input *);
 scenario units, addresses, sale, acknowledged, refusals, batch, several_clients;
 scenario reserves, fails, keeps_selling, busy_polling, going_away, going_twice;
 scenario pipelined, own_loop, teardown, bounded, one_way_at_a_time;
-scenario stubs, stub_failures, stub_teardown;
+scenario stubs, book_stubs, stub_failures, stub_teardown;
 scenario orders, listed, changes, changes_together;
 scenario watched, followed, follows_all, stream_fails, stream_refusals, stream_teardown, metadata;
 

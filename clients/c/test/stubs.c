@@ -1,5 +1,8 @@
 /* What protoc-c generates for a service, over a client. */
+#include <poll.h>
+
 #include "scenario.h"
+#include "stock/v1/records.pb-c.h"
 #include "stock/v1/reservations.pb-c.h"
 #include "stock/v1/stock.pb-c.h"
 
@@ -72,6 +75,30 @@ void stubs(const scenario_input *input) {
   CHECK(stock_service_reply(state.service) == NULL);
   protobuf_c_service_destroy(state.service);
   CHECK_OK(stock_ping(client, 0));
+  stock_client_free(client);
+}
+
+static void on_holds(const Stock__V1__ListHoldsReply *reply, void *data) {
+  CHECK(reply != NULL && reply->n_holds <= 1);
+  *(int *)data += (int)reply->n_holds;
+}
+
+/* The books' calls, at a worker's address: it has them, sooner or later. */
+void book_stubs(const scenario_input *input) {
+  stock_client *client = client_of(input->address);
+  struct ProtobufCService *books = stock_service_new(client, &stock__v1__records__descriptor, 10000);
+  CHECK(books != NULL);
+  Stock__V1__ListHoldsRequest request = STOCK__V1__LIST_HOLDS_REQUEST__INIT;
+  request.sku = text(input->sku);
+  int holds = 0;
+  for (int turn = 0; turn < 1000 && holds == 0; turn++) {
+    stock__v1__records__list_holds(books, &request, on_holds, &holds);
+    run(client);
+    if (holds == 0) poll(NULL, 0, 10);
+  }
+  CHECK(holds == 1);
+  protobuf_c_service_destroy(books);
+  CHECK(stock_health(client, NULL, 0)->serving == STOCK_SERVING_YES);
   stock_client_free(client);
 }
 
