@@ -81,6 +81,10 @@ struct OutputTests {
     #expect(lines.allSatisfy { $0.count <= 70 }, "\(narrow)")
     #expect(!narrow.replacing("hold:H-…", with: "").contains("…"), "nothing is cut: \(narrow)")
     #expect(narrow.contains("what_to_do  make room, and look at what was done; do not repeat"))
+    let away = ["health", "--address", "127.0.0.1:1"]
+    let failure = try TerminalSession("stockctl", away, columns: 40).end().screen
+    #expect(failure.split(separator: "\r\n").count == 3, "\(failure)")
+    #expect(failure.split(separator: "\r\n").allSatisfy { $0.count <= 40 }, "\(failure)")
     let said = try TerminalSession(
       "stockctl", ["errors"], columns: 70, environment: ["COLUMNS": "90"])
     #expect(

@@ -21,8 +21,8 @@ struct BenchReport {
     if result.lateness.count > 0 {
       lines.append("")
       lines.append(
-        "calls left at most \(result.lateness.maxMs) ms late, 99 % within "
-          + "\(result.lateness.ms(at: 99)) ms; \(result.unsent.grouped) never left")
+        "calls left at most \(Self.decimals(result.lateness.maxMs)) ms late, 99 % within "
+          + "\(Self.decimals(result.lateness.ms(at: 99))) ms; \(result.unsent.grouped) never left")
     }
     if result.expired > 0 {
       lines.append("")

@@ -111,12 +111,16 @@ struct Output {
   }
 
   /// A sentence beside results: what was done, what to do next.
-  func note(_ sentence: String) { StandardError.line("stockctl: \(sentence)") }
+  func note(_ sentence: String) {
+    StandardError.line(Terminal.errors.fit("stockctl: \(sentence)"))
+  }
 
   func failure(_ status: Status) {
     guard json else {
-      let name = Terminal.errors.paint("stockctl:", .red)
-      return StandardError.line("\(name) \("\(status)".onOneLine)")
+      let name = "stockctl:"
+      let text = Terminal.errors.fit("\(name) \("\(status)".onOneLine)")
+      return StandardError.line(
+        Terminal.errors.paint(name, .red) + text.dropFirst(name.count))
     }
     StandardError.line(Self.object(Self.fields(of: status)))
   }

@@ -99,8 +99,9 @@ final class Progress: Sendable {
       facts = ["\(Self.clock(seconds)) of at most \(Self.clock(Double(ms) / 1_000))"]
     }
     if !note.isEmpty { facts.append(note) }
-    // The last column stays free: some terminals begin a new line there.
-    let width = (Terminal.errors.width ?? 80) - 1
+    // The last column stays free, since some terminals begin a new line there, and two for the ^C
+    // of whoever interrupts: on a new line it would leave the bar behind.
+    let width = (Terminal.errors.width ?? 80) - 3
     let text = facts.joined(separator: "  ")
     guard let share else { return "\(what)  \(text)".cut(to: width) }
     let percent = "\(Int(share * 100)) %"

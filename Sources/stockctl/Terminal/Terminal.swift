@@ -29,6 +29,12 @@ struct Terminal {
     return Int(size.ws_col)
   }
 
+  /// The sentence in lines that fit, where a person sees it.
+  func fit(_ sentence: String) -> String {
+    guard let width, sentence.columns > width else { return sentence }
+    return sentence.wrapped(to: width).joined(separator: "\n")
+  }
+
   /// The text in a colour, where there are colours.
   func paint(_ text: some StringProtocol, _ paint: Paint?) -> String {
     guard let paint, isColoured, !text.isEmpty else { return String(text) }

@@ -96,7 +96,8 @@ struct ImportCommand: AsyncParsableCommand {
 
   private func say(_ faults: [RowFault]) {
     for fault in faults {
-      StandardOutput.line(server.json ? Output.object(fault.fields) : fault.sentence)
+      StandardOutput.line(
+        server.json ? Output.object(fault.fields) : Terminal.output.fit(fault.sentence))
     }
   }
 
