@@ -255,7 +255,7 @@ extension Status {
   fileprivate var andSpokenHere: Status {
     var status = self
     let (first, last) = (ProtocolVersion.first, ProtocolVersion.current)
-    status.message += "  Spoken here are \(first) to \(last)."
+    status.message += " Spoken here are \(first) to \(last)."
     status.field = ""
     return status
   }

@@ -271,6 +271,23 @@ struct ImportTests {
     shop.close()
   }
 
+  @Test("a server that refuses everything is said once, and is no fault of the rows")
+  func refusedAll() async throws {
+    let shop = try await Shop.open()
+    try await shop.ready()
+    _ = try shop.redis.cli("CONFIG", "SET", "appendfsync", "everysec")
+    try await eventually("nothing is sold") { try shop.ctl("health").status == 7 }
+    let paper = try Paper(many(100))
+    let run = try withExtendedLifetime(paper) {
+      try shop.ctl("stock", "import", paper.path, "--yes", "--json")
+    }
+    #expect(run.status == 9, "\(run)")
+    let sums = try #require(try objects(run.stdout).last as? [String: Int])
+    #expect(sums["bad"] == 0 && sums["left"] == 100, "\(run)")
+    #expect(run.stderr.contains("ACKNOWLEDGE_UNAVAILABLE"), "\(run)")
+    shop.close()
+  }
+
   @Test("no server: nothing was done, and it says so")
   func away() throws {
     let paper = try Paper(many(3))

@@ -204,7 +204,7 @@ struct ClientTests {
       Issue.record("it has no version in common")
     } catch let status as Status {
       #expect(status.reason == reason && !status.outcomeUnknown, "\(status)")
-      #expect(status.message == "3 to 3.  Spoken here are 1 to 2.")
+      #expect(status.message == "3 to 3. Spoken here are 1 to 2.")
     }
     await client.close()
   }

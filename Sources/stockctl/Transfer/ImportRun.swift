@@ -162,7 +162,9 @@ extension Status {
   fileprivate var isOfOneRow: Bool {
     guard !outcomeUnknown else { return false }
     switch code {
-    case .invalidArgument, .alreadyExists, .failedPrecondition, .outOfRange, .notFound: return true
+    case .invalidArgument, .alreadyExists, .outOfRange, .notFound: return true
+    // What else must be put right first is no SKU's own: Redis's settings, the versions.
+    case .failedPrecondition: return reason == "STOCK_MISMATCH"
     default: return false
     }
   }
