@@ -53,7 +53,7 @@ public final class Batch: EndOfPass {
   private let loop: EventLoop
   private let logger: Logger
   private let arena = Arena()
-  private var scratch = ByteBuffer()
+  private var command: ScriptCommand
   private var queue = BatchQueue<Pending>(fitting: operationsMax)
   private var admission = BatchAdmission()
   /// Operations in the queue that were taken back, and leave it when their turn comes.
@@ -76,6 +76,7 @@ public final class Batch: EndOfPass {
     self.store = store
     self.loop = loop
     self.logger = logger
+    command = ScriptCommand(keys: store.keys)
     store.changed = { [weak self] in
       guard let self else { return }
       loop.putOff(self, first: true)
@@ -105,11 +106,11 @@ public final class Batch: EndOfPass {
   ) -> Ticket {
     if let fault = refusal(of: 1, deadline: deadline, source: source) {
       completion(.failure(fault))
-      return Ticket(nil)
+      return Ticket(taken: .nothing)
     }
     let pending = enqueue(operation, deadline: deadline, source: source, completion)
     wake()
-    return Ticket(pending)
+    return Ticket(taken: .one(pending))
   }
 
   /// Hands in operations that are admitted or refused together.  They need not go together.
@@ -129,7 +130,7 @@ public final class Batch: EndOfPass {
       enqueue(operation, deadline: deadline, source: source) { completion(place, $0) }
     }
     wake()
-    return Ticket(pending)
+    return Ticket(taken: .many(pending))
   }
 
   /// Takes back what has not been sent: it is completed with `.cancelled` before this returns.
@@ -138,8 +139,11 @@ public final class Batch: EndOfPass {
   @discardableResult
   public func withdraw(_ ticket: Ticket) -> Bool {
     let before = withdrawn
-    if let first = ticket.first { withdraw(first) }
-    for pending in ticket.others { withdraw(pending) }
+    switch ticket.taken {
+    case .nothing: break
+    case .one(let pending): withdraw(pending)
+    case .many(let all): for pending in all { withdraw(pending) }
+    }
     return withdrawn > before
   }
 
@@ -154,9 +158,9 @@ public final class Batch: EndOfPass {
     var pending: [Pending] = []
     for (place, member) in sweep.members.enumerated() {
       for hold in member.holds {
-        let call = encode(.expire(hold), member: UInt16(place + 1))
         pending.append(
-          Pending(.expire(hold), call: call, deadline: .max, source: 0, completion: nil))
+          Pending(
+            .expire(hold), member: UInt16(place + 1), deadline: .max, source: 0, completion: nil))
       }
     }
     sweeps.append((sweep, pending))
@@ -192,8 +196,7 @@ public final class Batch: EndOfPass {
     _ operation: Operation, deadline: UInt64, source: UInt64, _ completion: @escaping Completion
   ) -> Pending {
     let pending = Pending(
-      operation, call: encode(operation), deadline: deadline, source: source,
-      completion: completion)
+      operation, deadline: deadline, source: source, completion: completion)
     queue.append(pending, source: source)
     earliestDeadline = min(earliestDeadline, deadline)
     return pending
@@ -204,11 +207,6 @@ public final class Batch: EndOfPass {
     watchDeadlines()
   }
 
-  private func encode(_ operation: Operation, member: UInt16 = 0) -> ScriptCall {
-    defer { arena.reset() }
-    return ScriptCall(operation, arena: arena, through: &scratch, member: member)
-  }
-
   // MARK: out
 
   /// Sends the next batch, if Redis is free for it.
@@ -217,6 +215,10 @@ public final class Batch: EndOfPass {
     if !sweeps.isEmpty, !sweptLast || queue.count == 0 {
       sweptLast = true
       let (sweep, pending) = sweeps.removeFirst()
+      command.clear()
+      for expiry in pending {
+        command.add(expiry.operation, sku: expiry.sku, member: expiry.member)
+      }
       return send(Flight(pending: pending, sweep: sweep))
     }
     sweptLast = false
@@ -227,13 +229,10 @@ public final class Batch: EndOfPass {
   }
 
   private func takeBatch() -> [Pending] {
+    command.clear()
     var batch: [Pending] = []
-    var skus: Set<SKU> = []
-    var (bytes, weight) = (0, 0)
     batch.reserveCapacity(min(queue.count, Self.operationsMax))
-    while weight < Self.operationsMax, bytes < Self.operationBytesMax,
-      skus.count < Self.skusMax, let pending = queue.next()?.element
-    {
+    while !command.isFull, let pending = queue.next()?.element {
       guard !pending.isAnswered else {
         withdrawn -= 1
         continue
@@ -242,9 +241,7 @@ public final class Batch: EndOfPass {
         pending.complete(.failure(.deadline(sent: pending.sent)))
         continue
       }
-      bytes += pending.call.bytes.count
-      weight += pending.call.weight
-      if let sku = pending.call.sku { skus.insert(sku) }
+      command.add(pending.operation, sku: pending.sku)
       batch.append(pending)
     }
     queue.callIsFull()
@@ -255,7 +252,7 @@ public final class Batch: EndOfPass {
     flight = out
     sentAt = monotonicNow()
     for pending in out.pending { pending.goesOut() }
-    store.run(out.pending.map(\.call), swept: out.sweep?.members.map(\.bytes) ?? []) {
+    store.run(&command, swept: out.sweep?.members.map(\.bytes) ?? []) {
       [weak self] outcome in
       self?.returned(outcome)
     }
@@ -292,7 +289,7 @@ public final class Batch: EndOfPass {
         case .answer(let answer): pending.complete(.success(answer))
         case .skuNeeded(let sku):
           pending.cameBackUndone()
-          pending.call.sku = sku
+          pending.sku = sku
           again.append(pending)
         }
       } catch {
@@ -318,11 +315,11 @@ public final class Batch: EndOfPass {
   private func nameSKUs(of back: Flight, as named: [Pending]) {
     var skus: [HoldKey: SKU] = [:]
     for pending in named {
-      if let hold = pending.call.hold { skus[hold] = pending.call.sku }
+      if let hold = pending.operation.hold { skus[hold] = pending.sku }
     }
     for pending in back.pending {
       pending.cameBackUndone()
-      pending.call.sku = pending.call.sku ?? pending.call.hold.flatMap { skus[$0] }
+      pending.sku = pending.sku ?? pending.operation.hold.flatMap { skus[$0] }
     }
   }
 

@@ -4,7 +4,10 @@ extension Batch {
   /// An operation from the moment when it was handed in.
   final class Pending {
     let operation: Operation
-    var call: ScriptCall
+    /// Of an operation that does not say it itself: as the script has named it.
+    var sku: SKU?
+    /// For `.expire`: the place, from 1, of the member that is swept.
+    let member: UInt16
     /// Nanoseconds of CLOCK_MONOTONIC.
     let deadline: UInt64
     /// The connection that it came from.
@@ -17,11 +20,11 @@ extension Batch {
     private(set) var uncertain = false
 
     init(
-      _ operation: Operation, call: ScriptCall, deadline: UInt64, source: UInt64,
+      _ operation: Operation, member: UInt16 = 0, deadline: UInt64, source: UInt64,
       completion: Completion?
     ) {
       self.operation = operation
-      self.call = call
+      self.member = member
       self.deadline = deadline
       self.source = source
       self.completion = completion
@@ -47,11 +50,12 @@ extension Batch {
   /// What was handed in, for `withdraw`.  It keeps the operations alive: let go of it when they are
   /// answered.
   public struct Ticket {
-    let first: Pending?
-    let others: ArraySlice<Pending>
+    enum Taken {
+      case nothing
+      case one(Pending)
+      case many([Pending])
+    }
 
-    init(_ pending: Pending?) { (first, others) = (pending, []) }
-
-    init(_ pending: [Pending]) { (first, others) = (pending.first, pending.dropFirst()) }
+    let taken: Taken
   }
 }

@@ -25,6 +25,8 @@ public struct KeySpace: Sendable {
   public let auditFigures: String
   /// What comes before a hold's id in the key of its record.
   let holdPrefix: String
+  /// The same in Redis's protocol: what comes before a hold in an argument that is such a key.
+  let holdArgument: [UInt8]
   /// Sorted set: when which holds fall due.
   public let expiry: String
   /// Sorted set: the name of every SKU whose stock was ever changed, in the order of their bytes.
@@ -43,6 +45,7 @@ public struct KeySpace: Sendable {
     expiry = prefix + "holds.expiry"
     skus = prefix + "skus"
     holdPrefix = prefix + "hold:"
+    holdArgument = Array("$\(holdPrefix.utf8.count + HoldKey.textBytes)\(crlf)\(holdPrefix)".utf8)
   }
 
   /// Plain integer: the units available, for a person to read and to set once.

@@ -127,7 +127,7 @@ public final class RebuildSession {
     command.append("*\(1 + 2 * holds.count)\(crlf)")
     command.append(argument: "MSET")
     for hold in holds {
-      command.append(key: keys.holdPrefix, hold.id.key)
+      command.append(key: keys.holdArgument, hold.id.key)
       hold.appendStoredRecord(to: &record)
       command.append(argument: record.readable)
       record.consume(record.count)

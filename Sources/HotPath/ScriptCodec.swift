@@ -1,114 +1,115 @@
 import Inventory
 import Wire
 
-/// One operation as the script reads it.  The places of its keys are written when its batch is put
-/// together.
-struct ScriptCall {
-  /// The first byte of the operation.
-  enum Kind: UInt8 {
-    case reserve = 1
-    case confirm, cancel, getHold, changeStock, adopt, getStock, expire, listStock, extend
+/// The first byte of an operation behind its length.
+private enum Kind: UInt8 {
+  case reserve = 1
+  case confirm, cancel, getHold, changeStock, adopt, getStock, expire, listStock, extend
+}
+
+extension Operation {
+  /// Names that cost Redis as much as an operation, about.
+  private static var namesPerOperation: Int { 20 }
+
+  /// The hold whose record the script needs.
+  var hold: HoldKey? {
+    switch self {
+    case .reserve(let reservation): reservation.hold
+    case .confirm(let id, _, _), .cancel(let id, _, _), .extend(let id, _, _), .expire(let id):
+      id.key
+    case .getHold(let key, _): key
+    default: nil
+    }
   }
 
-  /// Offset of the key's place (two bytes) in the bytes.
-  static let placeOffset = 3
-  /// Offset of the SKU's place (two bytes) in the bytes.
-  static let skuOffset = 5
-  /// Names that cost Redis as much as an operation, about.
-  private static let namesPerOperation = 20
-
-  let kind: Kind
-  /// The hold whose record is needed.
-  let hold: HoldKey?
-  /// The request whose record is needed.
-  let request: Label?
-  /// The SKU whose figures are needed; for an operation on a hold, unknown until the script names it.
-  var sku: SKU?
-  /// `<I2 B I2 I2` length of all this, kind, place, SKU's place, and what follows for the kind.
-  let bytes: [UInt8]
-  /// As how many operations it counts: Redis is busy with a page of names for as long as with several.
-  let weight: Int
-
-  /// - Parameters:
-  ///   - bytes: empty, and left empty: memory that the next call uses again.
-  ///   - member: for `.expire`: the place, from 1, of the member that is swept.
-  init(
-    _ operation: Operation, arena: Arena, through bytes: inout ByteBuffer, member: UInt16 = 0
-  ) {
-    var weight = 1
-    switch operation {
-    case .reserve(let reservation):
-      bytes.begin(.reserve)
-      bytes.append(integer: reservation.ttlMs)
-      // From here on as in the record.
-      bytes.append(integer: UInt32(reservation.qty))
-      bytes.append(integer: reservation.fingerprint)
-      bytes.append(integer: UInt8(reservation.sku.text.utf8.count))
-      let lengthAt = bytes.count
-      bytes.append(integer: UInt16(0))
-      reservation.appendEvent(to: &bytes)
-      let length = UInt16(bytes.count - lengthAt - 2)
-      withUnsafeBytes(of: length.littleEndian) { bytes.overwrite(at: lengthAt, with: $0) }
-      (kind, hold, request, sku) = (.reserve, reservation.hold, nil, reservation.sku)
-    case .confirm(let id, let paymentRef, let trace):
-      bytes.begin(.confirm)
-      bytes.append(integer: id.generation)
-      bytes.append(trace)
-      bytes.append(paymentRef.text)
-      (kind, hold, request, sku) = (.confirm, id.key, nil, nil)
-    case .cancel(let id, let attribution, let trace):
-      bytes.begin(.cancel)
-      bytes.append(integer: id.generation)
-      bytes.append(trace)
-      if let attribution { attribution.appendHoldEvent(to: &bytes, arena: arena) }
-      (kind, hold, request, sku) = (.cancel, id.key, nil, nil)
-    case .extend(let id, let expiresAt, let trace):
-      bytes.begin(.extend)
-      bytes.append(integer: id.generation)
-      bytes.append(integer: expiresAt)
-      bytes.append(trace)
-      (kind, hold, request, sku) = (.extend, id.key, nil, nil)
-    case .getHold(let key, let generation):
-      bytes.begin(.getHold)
-      bytes.append(integer: generation ?? 0)
-      (kind, hold, request, sku) = (.getHold, key, nil, nil)
-    case .changeStock(let order):
-      bytes.begin(.changeStock)
-      bytes.append(order.change)
-      bytes.append(integer: order.fingerprint)
-      order.appendEvent(to: &bytes, arena: arena)
-      (kind, hold, request, sku) = (.changeStock, nil, order.requestID, order.sku)
-    case .adoptStock(let adopted):
-      bytes.begin(.adopt)
-      (kind, hold, request, sku) = (.adopt, nil, nil, adopted)
-    case .getStock(let read):
-      bytes.begin(.getStock)
-      (kind, hold, request, sku) = (.getStock, nil, nil, read)
-    case .listStock(let after, let limit):
-      bytes.begin(.listStock)
-      bytes.append(integer: UInt16(limit))
-      bytes.append(after?.text ?? "")
-      (kind, hold, request, sku) = (.listStock, nil, nil, nil)
-      weight += limit / Self.namesPerOperation
-    case .expire(let id):
-      bytes.begin(.expire)
-      bytes.append(integer: id.generation)
-      bytes.append(integer: member)
-      (kind, hold, request, sku) = (.expire, id.key, nil, nil)
+  /// The SKU whose figures it needs; nil for an operation on a hold: the script names it.
+  var sku: SKU? {
+    switch self {
+    case .reserve(let reservation): reservation.sku
+    case .changeStock(let order): order.sku
+    case .adoptStock(let sku), .getStock(let sku): sku
+    default: nil
     }
-    self.weight = weight
-    withUnsafeBytes(of: UInt16(bytes.count).littleEndian) { bytes.overwrite(at: 0, with: $0) }
-    self.bytes = Array(bytes.readable)
-    bytes.consume(bytes.count)
+  }
+
+  /// As how many operations it counts: Redis is busy with a page of names for as long as with several.
+  var weight: Int {
+    if case .listStock(_, let limit) = self { 1 + limit / Self.namesPerOperation } else { 1 }
   }
 }
 
 extension ByteBuffer {
-  /// The kind of an operation, with room for its length and for the places of its keys.
-  fileprivate mutating func begin(_ kind: ScriptCall.Kind) {
+  /// Appends an operation as the script reads it: `<I2 B I2 I2` length of all this, kind, place of its
+  /// hold's or its request's key, place of its SKU's, and what follows for the kind.
+  /// - Parameters:
+  ///   - places: from 1; 0 for none.
+  ///   - member: for `.expire`: the place, from 1, of the member that is swept.
+  mutating func append(
+    _ operation: Operation, places: (key: UInt16, sku: UInt16), member: UInt16, arena: Arena
+  ) {
+    let start = count
     append(integer: UInt16(0))
+    append(kind: operation, places)
+    switch operation {
+    case .reserve(let reservation):
+      append(integer: reservation.ttlMs)
+      // From here on as in the record.
+      append(integer: UInt32(reservation.qty))
+      append(integer: reservation.fingerprint)
+      append(integer: UInt8(reservation.sku.text.utf8.count))
+      let lengthAt = count
+      append(integer: UInt16(0))
+      reservation.appendEvent(to: &self)
+      overwrite(at: lengthAt, with: UInt16(count - lengthAt - 2))
+    case .confirm(let id, let paymentRef, let trace):
+      append(integer: id.generation)
+      append(trace)
+      append(paymentRef.text)
+    case .cancel(let id, let attribution, let trace):
+      append(integer: id.generation)
+      append(trace)
+      if let attribution { attribution.appendHoldEvent(to: &self, arena: arena) }
+    case .extend(let id, let expiresAt, let trace):
+      append(integer: id.generation)
+      append(integer: expiresAt)
+      append(trace)
+    case .getHold(_, let generation): append(integer: generation ?? 0)
+    case .changeStock(let order):
+      append(order.change)
+      append(integer: order.fingerprint)
+      order.appendEvent(to: &self, arena: arena)
+    case .adoptStock, .getStock: break
+    case .listStock(let after, let limit):
+      append(integer: UInt16(limit))
+      append(after?.text ?? "")
+    case .expire(let id):
+      append(integer: id.generation)
+      append(integer: member)
+    }
+    overwrite(at: start, with: UInt16(count - start))
+  }
+
+  private mutating func append(kind operation: Operation, _ places: (key: UInt16, sku: UInt16)) {
+    let kind: Kind =
+      switch operation {
+      case .reserve: .reserve
+      case .confirm: .confirm
+      case .cancel: .cancel
+      case .extend: .extend
+      case .getHold: .getHold
+      case .changeStock: .changeStock
+      case .adoptStock: .adopt
+      case .getStock: .getStock
+      case .listStock: .listStock
+      case .expire: .expire
+      }
     append(integer: kind.rawValue)
-    append(integer: UInt32(0))
+    append(integer: places.key)
+    append(integer: places.sku)
+  }
+
+  fileprivate mutating func overwrite(at offset: Int, with length: UInt16) {
+    withUnsafeBytes(of: length.littleEndian) { overwrite(at: offset, with: $0) }
   }
 
   /// `<Bi8i8` what change, how many units, and how many are expected: -1 for any number.
@@ -155,25 +156,30 @@ extension ScriptResult {
       return
     }
     guard let outcome = Outcome(rawValue: said.code) else { throw ScriptReplyError() }
-    var answer = Answer(outcome)
-    answer.now = now
-    answer.available = said.available
-    if case .listStock = operation {
-      answer.skus = reader.rest.split(separator: UInt8(ascii: "\n")).compactMap {
+    var answer: Answer
+    if outcome == .held, case .reserve(let reservation) = operation {
+      answer = Answer(made: reservation, available: said.available)
+    } else if case .listStock = operation {
+      let skus = reader.rest.split(separator: UInt8(ascii: "\n")).compactMap {
         SKU(UnsafeRawBufferPointer(rebasing: $0))
       }
-    } else if outcome == .held, case .reserve(let reservation) = operation {
-      answer.hold = Hold(heldBy: reservation, at: now)
-    } else if outcome.carriesFigures(operation), !reader.rest.isEmpty {
-      answer.figures = Figures(
-        available: answer.available, held: try reader.integer(UInt64.self),
+      answer = Answer(outcome, skus: skus, names: said.available)
+    } else if reader.rest.isEmpty {
+      answer = Answer(outcome, available: said.available)
+    } else if outcome.carriesFigures(operation) {
+      let figures = Figures(
+        available: said.available, held: try reader.integer(UInt64.self),
         sold: try reader.integer(UInt64.self), supplied: try reader.integer(UInt64.self),
         version: try reader.integer(UInt64.self),
         isRetired: try reader.integer(UInt8.self) != 0)
-      answer.shown = outcome == .stockMismatch ? String(decoding: reader.rest, as: UTF8.self) : nil
-    } else if !reader.rest.isEmpty {
-      answer.hold = try Hold(storedRecord: reader.rest, arena: arena)
+      answer = Answer(
+        outcome, figures: figures,
+        shown: outcome == .stockMismatch ? String(decoding: reader.rest, as: UTF8.self) : nil)
+    } else {
+      let hold = try Hold(storedRecord: reader.rest, arena: arena)
+      answer = Answer(outcome, available: said.available, hold: hold)
     }
+    answer.now = now
     self = .answer(answer)
   }
 }
@@ -189,13 +195,6 @@ extension Outcome {
 }
 
 extension Hold {
-  fileprivate init(heldBy reservation: Reservation, at now: UInt64) {
-    self.init(
-      id: HoldID(key: reservation.hold, generation: now), status: .active, version: 1,
-      sku: reservation.sku, qty: reservation.qty, user: reservation.user, key: reservation.key,
-      expiresAt: now + reservation.ttlMs, changedAt: now, trace: reservation.trace)
-  }
-
   /// Decodes what lies at `hold:H-…`: `<BBI4I8I8I8` format, status, version, created, expires,
   /// changed; `<I4c8BI2` units, fingerprint, length of the SKU, length of the event's first part; then
   /// that part, and the payment reference of a confirmed hold.
@@ -257,13 +256,16 @@ extension ByteBuffer {
     text.withUTF8 { append(argument: UnsafeRawBufferPointer($0)) }
   }
 
-  /// Appends the key of a hold as an argument.
-  mutating func append(key prefix: String, _ hold: HoldKey) {
-    begin(argument: prefix.utf8.count + HoldKey.textBytes)
-    append(prefix)
-    hold.write(into: room(HoldKey.textBytes).assumingMemoryBound(to: UInt8.self))
-    advance(HoldKey.textBytes)
-    append(crlf)
+  /// Appends a hold's key as an argument.
+  /// - Parameter head: the argument's length and what stands in the key before the hold.
+  mutating func append(key head: [UInt8], _ hold: HoldKey) {
+    let start = room(head.count + HoldKey.textBytes + 2)
+    head.withUnsafeBytes { start.copyMemory(from: $0.baseAddress!, byteCount: head.count) }
+    hold.write(into: (start + head.count).assumingMemoryBound(to: UInt8.self))
+    let end = start + head.count + HoldKey.textBytes
+    end.storeBytes(of: UInt8(ascii: "\r"), as: UInt8.self)
+    end.storeBytes(of: UInt8(ascii: "\n"), toByteOffset: 1, as: UInt8.self)
+    advance(head.count + HoldKey.textBytes + 2)
   }
 
   /// The length that comes before an argument of `count` bytes.

@@ -1,7 +1,8 @@
 import Inventory
 import Wire
 
-/// Puts a batch together: `EVALSHA` with every key that its operations name.
+/// A batch on its way to Redis: operations go in one by one, `EVALSHA` with every key that they name
+/// comes out.  The same memory serves one batch after the other.
 struct ScriptCommand: ~Copyable {
   /// What each batch says of the server that sends it.
   struct Sender {
@@ -22,43 +23,85 @@ struct ScriptCommand: ~Copyable {
     var retentionCancelledMs: UInt64
   }
 
-  /// The command, encoded.
-  private(set) var bytes: ByteBuffer
+  private let keys: KeySpace
+  private let arena = Arena()
+  private var operations = ByteBuffer(capacity: 64 * 1024)
+  private var holdKeys = ByteBuffer(capacity: 16 * 1024)
+  private var requestKeys = ByteBuffer(capacity: 1024)
+  private var skuKeys = ByteBuffer(capacity: 1024)
+  private var holds: UInt16 = 0
+  private var requests: UInt16 = 0
+  private var places: [SKU: UInt16] = [:]
+  /// Most batches are about one SKU.
+  private var last: (sku: SKU, place: UInt16)?
+  /// Operations.
+  private(set) var count = 0
+  private var weight = 0
 
-  /// - Parameter swept: the members of the expiry index that these operations sweep.
-  init(
-    sha: String, keys: KeySpace, sender: Sender, terms: Terms, swept: [[UInt8]],
-    calls: [ScriptCall]
-  ) {
-    var skus: [SKU: UInt16] = [:]
-    var skuKeys: [SKU] = []
-    var holds: UInt16 = 0
-    var requests: UInt16 = 0
-    var places: [(place: UInt16, sku: UInt16)] = []
-    places.reserveCapacity(calls.count)
-    for call in calls {
-      var place: (place: UInt16, sku: UInt16) = (0, 0)
-      if call.hold != nil {
-        holds += 1
-        place.place = holds
-      } else if call.request != nil {
-        requests += 1
-        place.place = requests
-      }
-      if let sku = call.sku {
-        if let known = skus[sku] {
-          place.sku = known
-        } else {
-          skuKeys.append(sku)
-          place.sku = UInt16(skuKeys.count)
-          skus[sku] = place.sku
-        }
-      }
-      places.append(place)
+  /// The command, encoded; valid after `encode`.
+  private(set) var bytes = ByteBuffer(capacity: 64 * 1024)
+
+  init(keys: KeySpace) {
+    self.keys = keys
+  }
+
+  /// Whether no more goes into one script call.
+  var isFull: Bool {
+    weight >= Batch.operationsMax || operations.count >= Batch.operationBytesMax
+      || places.count >= Batch.skusMax
+  }
+
+  /// Begins the next batch.
+  mutating func clear() {
+    operations.consume(operations.count)
+    holdKeys.consume(holdKeys.count)
+    requestKeys.consume(requestKeys.count)
+    skuKeys.consume(skuKeys.count)
+    bytes.consume(bytes.count)
+    (holds, requests, count, weight, last) = (0, 0, 0, 0, nil)
+    places.removeAll(keepingCapacity: true)
+    arena.reset()
+  }
+
+  /// - Parameters:
+  ///   - sku: of an operation that does not say it itself.
+  ///   - member: for `.expire`: the place, from 1, of the member that is swept.
+  mutating func add(_ operation: Operation, sku: SKU?, member: UInt16 = 0) {
+    count += 1
+    weight += operation.weight
+    let sku = operation.sku ?? sku
+    operations.append(
+      operation, places: (key(of: operation), sku.map { place(of: $0) } ?? 0), member: member,
+      arena: arena)
+  }
+
+  private mutating func key(of operation: Operation) -> UInt16 {
+    if let hold = operation.hold {
+      holdKeys.append(key: keys.holdArgument, hold)
+      holds += 1
+      return holds
     }
+    guard case .changeStock(let order) = operation else { return 0 }
+    requestKeys.append(argument: keys.request(order.requestID))
+    requests += 1
+    return requests
+  }
 
-    bytes = ByteBuffer(capacity: 1024 + calls.count * 256)
-    let keyCount = 4 + Int(holds) + Int(requests) + 2 * skuKeys.count
+  private mutating func place(of sku: SKU) -> UInt16 {
+    if let last, last.sku == sku { return last.place }
+    let place = places[sku] ?? UInt16(places.count + 1)
+    last = (sku, place)
+    guard place > places.count else { return place }
+    places[sku] = place
+    skuKeys.append(argument: keys.stock(sku))
+    skuKeys.append(argument: keys.figures(sku))
+    return place
+  }
+
+  /// Puts the command together.
+  /// - Parameter swept: the members of the expiry index that these operations sweep.
+  mutating func encode(sha: String, sender: Sender, terms: Terms, swept: [[UInt8]]) {
+    let keyCount = 4 + Int(holds) + Int(requests) + 2 * places.count
     bytes.append("*\(3 + keyCount + 6 + swept.count + 1)\(crlf)")
     bytes.append(argument: "EVALSHA")
     bytes.append(argument: sha)
@@ -67,31 +110,18 @@ struct ScriptCommand: ~Copyable {
     bytes.append(argument: keys.events)
     bytes.append(argument: keys.expiry)
     bytes.append(argument: keys.skus)
-    for call in calls {
-      if let hold = call.hold { bytes.append(key: keys.holdPrefix, hold) }
-    }
-    for call in calls {
-      if let request = call.request { bytes.append(argument: keys.request(request)) }
-    }
-    for sku in skuKeys {
-      bytes.append(argument: keys.stock(sku))
-      bytes.append(argument: keys.figures(sku))
-    }
-
-    appendHeader(
-      counts: (UInt32(holds), UInt32(requests), UInt32(skuKeys.count)), sender, terms, swept)
-    bytes.begin(argument: calls.reduce(0) { $0 + $1.bytes.count })
-    for (call, place) in zip(calls, places) { append(call, at: place) }
-    bytes.append(crlf)
+    bytes.append(holdKeys.readable)
+    bytes.append(requestKeys.readable)
+    bytes.append(skuKeys.readable)
+    appendHeader(sender, terms, swept)
+    bytes.append(argument: operations.readable)
   }
 
-  private mutating func appendHeader(
-    counts: (UInt32, UInt32, UInt32), _ sender: Sender, _ terms: Terms, _ swept: [[UInt8]]
-  ) {
-    var header = ByteBuffer(capacity: 32)
-    header.append(integer: counts.0)
-    header.append(integer: counts.1)
-    header.append(integer: counts.2)
+  private mutating func appendHeader(_ sender: Sender, _ terms: Terms, _ swept: [[UInt8]]) {
+    var header = ByteBuffer(capacity: 64)
+    header.append(integer: UInt32(holds))
+    header.append(integer: UInt32(requests))
+    header.append(integer: UInt32(places.count))
     header.append(integer: UInt32(swept.count))
     header.append(integer: terms.placing.rawValue)
     header.append(integer: terms.retentionMs)
@@ -104,16 +134,5 @@ struct ScriptCommand: ~Copyable {
     bytes.append(argument: sender.opening?.description ?? "")
     bytes.append(argument: "\(sender.answered)")
     for member in swept { member.withUnsafeBytes { bytes.append(argument: $0) } }
-  }
-
-  private mutating func append(_ call: ScriptCall, at place: (place: UInt16, sku: UInt16)) {
-    let start = bytes.count
-    call.bytes.withUnsafeBytes { bytes.append($0) }
-    withUnsafeBytes(of: place.place.littleEndian) {
-      bytes.overwrite(at: start + ScriptCall.placeOffset, with: $0)
-    }
-    withUnsafeBytes(of: place.sku.littleEndian) {
-      bytes.overwrite(at: start + ScriptCall.skuOffset, with: $0)
-    }
   }
 }

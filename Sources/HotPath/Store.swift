@@ -154,16 +154,16 @@ public final class Store {
   // MARK: the script
 
   func run(
-    _ calls: [ScriptCall], swept: [[UInt8]], _ completion: @escaping (Outcome) -> Void
+    _ command: inout ScriptCommand, swept: [[UInt8]], _ completion: @escaping (Outcome) -> Void
   ) {
     sender.sequence += 1
-    let command = ScriptCommand(
-      sha: sha, keys: keys, sender: sender,
+    command.encode(
+      sha: sha, sender: sender,
       terms: ScriptCommand.Terms(
         placing: placing, retentionMs: settings.retentionMs,
         retentionCancelledMs: settings.retentionCancelledMs),
-      swept: swept, calls: calls)
-    let operations = calls.count
+      swept: swept)
+    let operations = command.count
     let sequence = sender.sequence
     link.send(command.bytes) { [weak self] raw in
       guard let self, let raw else { return completion(.unknown) }

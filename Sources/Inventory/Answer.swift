@@ -49,30 +49,73 @@ public enum Outcome: UInt8, Sendable, CaseIterable {
 }
 
 /// The answer to one operation.
+///
+/// It goes through many hands, so all but its head is one reference.
 public struct Answer: Hashable, Sendable {
   /// What was decided.
   public var outcome: Outcome
   /// Units available of the SKU after the operation, where the store looked; for `.listStock`, how many
   /// names it found.
   public var available: UInt64
-  /// The hold after the operation, where one was found.
-  public var hold: Hold?
-  /// The figures after the operation, for the operations on stock.
-  public var figures: Figures?
   /// The store's time when it decided, in milliseconds since 1970.
   public var now: UInt64 = 0
-  /// The SKUs of a page, for `.listStock`.
-  public var skus: [SKU] = []
-  /// With `.stockMismatch`: what `stock:<sku>` really holds.
-  public var shown: String?
+  private let found: Found
 
-  /// An answer from its parts.
-  public init(
-    _ outcome: Outcome, available: UInt64 = 0, hold: Hold? = nil, figures: Figures? = nil
-  ) {
-    self.outcome = outcome
-    self.available = available
-    self.hold = hold
-    self.figures = figures
+  private enum Found: Hashable {
+    case nothing
+    case made(Reservation)
+    indirect case hold(Hold)
+    indirect case figures(Figures, shown: String?)
+    indirect case skus([SKU])
+  }
+
+  private init(_ outcome: Outcome, _ available: UInt64, _ found: Found) {
+    (self.outcome, self.available, self.found) = (outcome, available, found)
+  }
+
+  /// An answer about no hold, or about one that was there.
+  public init(_ outcome: Outcome, available: UInt64 = 0, hold: Hold? = nil) {
+    self.init(outcome, available, hold.map { .hold($0) } ?? .nothing)
+  }
+
+  /// A hold was made.
+  public init(made reservation: Reservation, available: UInt64) {
+    self.init(.held, available, .made(reservation))
+  }
+
+  /// An answer about the stock of a SKU.
+  /// - Parameter shown: with `.stockMismatch`: what `stock:<sku>` really holds.
+  public init(_ outcome: Outcome, figures: Figures, shown: String? = nil) {
+    self.init(outcome, figures.available, .figures(figures, shown: shown))
+  }
+
+  /// A page of SKUs.
+  /// - Parameter names: how many the store found.
+  public init(_ outcome: Outcome, skus: [SKU], names: UInt64) {
+    self.init(outcome, names, .skus(skus))
+  }
+
+  /// The hold after the operation, where one was found or made.
+  public var hold: Hold? {
+    switch found {
+    case .made(let reservation): Hold(of: reservation, from: now)
+    case .hold(let hold): hold
+    default: nil
+    }
+  }
+
+  /// The figures after the operation, for the operations on stock.
+  public var figures: Figures? {
+    if case .figures(let figures, _) = found { figures } else { nil }
+  }
+
+  /// With `.stockMismatch`: what `stock:<sku>` really holds.
+  public var shown: String? {
+    if case .figures(_, let shown) = found { shown } else { nil }
+  }
+
+  /// The SKUs of a page, for `.listStock`.
+  public var skus: [SKU] {
+    if case .skus(let skus) = found { skus } else { [] }
   }
 }

@@ -73,6 +73,14 @@ public struct Hold: Hashable, Sendable {
     self.changeTrace = changeTrace
   }
 
+  /// A hold as it begins.
+  public init(of reservation: Reservation, from now: UInt64) {
+    self.init(
+      id: HoldID(key: reservation.hold, generation: now), status: .active, version: 1,
+      sku: reservation.sku, qty: reservation.qty, user: reservation.user, key: reservation.key,
+      expiresAt: now + reservation.ttlMs, changedAt: now, trace: reservation.trace)
+  }
+
   /// The status that a caller is told: a hold past its deadline is expired though no sweep has run.
   public func status(at now: UInt64) -> HoldStatus {
     status == .active && now >= expiresAt ? .expired : status

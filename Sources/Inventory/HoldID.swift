@@ -52,14 +52,14 @@ public struct HoldKey: Hashable, Sendable, CustomStringConvertible {
     text[1] = UInt8(ascii: "-")
     text[2] = Base32.character(UInt8(partition >> 5))
     text[3] = Base32.character(UInt8(partition & 31))
-    // The digest is 26 digits of 5 bits: the first holds the top 3 of 128.
-    var (upper, lower) = (high, low)
-    var place = Self.textBytes
-    while place > 4 {
-      place -= 1
-      text[place] = Base32.character(UInt8(truncatingIfNeeded: lower & 31))
-      lower = lower >> 5 | upper << 59
-      upper >>= 5
+    // The digest is 26 digits of 5 bits: 2 of its top 8 bits, and 12 of each 60 that follow.
+    text[4] = Base32.character(UInt8(high >> 61))
+    text[5] = Base32.character(UInt8(truncatingIfNeeded: high >> 56))
+    let (upper, lower) = (high << 4 | low >> 60, low)
+    for place in 0..<12 {
+      let shift = UInt64(55 - 5 * place)
+      text[6 + place] = Base32.character(UInt8(truncatingIfNeeded: upper >> shift))
+      text[18 + place] = Base32.character(UInt8(truncatingIfNeeded: lower >> shift))
     }
   }
 }

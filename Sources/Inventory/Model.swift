@@ -98,13 +98,10 @@ public struct Model {
     figures.available -= request.qty
     figures.held += request.qty
     write(figures, of: request.sku)
-    let hold = Hold(
-      id: HoldID(key: request.hold, generation: now), status: .active, version: 1,
-      sku: request.sku, qty: request.qty, user: request.user, key: request.key,
-      expiresAt: now + request.ttlMs, changedAt: now, trace: request.trace)
+    let hold = Hold(of: request, from: now)
     holds[request.hold] = Entry(hold: hold, fingerprint: request.fingerprint)
     events.append(.hold(.holdCreated, hold))
-    return Answer(.held, available: figures.available, hold: hold)
+    return Answer(made: request, available: figures.available)
   }
 
   private mutating func confirm(
@@ -244,14 +241,12 @@ public struct Model {
   }
 
   private func list(_ after: SKU?, _ limit: Int) -> Answer {
-    var answer = Answer(.found)
     let names = books.keys.sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }
-    answer.skus = Array(
+    let page = Array(
       names.drop { sku in
         after.map { !$0.text.utf8.lexicographicallyPrecedes(sku.text.utf8) } ?? false
       }.prefix(limit))
-    answer.available = UInt64(answer.skus.count)
-    return answer
+    return Answer(.found, skus: page, names: UInt64(page.count))
   }
 
   private mutating func adopt(_ sku: SKU, justAdopted: Bool, _ now: UInt64) -> Answer {
@@ -304,10 +299,9 @@ public struct Model {
   }
 
   private func report(_ outcome: Outcome, _ sku: SKU) -> Answer {
-    var answer = Answer(outcome, available: books[sku]?.available ?? 0, figures: books[sku])
-    answer.figures = answer.figures ?? Figures.none
-    if outcome == .stockMismatch { answer.shown = shown[sku] ?? "" }
-    return answer
+    Answer(
+      outcome, figures: books[sku] ?? Figures.none,
+      shown: outcome == .stockMismatch ? shown[sku] ?? "" : nil)
   }
 
   private func isUnknown(_ sku: SKU) -> Bool { books[sku] == nil && shown[sku] == nil }

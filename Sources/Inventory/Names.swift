@@ -8,7 +8,9 @@ public struct SKU: Hashable, Sendable, CustomStringConvertible {
   /// nil: the length or a character is outside the set.
   public init?(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count > 0, bytes.count <= Limits.skuBytesMax else { return nil }
-    for byte in bytes where !Self.allows(byte) { return nil }
+    var outside: UInt8 = 0
+    for byte in bytes { outside |= Self.allows(byte) ? 0 : 1 }
+    guard outside == 0 else { return nil }
     text = String(decoding: bytes, as: UTF8.self)
   }
 
@@ -41,13 +43,15 @@ public struct Label: Hashable, Sendable, CustomStringConvertible {
   /// nil: empty, too long, not UTF-8, or with a control character in it.
   public init?(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count > 0, bytes.count <= Limits.textBytesMax else { return nil }
-    var ascii = true
+    // No way out of the loop before its end: so it takes sixteen bytes at a time.
+    var (control, all): (UInt8, UInt8) = (0, 0)
     for byte in bytes {
-      if byte < 0x20 || byte == 0x7F { return nil }
-      if byte >= 0x80 { ascii = false }
+      control |= (byte < 0x20 ? 1 : 0) | (byte == 0x7F ? 1 : 0)
+      all |= byte
     }
+    guard control == 0 else { return nil }
     // The full check is only for what is not ASCII: it costs as much as all the rest.
-    if ascii {
+    if all < 0x80 {
       text = String(decoding: bytes, as: UTF8.self)
     } else if let valid = String(validating: bytes, as: UTF8.self),
       // Beyond ASCII there are 32 more control characters, which some terminals obey.

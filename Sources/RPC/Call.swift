@@ -6,15 +6,18 @@ public import Wire
 public struct Call {
   /// The request message, encoded.  Valid until the handler returns.
   public let message: UnsafeRawBufferPointer
-  /// Memory for decoding it, reset after the handler has returned.
-  public let arena: Arena
   /// Nanoseconds of CLOCK_MONOTONIC.
   public let deadline: UInt64
-  /// The caller's headers.
-  public let metadata: Metadata
 
   let id: UInt64
   let connection: Connection
+  let record: CallRecord
+
+  /// Memory for decoding the message, reset after the handler has returned.
+  public var arena: Arena { connection.requestArena }
+
+  /// The caller's headers.
+  public var metadata: Metadata { record.metadata }
 
   /// Tells this connection's calls from those of others, for as long as the process lives.
   public var source: UInt64 { connection.number }
@@ -35,7 +38,7 @@ public struct Call {
 
   /// Says how to stop the work: called at most once, when the caller cancels or its connection dies.
   /// The call must be answered all the same.
-  public func whenCancelled(_ stop: @escaping () -> Void) { connection.whenCancelled(id, stop) }
+  public func whenCancelled(_ stop: @escaping () -> Void) { record.stop = stop }
 }
 
 /// The methods that a server knows, by name.  A handler is synchronous: it validates, hands on and

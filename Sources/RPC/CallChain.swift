@@ -38,8 +38,9 @@ public protocol CallObserver: AnyObject {
   func ended(_ call: CallRecord, _ status: Status?, now: UInt64)
 }
 
-/// What observers learn of a call.
-public struct CallRecord {
+/// What observers learn of a call, and what is kept of it until it is answered.  Lives on the loop's
+/// queue.
+public final class CallRecord {
   /// "stock.v1.Reservations/Reserve"
   public var method: String { entry.name }
   /// Where the method stands in its table: a dense number, for arrays of counters.
@@ -55,6 +56,21 @@ public struct CallRecord {
   public var isStream: Bool { entry.isStream }
 
   let entry: MethodTable.Entry
+  /// The answer, when it is a stream.
+  let stream: ResponseStream?
+  /// Stops the work on it.
+  var stop: (() -> Void)?
+
+  init(
+    beganAt: UInt64, metadata: Metadata, peer: Peer, entry: MethodTable.Entry,
+    stream: ResponseStream? = nil
+  ) {
+    self.beganAt = beganAt
+    self.metadata = metadata
+    self.peer = peer
+    self.entry = entry
+    self.stream = stream
+  }
 }
 
 /// The other end of a connection.

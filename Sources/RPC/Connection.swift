@@ -4,19 +4,12 @@ import Wire
 /// The server's end of one connection: frames in, calls out to their handlers, replies back in the
 /// order in which they come.  `ServerMachine` decides, this does the I/O.  Lives on the loop's queue.
 final class Connection: ByteChannel.Owner {
-  /// What is kept with a call in flight.
-  private struct Work {
-    let record: CallRecord
-    var stop: (() -> Void)?
-    var stream: ResponseStream?
-  }
-
   let number: UInt64
   let peer: Peer
   private let channel: ByteChannel
   /// Strong both ways: the server forgets a connection that has closed.
   private let server: Server
-  private var machine: ServerMachine<Work>
+  private var machine: ServerMachine<CallRecord>
   private var sentAtLastTick: UInt64 = 0
   private var callsMade: UInt64 = 0
   /// What `HeldBytes` has been told.
@@ -40,8 +33,11 @@ final class Connection: ByteChannel.Owner {
 
   // MARK: in
 
+  /// Memory for decoding the request that is being received.
+  var requestArena: Arena { server.requestArena }
+
   func received(_ payload: UnsafeRawBufferPointer) throws(FrameError) {
-    let arena = server.requestArena
+    let arena = requestArena
     arena.reset()
     let request = try RequestEnvelope(payload, arena: arena)
     let now = server.loop.now
@@ -58,15 +54,16 @@ final class Connection: ByteChannel.Owner {
     }
     let metadata = request.metadataCount == 0 ? Metadata() : request.metadata
     callsMade += 1
-    let record = CallRecord(beganAt: now, metadata: metadata, peer: peer, entry: method)
+    let stream = method.isStream ? ResponseStream(request.callID, on: self) : nil
+    let record = CallRecord(
+      beganAt: now, metadata: metadata, peer: peer, entry: method, stream: stream)
     // Deadline.
     let deadline = deadline(of: request, method, now)
     // Limits.
-    let stream = method.isStream ? ResponseStream(request.callID, on: self) : nil
     switch machine.arrived(
       request.callID, requestBytes: payload.count,
       windowBytes: stream == nil ? nil : request.windowBytes,
-      work: Work(record: record, stream: stream))
+      work: record)
     {
     case .dispatch: break
     case .refuse(let status):
@@ -76,8 +73,8 @@ final class Connection: ByteChannel.Owner {
     case .ignore: return
     }
     let call = Call(
-      message: request.message, arena: arena, deadline: deadline, metadata: metadata,
-      id: request.callID, connection: self)
+      message: request.message, deadline: deadline, id: request.callID, connection: self,
+      record: record)
     do throws(Status) {
       // Identity.
       if let refusal = server.chain.identity?(peer, method.name, metadata) { throw refusal }
@@ -119,7 +116,7 @@ final class Connection: ByteChannel.Owner {
   /// The calls about the connection itself.
   /// - Returns: false for a method that is none of them.
   private func control(_ request: RequestEnvelope) throws(FrameError) -> Bool {
-    let (id, arena) = (request.callID, server.requestArena)
+    let (id, arena) = (request.callID, requestArena)
     do throws(Status) {
       switch ControlMethod(request.method) {
       case .hello:
@@ -160,33 +157,27 @@ final class Connection: ByteChannel.Owner {
   }
 
   private func cancel(_ id: UInt64) -> Bool {
-    guard let work = machine.work(of: id) else { return false }
-    stop(work, id, .cancelled)
+    guard let record = machine.work(of: id) else { return false }
+    if let stream = record.stream {
+      stream.cancel(.cancelled)
+    } else {
+      record.stop.take()?()
+    }
     return true
-  }
-
-  private func stop(_ work: Work, _ id: UInt64, _ status: Status) {
-    if let stream = work.stream { return stream.cancel(status) }
-    machine.update(id) { $0.stop = nil }
-    work.stop?()
   }
 
   // MARK: out
 
-  func whenCancelled(_ id: UInt64, _ stop: @escaping () -> Void) {
-    machine.update(id) { $0.stop = stop }
-  }
-
   func reply(to id: UInt64, _ message: some ReplyMessage) {
-    let work = machine.answered(id)
-    observe(work.record, nil)
-    answer(id, message, metadata: work.record.replyMetadata)
+    let record = machine.answered(id)
+    observe(record, nil)
+    answer(id, message, metadata: record.replyMetadata)
   }
 
   func fail(_ id: UInt64, _ status: Status) {
-    let work = machine.answered(id)
-    observe(work.record, status)
-    answer(id, failure: status, metadata: work.record.replyMetadata)
+    let record = machine.answered(id)
+    observe(record, status)
+    answer(id, failure: status, metadata: record.replyMetadata)
   }
 
   private func observe(_ record: CallRecord, _ status: Status?) {

@@ -109,11 +109,6 @@ struct ServerMachine<Work> {
     return call.work
   }
 
-  /// Changes what is kept with a call in flight.
-  mutating func update(_ id: UInt64, _ change: (inout Work) -> Void) {
-    if let place = calls.index(forKey: id) { change(&calls.values[place].work) }
-  }
-
   /// nil: it has been answered, or never was.
   func work(of id: UInt64) -> Work? { calls[id]?.work }
 

@@ -27,6 +27,14 @@ extension Sale {
         metadata: ["sku": "\(reservation.sku)", "found": "\(answer.shown ?? "")"])
     }
     if let refusal = Status(refusal: answer, sku: reservation.sku) { throw refusal }
+    if answer.outcome == .held {
+      // Said from the request: nearly all end here, and a `Hold` would be made for this alone.
+      let id = HoldID(key: reservation.hold, generation: answer.now)
+      return ReserveReply(
+        outcome: .held, holdID: id.description, status: .active,
+        expiresAt: Int64(clamping: answer.now + reservation.ttlMs), available: answer.available,
+        acknowledged: reached)
+    }
     guard let hold = answer.hold else {
       return ReserveReply(outcome: answer.outcome, available: answer.available)
     }

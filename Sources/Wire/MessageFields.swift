@@ -13,11 +13,12 @@ struct MessageFields {
   /// A tag is a number of 32 bits, of which the wire type takes three.
   private static let tagMax = UInt64(UInt32.max)
 
-  private var rest: UnsafeRawBufferPointer
+  private var place: UnsafeRawPointer?
+  private var left: Int
   /// Set when what came next was no field.
   private(set) var isMalformed = false
 
-  init(_ bytes: UnsafeRawBufferPointer) { rest = bytes }
+  init(_ bytes: UnsafeRawBufferPointer) { (place, left) = (bytes.baseAddress, bytes.count) }
 
   /// Whether the bytes are a message of at most `max` fields.
   static func count(_ bytes: UnsafeRawBufferPointer, max: Int) -> Bool {
@@ -29,7 +30,7 @@ struct MessageFields {
 
   /// nil at the end, and when the message is malformed.
   mutating func next() -> Field? {
-    guard !rest.isEmpty, !isMalformed else { return nil }
+    guard left > 0, !isMalformed else { return nil }
     if let field = field() { return field }
     isMalformed = true
     return nil
@@ -54,18 +55,24 @@ struct MessageFields {
   }
 
   private mutating func take(_ count: UInt64) -> UnsafeRawBufferPointer? {
-    guard count <= UInt64(rest.count) else { return nil }
-    defer { rest = UnsafeRawBufferPointer(rebasing: rest[Int(count)...]) }
-    return UnsafeRawBufferPointer(rebasing: rest[..<Int(count)])
+    guard count <= UInt64(left) else { return nil }
+    defer { skip(Int(count)) }
+    return UnsafeRawBufferPointer(start: place, count: Int(count))
+  }
+
+  private mutating func skip(_ count: Int) {
+    place = place.map { $0 + count }
+    left -= count
   }
 
   private mutating func varint() -> UInt64? {
+    guard let place else { return nil }
     var value: UInt64 = 0
-    for place in 0..<min(rest.count, 10) {
-      let byte = rest[place]
-      value |= UInt64(byte & 0x7F) << UInt64(7 * place)
+    for count in 0..<min(left, 10) {
+      let byte = place.load(fromByteOffset: count, as: UInt8.self)
+      value |= UInt64(byte & 0x7F) &<< UInt64(7 * count)
       guard byte >= 0x80 else {
-        rest = UnsafeRawBufferPointer(rebasing: rest[(place + 1)...])
+        skip(count + 1)
         return value
       }
     }

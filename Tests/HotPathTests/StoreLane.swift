@@ -14,7 +14,6 @@ actor StoreLane {
   let batch: Batch
   private let sweep: Sweep
   let keys: KeySpace
-  private let arena = Arena()
   /// One for each operation that was handed in, in order.
   private var tickets: [Batch.Ticket] = []
 
@@ -71,14 +70,10 @@ actor StoreLane {
   func script(
     _ operations: [(operation: Operation, sku: SKU?)], swept: [UInt8]? = nil
   ) async throws -> [Answer] {
-    var scratch = ByteBuffer()
-    let calls = operations.map { operation, sku in
-      var call = ScriptCall(operation, arena: arena, through: &scratch, member: 1)
-      call.sku = call.sku ?? sku
-      return call
-    }
+    var command = ScriptCommand(keys: keys)
+    for (operation, sku) in operations { command.add(operation, sku: sku, member: 1) }
     return try await withCheckedThrowingContinuation { continuation in
-      store.run(calls, swept: swept.map { [$0] } ?? []) { outcome in
+      store.run(&command, swept: swept.map { [$0] } ?? []) { outcome in
         guard case .replied(let reply) = outcome else {
           return continuation.resume(throwing: HarnessError("the script ended as \(outcome)"))
         }
