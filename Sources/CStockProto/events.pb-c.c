@@ -187,7 +187,7 @@ void   stock__v1__correction__free_unpacked
   assert(message->base.descriptor == &stock__v1__correction__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor stock__v1__hold_event__field_descriptors[15] =
+static const ProtobufCFieldDescriptor stock__v1__hold_event__field_descriptors[16] =
 {
   {
     "hold",
@@ -369,6 +369,18 @@ static const ProtobufCFieldDescriptor stock__v1__hold_event__field_descriptors[1
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "kept",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__HoldEvent, kept),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__hold_event__field_indices_by_name[] = {
   14,   /* field[14] = actor */
@@ -379,6 +391,7 @@ static const unsigned stock__v1__hold_event__field_indices_by_name[] = {
   9,   /* field[9] = expires_at */
   0,   /* field[0] = hold */
   2,   /* field[2] = idempotency_key */
+  15,   /* field[15] = kept */
   4,   /* field[4] = lines */
   10,   /* field[10] = payment_ref */
   13,   /* field[13] = reason */
@@ -391,7 +404,7 @@ static const ProtobufCIntRange stock__v1__hold_event__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 7, 4 },
-  { 0, 15 }
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor stock__v1__hold_event__descriptor =
 {
@@ -401,7 +414,7 @@ const ProtobufCMessageDescriptor stock__v1__hold_event__descriptor =
   "Stock__V1__HoldEvent",
   "stock.v1",
   sizeof(Stock__V1__HoldEvent),
-  15,
+  16,
   stock__v1__hold_event__field_descriptors,
   stock__v1__hold_event__field_indices_by_name,
   2,  stock__v1__hold_event__number_ranges,

@@ -194,34 +194,6 @@ extension Outcome {
   }
 }
 
-extension Hold {
-  /// Decodes what lies at `hold:H-…`: `<BBI4I8I8I8` format, status, version, created, expires,
-  /// changed; `<I4c8BI2` units, fingerprint, length of the SKU, length of the event's first part; then
-  /// that part, and the payment reference of a confirmed hold.
-  init(storedRecord bytes: UnsafeRawBufferPointer, arena: Arena) throws {
-    var reader = StructReader(bytes)
-    guard try reader.integer(UInt8.self) == 1 else { throw ScriptReplyError() }
-    guard let status = HoldStatus(rawValue: try reader.integer(UInt8.self)) else {
-      throw ScriptReplyError()
-    }
-    let version = try reader.integer(UInt32.self)
-    let created = try reader.integer(UInt64.self)
-    let expires = try reader.integer(UInt64.self)
-    let changed = try reader.integer(UInt64.self)
-    _ = try reader.integer(UInt32.self)
-    _ = try reader.integer(UInt64.self)
-    _ = try reader.integer(UInt8.self)
-    let partBytes = Int(try reader.integer(UInt16.self))
-    let rest = reader.rest
-    guard rest.count >= partBytes else { throw ScriptReplyError() }
-    let reference = UnsafeRawBufferPointer(rebasing: rest[partBytes...])
-    self = try Hold(
-      record: UnsafeRawBufferPointer(rebasing: rest[..<partBytes]), status: status,
-      version: UInt64(version), createdAt: created, expiresAt: expires, changedAt: changed,
-      paymentRef: reference.isEmpty ? nil : Label(reference), arena: arena)
-  }
-}
-
 /// Reads little-endian integers off the front of some bytes.
 struct StructReader {
   private(set) var rest: UnsafeRawBufferPointer

@@ -198,11 +198,11 @@ public final class Store {
   }
 
   /// Read, play, write: one script in five files.
-  private static let script = [
+  private static let script = ScriptSource([
     PackageResources.batch_1_read_lua, PackageResources.batch_2_say_lua,
     PackageResources.batch_3_holds_lua, PackageResources.batch_4_stock_lua,
     PackageResources.batch_5_write_lua,
-  ].map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
+  ]).text
 
   private func loadScript(_ done: @escaping (String?) -> Void) {
     link.send(["SCRIPT", "LOAD", Self.script]) { [weak self] reply in

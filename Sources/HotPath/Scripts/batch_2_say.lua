@@ -20,7 +20,7 @@ end
 
 -- The change part of an event of a hold, with the time of its creation before it.
 local function change_part(created, status, version, changed, expires)
-  return pack('<BI8BBBI8BI8BI8', 0x41, created, 0x48, status, 0x51, version, 0x59, changed,
+  return pack(LIFE, 0x41, created, 0x48, status, 0x51, version, 0x59, changed,
     0x61, expires)
 end
 
@@ -71,8 +71,8 @@ local function due_at(key, created, when, slot_ms)
 end
 
 local function record_of(hold)
-  return pack(LIFE, RECORD_FORMAT, hold.status, hold.version, hold.created, hold.expires,
-    hold.changed) .. hold.brought .. hold.ref
+  return change_part(hold.created, hold.status, hold.version, hold.changed, hold.expires)
+    .. hold.brought .. hold.ref
 end
 
 local function with_hold(outcome, hold, sku)

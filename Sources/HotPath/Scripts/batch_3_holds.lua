@@ -8,8 +8,7 @@ local function beginning(ttl)
     local expires = now + ttl
     shared = {
       expires = expires,
-      life = pack(LIFE, RECORD_FORMAT, ACTIVE, 1, now, expires, now),
-      change = change_part(now, ACTIVE, 1, now, expires),
+      life = change_part(now, ACTIVE, 1, now, expires) .. KEPT,
       member = member_of(now, expires, SLOT_MS),
     }
     beginnings[ttl] = shared
@@ -21,7 +20,9 @@ local function reserve(at, last)
   local place, sku, ttl, qty, brought_at = unpack_struct('<I2I2I8I4', operations, at)
   brought_at = brought_at - 4   -- the units are its first part
   sku = sku_list[sku]
-  local hold = hold_at(place)
+  local key = KEYS[FIXED + place]
+  -- Most keys are new, and need no table.
+  local hold = (records[FIXED + place] or placed[key] or holds[key]) and hold_at(place)
   if hold then
     if hold.unreadable then return HOLD_UNREADABLE end
     local same = hold.print == sub(operations, brought_at + 4, brought_at + 11)
@@ -41,12 +42,12 @@ local function reserve(at, last)
 
   available = available - qty
   sku.available, sku.shown, sku.held, sku.changed = available, available, sku.held + qty, true
-  local key, shared = KEYS[FIXED + place], beginning(ttl)
+  local shared = beginning(ttl)
   local record = shared.life .. sub(operations, brought_at, last)
   holds[key], placed[key] = nil, record
   write_value(key, record)
   shared.member[#shared.member + 1] = sub(key, -30)
-  emit('HOLD_CREATED', sub(operations, brought_at + BROUGHT_BYTES, last) .. shared.change)
+  emit('HOLD_CREATED', record)
   return HELD, available
 end
 

@@ -18,8 +18,8 @@ local status, new_version, expires = tonumber(ARGV[4]), tonumber(ARGV[5]), tonum
 
 local record = redis.call('GET', KEYS[3])
 local found = 0
-if record and #record >= 30 then
-  local _, _, has, created = struct.unpack('<BBI4I8', record)
+if record and #record >= 38 then
+  local _, created, _, _, _, has = struct.unpack('<BI8BBBI8', record)
   if created == generation then found = has end
 end
 if found ~= version or redis.call('EXISTS', KEYS[4]) == 1 then return false end
@@ -32,8 +32,8 @@ local id = redis.call('XADD', KEYS[1], '*', 'source', ARGV[1], 'HOLD_CORRECTED',
   .. pack('<BI8BBBI8BI8BI8', 0x41, generation, 0x48, status, 0x51, new_version, 0x59, now,
     0x61, expires) .. ARGV[8])
 if version > 0 then
-  redis.call('SET', KEYS[3], string.sub(record, 1, 2) .. pack('<I4', new_version)
-    .. string.sub(record, 7))
+  redis.call('SET', KEYS[3], string.sub(record, 1, 12) .. pack('<I8', new_version)
+    .. string.sub(record, 21))
 end
 redis.call('SET', KEYS[4], id, 'PX', REMEMBER_MS)
 redis.call('HSET', KEYS[2], 'now', string.format('%.0f', now))

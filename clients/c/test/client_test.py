@@ -3,7 +3,8 @@
 
     make -C clients/c check sanitize scenarios && /usr/bin/python3 clients/c/test/client_test.py
 
-STOCKD says which stockd, with its stockworker beside it; else the one of `swift build` is taken.  Every scenario (scenarios.c) runs under
+STOCKD says which stockd, with its stockworker beside it; else the one of `swift build` is taken.  Every
+scenario (scenarios.c) runs under
 AddressSanitizer and UndefinedBehaviorSanitizer; those of TestMemory under valgrind too.
 """
 

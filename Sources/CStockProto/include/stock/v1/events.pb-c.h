@@ -79,10 +79,14 @@ struct  Stock__V1__HoldEvent
    */
   ProtobufCBinaryData reason;
   ProtobufCBinaryData actor;
+  /*
+   * HOLD_CREATED: what Redis keeps with the hold's record for itself, which begins as this event.
+   */
+  ProtobufCBinaryData kept;
 };
 #define STOCK__V1__HOLD_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__hold_event__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0, STOCK__V1__HOLD__STATUS__UNSPECIFIED, 0, 0, 0, {0,NULL}, {0,NULL}, NULL, {0,NULL}, {0,NULL} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0, STOCK__V1__HOLD__STATUS__UNSPECIFIED, 0, 0, 0, {0,NULL}, {0,NULL}, NULL, {0,NULL}, {0,NULL}, {0,NULL} }
 
 
 struct  Stock__V1__HoldLine

@@ -25,7 +25,7 @@ class Correction(_message.Message):
     def __init__(self, actor: _Optional[str] = ..., reason: _Optional[str] = ..., found: _Optional[str] = ..., available: _Optional[int] = ..., held: _Optional[int] = ..., sold: _Optional[int] = ..., supplied: _Optional[int] = ...) -> None: ...
 
 class HoldEvent(_message.Message):
-    __slots__ = ["actor", "change_trace", "changed_at", "correction", "created_at", "expires_at", "hold", "idempotency_key", "lines", "payment_ref", "reason", "status", "trace", "user_id", "version"]
+    __slots__ = ["actor", "change_trace", "changed_at", "correction", "created_at", "expires_at", "hold", "idempotency_key", "kept", "lines", "payment_ref", "reason", "status", "trace", "user_id", "version"]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
     CHANGE_TRACE_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +34,7 @@ class HoldEvent(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
     HOLD_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
     PAYMENT_REF_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +50,7 @@ class HoldEvent(_message.Message):
     expires_at: int
     hold: str
     idempotency_key: str
+    kept: bytes
     lines: _containers.RepeatedCompositeFieldContainer[HoldLine]
     payment_ref: str
     reason: str
@@ -56,7 +58,7 @@ class HoldEvent(_message.Message):
     trace: bytes
     user_id: str
     version: int
-    def __init__(self, hold: _Optional[str] = ..., user_id: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., trace: _Optional[bytes] = ..., lines: _Optional[_Iterable[_Union[HoldLine, _Mapping]]] = ..., created_at: _Optional[int] = ..., status: _Optional[_Union[_reservations_pb2.Hold.Status, str]] = ..., version: _Optional[int] = ..., changed_at: _Optional[int] = ..., expires_at: _Optional[int] = ..., payment_ref: _Optional[str] = ..., change_trace: _Optional[bytes] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    def __init__(self, hold: _Optional[str] = ..., user_id: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., trace: _Optional[bytes] = ..., lines: _Optional[_Iterable[_Union[HoldLine, _Mapping]]] = ..., created_at: _Optional[int] = ..., status: _Optional[_Union[_reservations_pb2.Hold.Status, str]] = ..., version: _Optional[int] = ..., changed_at: _Optional[int] = ..., expires_at: _Optional[int] = ..., payment_ref: _Optional[str] = ..., change_trace: _Optional[bytes] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., kept: _Optional[bytes] = ...) -> None: ...
 
 class HoldLine(_message.Message):
     __slots__ = ["qty", "sku"]
