@@ -74,7 +74,7 @@ class Servers:
     def redis(self, *arguments):
         return subprocess.run(
             ["redis-cli", "-s", f"{self.folder}/redis.sock", *map(str, arguments)],
-            capture_output=True, text=True, check=False).stdout.strip()
+            capture_output=True, text=True, errors="replace", check=False).stdout.strip()
 
     def info(self, *sections):
         lines = self.redis("INFO", *sections).splitlines()
