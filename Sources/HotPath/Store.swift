@@ -177,6 +177,9 @@ public final class Store {
     }
   }
 
+  /// Hands the kernel what is on its way to Redis, before the pass has ended.
+  func writeNow() { link.endOfPass() }
+
   private func refused(_ error: String, _ completion: @escaping (Outcome) -> Void) {
     if error.hasPrefix("NOSCRIPT") {
       // Somebody flushed the scripts.  Greeting again loads them; nothing has run.
