@@ -66,6 +66,7 @@ public final class Batch: EndOfPass {
   private var flight: Flight?
   /// What has come back; its callers hear of it when the next batch is on its way.
   private var answered: [Told] = []
+  private var telling: [Told] = []
   private var sentAt: UInt64 = 0
   /// What has come back from Redis so far.
   public private(set) var counters = BatchCounters()
@@ -320,9 +321,9 @@ public final class Batch: EndOfPass {
   }
 
   private func tellCallers() {
-    var told: [Told] = []
-    swap(&told, &answered)
-    for (pending, result) in told { pending.complete(result) }
+    swap(&telling, &answered)
+    for (pending, result) in telling { pending.complete(result) }
+    telling.removeAll(keepingCapacity: true)
   }
 
   /// Tells every hold of a sweep the SKUs that the script has just named.
