@@ -181,8 +181,7 @@ public final class Batch: EndOfPass {
       pending.complete(.failure(.closing(sent: pending.sent)))
     }
     withdrawn = 0
-    guard let out = flight else { return }
-    flight = nil
+    guard let out = flight.take() else { return }
     for pending in out.pending { pending.complete(.failure(.closing(sent: true))) }
   }
 
@@ -270,8 +269,7 @@ public final class Batch: EndOfPass {
   // MARK: back
 
   private func returned(_ outcome: Store.Outcome) {
-    guard let back = flight else { return }
-    flight = nil
+    guard let back = flight.take() else { return }
     counters.returned(back.pending.count, after: monotonicNow() - sentAt)
     switch outcome {
     case .replied(let reply): answer(back, reply)

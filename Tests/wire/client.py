@@ -1,7 +1,9 @@
 """A client made from proto/ alone: the classes are generated anew in every run."""
 
+import atexit
 import collections
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -10,6 +12,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORK = tempfile.mkdtemp(prefix="stockstream-wire-")
+atexit.register(shutil.rmtree, WORK, ignore_errors=True)
 FRAME_PAYLOAD_BYTES_MAX = 2 * 1024 * 1024
 
 

@@ -10,14 +10,12 @@ and fails when a method that is served, or a status of WIRE.md, has not been see
 """
 
 import os
-import shutil
 import sys
 import unittest
 
 import coverage
 from batch_cases import TestBatchReserve  # noqa: F401
 from cases import WireTest
-from client import WORK
 from connection_cases import TestCancel, TestEveryMethod, TestHello  # noqa: F401
 from extend_cases import TestExtend  # noqa: F401
 from frozen_cases import TestFirstContract  # noqa: F401
@@ -61,7 +59,6 @@ def main():
     finally:
         if programs:
             code = programs.stop()
-        shutil.rmtree(WORK)
     if code != 0:
         sys.exit(f"a program ended with {code} after SIGTERM")
     sys.exit(not passed)

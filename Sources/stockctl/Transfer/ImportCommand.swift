@@ -115,11 +115,13 @@ struct ImportCommand: AsyncParsableCommand {
       return output.note("this file was imported before; to set it again, say --run NAME")
     }
     let done = (tally.done + tally.doneBefore).grouped
+    let isOtherVersion = tally.stopped.map { ExitReason($0) == .otherVersion } ?? false
+    let again = isOtherVersion ? "with the server's own stockctl the" : "the"
     output.note(
       """
       \(done) of \(stock.rows.count.grouped) rows are done\
       \(tally.unknown > 0 ? ", \(tally.unknown.grouped) may be" : ""), \(tally.left.grouped) are not; \
-      the same command again does the rest, and nothing twice
+      \(again) same command again does the rest, and nothing twice
       """)
   }
 
