@@ -115,7 +115,7 @@ extension RedisServer {
       local lost = 0
       for i, key in ipairs(KEYS) do
         local record = redis.call('GET', key)
-        local status = record and string.byte(record, 2)
+        local status = record and string.byte(record, 11)
         if not status or (ARGV[i] ~= '1' and status ~= tonumber(ARGV[i])) then lost = lost + 1 end
       end
       return lost
