@@ -152,8 +152,15 @@ struct AccessTests {
         _ = try await client.call(ReserveRequest.of("followed-\(round)"))
       }
     }
-    for try await item in client.follow(FollowRequest(fromEarliest: true))
-    where item.event != nil { break }
+    try await eventually("an event is followed") {
+      do {
+        for try await item in client.follow(FollowRequest(fromEarliest: true))
+        where item.event != nil { return true }
+      } catch let status as Status where status.reason == "TOKEN_TOO_OLD" {
+        // With no window at all, the trimming may overtake whoever follows from the start.
+      }
+      return false
+    }
     seller.cancel()
     for try await _ in client.watch(skus: ["x"]) { break }
     try await eventually("the short hold has expired") {
