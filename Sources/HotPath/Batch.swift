@@ -59,7 +59,7 @@ public final class Batch: EndOfPass {
   private var queue = BatchQueue<Pending>(fitting: operationsMax)
   private var admission = BatchAdmission()
   /// Operations in the queue that were taken back, and leave it when their turn comes.
-  private var withdrawn = 0
+  var withdrawn = 0
   /// No operation in the queue has an earlier deadline.
   private var earliestDeadline = UInt64.max
   private var sweeps: [(sweep: Sweep, pending: [Pending])] = []
@@ -138,26 +138,6 @@ public final class Batch: EndOfPass {
     return Ticket(taken: .many(pending))
   }
 
-  /// Takes back what has not been sent: it is completed with `.cancelled` before this returns.
-  /// - Returns: whether anything was taken back; false is harmless, and the operation is answered as
-  ///   if nobody had asked.
-  @discardableResult
-  public func withdraw(_ ticket: Ticket) -> Bool {
-    let before = withdrawn
-    switch ticket.taken {
-    case .nothing: break
-    case .one(let pending): withdraw(pending)
-    case .many(let all): for pending in all { withdraw(pending) }
-    }
-    return withdrawn > before
-  }
-
-  private func withdraw(_ pending: Pending) {
-    guard !pending.sent, !pending.isAnswered else { return }
-    withdrawn += 1
-    pending.complete(.failure(.cancelled))
-  }
-
   /// Judges every hold of some members of the expiry index, between two batches.
   func submit(_ sweep: Sweep) {
     var pending: [Pending] = []
@@ -218,6 +198,17 @@ public final class Batch: EndOfPass {
     tellCallers()
   }
 
+  /// In the middle of something long: takes what the store has to say, and sends the next batch.  Callers
+  /// hear of it at the end of the pass, so that none is called from in here.
+  public func lookAtStore() {
+    guard flight != nil else { return }
+    loop.lookAtClock()
+    store.readNow()
+    guard flight == nil else { return }
+    sendNext()
+    store.writeNow()
+  }
+
   private func sendNext() {
     guard flight == nil, store.isOpen else { return }
     if !sweeps.isEmpty, !sweptLast || queue.count == 0 {
@@ -245,8 +236,9 @@ public final class Batch: EndOfPass {
         withdrawn -= 1
         continue
       }
+      pending.leaves()
       guard pending.deadline > loop.now else {
-        pending.complete(.failure(.deadline(sent: pending.sent)))
+        answered.append((pending, .failure(.deadline(sent: pending.sent))))
         continue
       }
       command.add(pending.operation, sku: pending.sku)
@@ -348,13 +340,16 @@ public final class Batch: EndOfPass {
   private func putBack(_ pending: [Pending]) {
     guard !pending.isEmpty else { return }
     let open = pending.filter { !$0.isAnswered }
-    for pending in open { earliestDeadline = min(earliestDeadline, pending.deadline) }
+    for pending in open {
+      pending.waitsAgain()
+      earliestDeadline = min(earliestDeadline, pending.deadline)
+    }
     queue.putBack(open.map { ($0, $0.source) })
   }
 
   private func fail(_ back: Flight, _ fault: (Pending) -> StoreFault) {
     busySince = nil
-    for pending in back.pending { pending.complete(.failure(fault(pending))) }
+    for pending in back.pending { answered.append((pending, .failure(fault(pending)))) }
     back.sweep?.done(0)
   }
 

@@ -14,6 +14,8 @@ extension Batch {
     let source: UInt64
     /// nil once it has been called.
     private(set) var completion: Completion?
+    /// It is in the queue.
+    private(set) var waits = true
     /// It may have happened: a batch that it was in has ended without a word, or is out.
     private(set) var sent = false
     /// It may have happened: a batch that it was in has ended without a word.
@@ -38,6 +40,12 @@ extension Batch {
       completion?(result)
     }
 
+    /// It has left the queue.
+    func leaves() { waits = false }
+
+    /// It goes back to the queue.
+    func waitsAgain() { waits = true }
+
     func goesOut() { sent = true }
 
     /// Its batch has come back without doing it.
@@ -57,5 +65,25 @@ extension Batch {
     }
 
     let taken: Taken
+  }
+
+  /// Takes back what has not been sent: it is completed with `.cancelled` before this returns.
+  /// - Returns: whether anything was taken back; false is harmless, and the operation is answered as
+  ///   if nobody had asked.
+  @discardableResult
+  public func withdraw(_ ticket: Ticket) -> Bool {
+    let before = withdrawn
+    switch ticket.taken {
+    case .nothing: break
+    case .one(let pending): withdraw(pending)
+    case .many(let all): for pending in all { withdraw(pending) }
+    }
+    return withdrawn > before
+  }
+
+  private func withdraw(_ pending: Pending) {
+    guard pending.waits, !pending.sent, !pending.isAnswered else { return }
+    withdrawn += 1
+    pending.complete(.failure(.cancelled))
   }
 }

@@ -48,7 +48,7 @@ extension StoreView {
     var before = ByteBuffer()
     var after = ByteBuffer()
     defer { arena.reset() }
-    Reservation(
+    Reservation.of(
       hold: hold.id.key, sku: hold.sku, qty: hold.qty, user: hold.user, key: hold.key, ttlMs: 0,
       requestedTTLMs: 0, trace: hold.trace
     ).appendEvent(to: &before)

@@ -255,6 +255,11 @@ public final class RedisLink: Descriptor, EndOfPass {
     if readiness.writable, context != nil { write() }
   }
 
+  /// Reads what is there, if anything is.
+  func readNow() {
+    if state == .open, let context { redisAsyncHandleRead(context) }
+  }
+
   /// One write for all the commands of a pass.
   public func endOfPass() {
     if wantsWrite { write() }

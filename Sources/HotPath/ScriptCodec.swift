@@ -56,7 +56,7 @@ extension ByteBuffer {
       // From here on as in the record.
       append(integer: UInt32(reservation.qty))
       append(integer: reservation.fingerprint)
-      append(integer: UInt8(reservation.sku.text.utf8.count))
+      append(integer: UInt8(reservation.skuBytes))
       let lengthAt = count
       append(integer: UInt16(0))
       reservation.appendEvent(to: &self)

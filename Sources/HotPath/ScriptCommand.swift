@@ -69,10 +69,17 @@ struct ScriptCommand: ~Copyable {
   mutating func add(_ operation: Operation, sku: SKU?, member: UInt16 = 0) {
     count += 1
     weight += operation.weight
-    let sku = operation.sku ?? sku
     operations.append(
-      operation, places: (key(of: operation), sku.map { place(of: $0) } ?? 0), member: member,
+      operation, places: (key(of: operation), skuPlace(of: operation, sku)), member: member,
       arena: arena)
+  }
+
+  private mutating func skuPlace(of operation: Operation, _ sku: SKU?) -> UInt16 {
+    if case .reserve(let reservation) = operation, let last, reservation.isOf(last.sku) {
+      return last.place
+    }
+    guard let sku = operation.sku ?? sku else { return 0 }
+    return place(of: sku)
   }
 
   private mutating func key(of operation: Operation) -> UInt16 {

@@ -177,6 +177,9 @@ public final class Store {
     }
   }
 
+  /// Takes what Redis has answered by now, before the pass has ended.
+  func readNow() { link.readNow() }
+
   /// Hands the kernel what is on its way to Redis, before the pass has ended.
   func writeNow() { link.endOfPass() }
 

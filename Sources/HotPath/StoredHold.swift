@@ -47,7 +47,7 @@ extension Hold {
     bytes.append(integer: UInt8(sku.text.utf8.count))
     let lengthAt = bytes.count
     bytes.append(integer: UInt16(0))
-    Reservation(
+    Reservation.of(
       hold: id.key, sku: sku, qty: qty, user: user, key: key, ttlMs: expiresAt - createdAt,
       requestedTTLMs: 0, trace: trace
     ).appendEvent(to: &bytes)

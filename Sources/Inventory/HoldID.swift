@@ -92,24 +92,32 @@ public struct HoldID: Hashable, Sendable, CustomStringConvertible {
     self.init(key: key, generation: generation)
   }
 
+  /// Length of the written form at most.
+  public static let textBytesMax = HoldKey.textBytes + 21
+
   /// `H-<partition><digest>-<generation>`
   public var description: String {
-    String(unsafeUninitializedCapacity: HoldKey.textBytes + 21) { text in
-      key.write(into: text.baseAddress!)
-      var digits = 1
-      var rest = generation
-      while rest >= 10 {
-        rest /= 10
-        digits += 1
-      }
-      text[HoldKey.textBytes] = UInt8(ascii: "-")
-      rest = generation
-      for place in stride(from: HoldKey.textBytes + digits, to: HoldKey.textBytes, by: -1) {
-        text[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-        rest /= 10
-      }
-      return HoldKey.textBytes + 1 + digits
+    String(unsafeUninitializedCapacity: Self.textBytesMax) { write(into: $0.baseAddress!) }
+  }
+
+  /// Writes the written form.
+  /// - Parameter text: with room for `textBytesMax`.
+  /// - Returns: its length.
+  public func write(into text: UnsafeMutablePointer<UInt8>) -> Int {
+    key.write(into: text)
+    var digits = 1
+    var rest = generation
+    while rest >= 10 {
+      rest /= 10
+      digits += 1
     }
+    text[HoldKey.textBytes] = UInt8(ascii: "-")
+    rest = generation
+    for place in stride(from: HoldKey.textBytes + digits, to: HoldKey.textBytes, by: -1) {
+      text[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    }
+    return HoldKey.textBytes + 1 + digits
   }
 }
 

@@ -7,10 +7,7 @@ public struct SKU: Hashable, Sendable, CustomStringConvertible {
 
   /// nil: the length or a character is outside the set.
   public init?(_ bytes: UnsafeRawBufferPointer) {
-    guard bytes.count > 0, bytes.count <= Limits.skuBytesMax else { return nil }
-    var outside: UInt8 = 0
-    for byte in bytes { outside |= Self.allows(byte) ? 0 : 1 }
-    guard outside == 0 else { return nil }
+    guard Self.allows(bytes) else { return nil }
     text = String(decoding: bytes, as: UTF8.self)
   }
 
@@ -19,6 +16,14 @@ public struct SKU: Hashable, Sendable, CustomStringConvertible {
     var text = text
     guard let sku = text.withUTF8({ SKU(UnsafeRawBufferPointer($0)) }) else { return nil }
     self = sku
+  }
+
+  /// Whether these bytes are a SKU.
+  public static func allows(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard bytes.count > 0, bytes.count <= Limits.skuBytesMax else { return false }
+    var outside: UInt8 = 0
+    for byte in bytes { outside |= allows(byte) ? 0 : 1 }
+    return outside == 0
   }
 
   private static func allows(_ byte: UInt8) -> Bool {
@@ -42,25 +47,25 @@ public struct Label: Hashable, Sendable, CustomStringConvertible {
 
   /// nil: empty, too long, not UTF-8, or with a control character in it.
   public init?(_ bytes: UnsafeRawBufferPointer) {
-    guard bytes.count > 0, bytes.count <= Limits.textBytesMax else { return nil }
+    guard Self.allows(bytes) else { return nil }
+    text = String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Whether these bytes are a label.
+  public static func allows(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard bytes.count > 0, bytes.count <= Limits.textBytesMax else { return false }
     // No way out of the loop before its end: so it takes sixteen bytes at a time.
     var (control, all): (UInt8, UInt8) = (0, 0)
     for byte in bytes {
       control |= (byte < 0x20 ? 1 : 0) | (byte == 0x7F ? 1 : 0)
       all |= byte
     }
-    guard control == 0 else { return nil }
+    guard control == 0 else { return false }
     // The full check is only for what is not ASCII: it costs as much as all the rest.
-    if all < 0x80 {
-      text = String(decoding: bytes, as: UTF8.self)
-    } else if let valid = String(validating: bytes, as: UTF8.self),
-      // Beyond ASCII there are 32 more control characters, which some terminals obey.
-      !valid.unicodeScalars.contains(where: { (0x80...0x9F).contains($0.value) })
-    {
-      text = valid
-    } else {
-      return nil
-    }
+    guard all >= 0x80 else { return true }
+    // Beyond ASCII there are 32 more control characters, which some terminals obey.
+    guard let text = String(validating: bytes, as: UTF8.self) else { return false }
+    return !text.unicodeScalars.contains { (0x80...0x9F).contains($0.value) }
   }
 
   /// nil: empty, too long, or with a control character in it.

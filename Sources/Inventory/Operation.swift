@@ -1,3 +1,5 @@
+import Glibc
+
 /// What a caller asks the store to do.  Everything inside has been validated.
 public enum Operation: Hashable, Sendable {
   case reserve(Reservation)
@@ -19,49 +21,112 @@ public enum Operation: Hashable, Sendable {
 /// A request for units, with the identity of the hold that it would make.
 ///
 /// A class, since it goes through many hands on its way: handing on three texts would count three
-/// references up and down each time, which was a tenth of a call.
+/// references up and down each time, which was a tenth of a call.  For the same reason the texts are
+/// bytes in one place, and a `SKU` or a `Label` only for whoever asks.
 public final class Reservation: Hashable, Sendable {
+  /// Texts of a request where they lie, of which `SKU.allows` and `Label.allows` have been told.
+  public typealias Texts = (
+    sku: UnsafeRawBufferPointer, user: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer
+  )
+
   /// The identity: a digest of user and key.
   public let hold: HoldKey
-  /// What to hold.
-  public let sku: SKU
   /// How many units; all or none.
   public let qty: UInt64
-  /// Who holds.
-  public let user: Label
-  /// The idempotency key that the user chose.
-  public let key: Label
   /// Milliseconds from now to the deadline.
   public let ttlMs: UInt64
-  /// Tells another request under the same key.  See `fingerprint(sku:qty:requestedTTLMs:)`.
+  /// Tells another request under the same key: of SKU, units, and life span as the caller wrote it.
   public let fingerprint: UInt64
   /// The trace of the call; no part of the request's identity.
   public let trace: TraceContext?
+  /// User, key and SKU, one after the other.
+  private let texts: [UInt8]
+  private let keyAt: Int
+  private let skuAt: Int
 
-  /// - Parameter requestedTTLMs: as the caller wrote it, 0 for the default, so that a changed
-  ///   default does not make a repeated call another request.
+  /// - Parameters:
+  ///   - texts: are copied.
+  ///   - requestedTTLMs: as the caller wrote it, 0 for the default, so that a changed default does
+  ///     not make a repeated call another request.
   public init(
-    hold: HoldKey, sku: SKU, qty: UInt64, user: Label, key: Label, ttlMs: UInt64,
-    requestedTTLMs: UInt64, trace: TraceContext? = nil
+    hold: HoldKey, _ texts: Texts, qty: UInt64, ttlMs: UInt64, requestedTTLMs: UInt64,
+    trace: TraceContext? = nil
   ) {
     self.hold = hold
-    self.sku = sku
     self.qty = qty
-    self.user = user
-    self.key = key
     self.ttlMs = ttlMs
     self.trace = trace
+    let (keyAt, skuAt) = (texts.user.count, texts.user.count + texts.key.count)
+    (self.keyAt, self.skuAt) = (keyAt, skuAt)
+    self.texts = [UInt8](unsafeUninitializedCapacity: skuAt + texts.sku.count) { room, count in
+      let start = UnsafeMutableRawPointer(room.baseAddress!)
+      start.copyMemory(from: texts.user.baseAddress!, byteCount: texts.user.count)
+      (start + keyAt).copyMemory(from: texts.key.baseAddress!, byteCount: texts.key.count)
+      (start + skuAt).copyMemory(from: texts.sku.baseAddress!, byteCount: texts.sku.count)
+      count = room.count
+    }
     var print = Fingerprint()
-    print.mix(sku.text)
+    print.mix(texts.sku)
     print.mix(qty)
     print.mix(requestedTTLMs)
     fingerprint = print.value
   }
 
+  /// The same of texts that have been taken out.
+  public static func of(
+    hold: HoldKey, sku: SKU, qty: UInt64, user: Label, key: Label, ttlMs: UInt64,
+    requestedTTLMs: UInt64, trace: TraceContext? = nil
+  ) -> Reservation {
+    var (sku, user, key) = (sku.text, user.text, key.text)
+    return sku.withUTF8 { sku in
+      user.withUTF8 { user in
+        key.withUTF8 { key in
+          let texts: Texts = (
+            UnsafeRawBufferPointer(sku), UnsafeRawBufferPointer(user), UnsafeRawBufferPointer(key)
+          )
+          return Reservation(
+            hold: hold, texts, qty: qty, ttlMs: ttlMs, requestedTTLMs: requestedTTLMs, trace: trace)
+        }
+      }
+    }
+  }
+
+  /// Length of what to hold.
+  public var skuBytes: Int { texts.count - skuAt }
+  /// What to hold.
+  public var sku: SKU { withTexts { SKU($0.sku)! } }
+  /// Who holds.
+  public var user: Label { withTexts { Label($0.user)! } }
+  /// The idempotency key that the user chose.
+  public var key: Label { withTexts { Label($0.key)! } }
+
+  /// Whether this is what to hold.
+  public func isOf(_ sku: SKU) -> Bool {
+    var text = sku.text
+    return text.withUTF8 { text in
+      withTexts {
+        $0.sku.count == text.count
+          && memcmp($0.sku.baseAddress!, text.baseAddress!, text.count) == 0
+      }
+    }
+  }
+
+  /// The texts where they lie, valid inside `body`.
+  public func withTexts<Result>(_ body: (Texts) -> Result) -> Result {
+    texts.withUnsafeBytes { bytes in
+      body(
+        (
+          sku: UnsafeRawBufferPointer(rebasing: bytes[skuAt...]),
+          user: UnsafeRawBufferPointer(rebasing: bytes[..<keyAt]),
+          key: UnsafeRawBufferPointer(rebasing: bytes[keyAt..<skuAt])
+        ))
+    }
+  }
+
   /// Whether two ask for the same, in the same call.
   public static func == (one: Reservation, other: Reservation) -> Bool {
-    one.hold == other.hold && one.sku == other.sku && one.qty == other.qty
-      && one.user == other.user && one.key == other.key && one.ttlMs == other.ttlMs
+    one.hold == other.hold && one.texts == other.texts && one.keyAt == other.keyAt
+      && one.skuAt == other.skuAt && one.qty == other.qty && one.ttlMs == other.ttlMs
       && one.fingerprint == other.fingerprint && one.trace == other.trace
   }
 
@@ -81,11 +146,13 @@ public struct Fingerprint {
   /// Takes in a text, and then its length so that neighbours cannot run into each other.
   public mutating func mix(_ text: String) {
     var text = text
-    let count = text.withUTF8 { utf8 in
-      for byte in utf8 { step(byte) }
-      return utf8.count
-    }
-    mix(UInt64(count))
+    text.withUTF8 { mix(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// The same of the text's bytes.
+  public mutating func mix(_ text: UnsafeRawBufferPointer) {
+    for byte in text { step(byte) }
+    mix(UInt64(text.count))
   }
 
   /// Takes in a number, least byte first.

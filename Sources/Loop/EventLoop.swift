@@ -61,6 +61,9 @@ public final class EventLoop {
   /// Nanoseconds of CLOCK_MONOTONIC, read once a pass.
   public private(set) var now: UInt64 = monotonicNow()
 
+  /// Reads the clock in the middle of something long.
+  public func lookAtClock() { now = monotonicNow() }
+
   /// A loop on a serial queue.  Call on that queue, as everything else here.
   /// - Throws: `SystemError` when the system has no descriptors left.
   public init(on queue: DispatchQueue) throws(SystemError) {
@@ -214,7 +217,7 @@ public final class EventLoop {
 
   /// The middle of a long pass.
   private func lookAtUrgent() {
-    now = monotonicNow()
+    lookAtClock()
     for (_, descriptor) in urgent { descriptor.ready(Readiness(events: STOCK_READABLE)) }
     finish()
   }

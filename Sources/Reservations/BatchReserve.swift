@@ -7,7 +7,7 @@ extension Sale {
   /// Takes units for many holds that have nothing to do with each other.  Each is an operation by
   /// itself, in as many script calls as it takes, and other connections have their turn in between.
   func batchReserve(_ call: Call) throws(Status) {
-    let asked = try decoder.batchReserve(call.message, trace: call.trace)
+    let asked = try decoder.batchReserve(call.message, trace: call.trace) { batch.lookAtStore() }
     let promise = try acknowledging.promise(asked.level)
     let answers = BatchAnswers(asked.value)
     let reservations = answers.open

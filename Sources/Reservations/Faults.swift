@@ -53,7 +53,7 @@ extension Status {
   }
 
   /// An operation that the script refused; nil for a business outcome.
-  init?(refusal answer: Answer, sku: SKU? = nil) {
+  init?(refusal answer: Answer, sku: @autoclosure () -> SKU? = nil) {
     switch answer.outcome {
     case .keyReused:
       self.init(
@@ -69,7 +69,7 @@ extension Status {
         .alreadyExists, reason: "REQUEST_ID_REUSED",
         message: "The request id was used for another request.", field: "request_id")
     case .stockMismatch:
-      let name = sku?.text ?? "<sku>"
+      let name = sku()?.text ?? "<sku>"
       let found = answer.shown.map { $0.isEmpty ? "nothing" : "'\($0.prefix(40))'" } ?? "nothing"
       self.init(
         .failedPrecondition, reason: "STOCK_MISMATCH",

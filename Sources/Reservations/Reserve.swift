@@ -29,9 +29,9 @@ extension Sale {
     if let refusal = Status(refusal: answer, sku: reservation.sku) { throw refusal }
     if answer.outcome == .held {
       // Said from the request: nearly all end here, and a `Hold` would be made for this alone.
-      let id = HoldID(key: reservation.hold, generation: answer.now)
       return ReserveReply(
-        outcome: .held, holdID: id.description, status: .active,
+        outcome: .held, hold: HoldID(key: reservation.hold, generation: answer.now),
+        status: .active,
         expiresAt: Int64(clamping: answer.now + reservation.ttlMs), available: answer.available,
         acknowledged: reached)
     }
@@ -39,7 +39,7 @@ extension Sale {
       return ReserveReply(outcome: answer.outcome, available: answer.available)
     }
     return ReserveReply(
-      outcome: answer.outcome, holdID: hold.id.description, status: hold.status(at: answer.now),
+      outcome: answer.outcome, hold: hold.id, status: hold.status(at: answer.now),
       expiresAt: Int64(clamping: hold.expiresAt), available: answer.available,
       acknowledged: reached)
   }

@@ -46,27 +46,32 @@ public struct BatchReserveReply: ReplyMessage, Sendable {
   /// A reply from its parts.
   public init(results: [Result<ReserveReply, Status>]) { self.results = results }
 
-  /// Appends the encoded message.
+  /// Appends the encoded message: by hand, as `ReserveReply` does.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
-    var message = Stock__V1__BatchReserveReply()
-    stock__v1__batch_reserve_reply__init(&message)
-    message.n_results = results.count
-    message.results = arena.list(
-      results.map { result -> UnsafeMutablePointer<Stock__V1__ReserveResult>? in
-        var one = Stock__V1__ReserveResult()
-        stock__v1__reserve_result__init(&one)
-        switch result {
-        case .success(let reply): one.reply = arena.place(reply.message(arena))
-        case .failure(let status):
-          one.status = Stock__V1__Code(rawValue: numericCast(status.code.rawValue))
-          var short = status
-          short.message = String(
-            decoding: status.message.utf8.prefix(Self.messageBytesMax), as: UTF8.self)
-          one.detail = arena.place(short.detail(arena))
-        }
-        return arena.place(one)
-      })
-    buffer.append(message: &message)
+    // Their lengths come before them.
+    var item = ByteBuffer(capacity: 256)
+    var reply = ByteBuffer(capacity: 256)
+    for result in results {
+      switch result {
+      case .success(let held):
+        held.encode(into: &reply, arena: arena)
+        item.append(field: 3, bytes: reply.readable)
+        reply.consume(reply.count)
+      case .failure(let status): Self.append(status, to: &item, arena: arena)
+      }
+      buffer.append(field: 1, bytes: item.readable)
+      item.consume(item.count)
+    }
+  }
+
+  private static func append(_ status: Status, to buffer: inout ByteBuffer, arena: Arena) {
+    var one = Stock__V1__ReserveResult()
+    stock__v1__reserve_result__init(&one)
+    one.status = Stock__V1__Code(rawValue: numericCast(status.code.rawValue))
+    var short = status
+    short.message = String(decoding: status.message.utf8.prefix(messageBytesMax), as: UTF8.self)
+    one.detail = arena.place(short.detail(arena))
+    buffer.append(message: &one)
   }
 
   /// Decodes a message.
@@ -88,11 +93,15 @@ public struct BatchReserveReply: ReplyMessage, Sendable {
 }
 
 extension OperationDecoder {
+  /// After so many items of a batch whoever decodes it may do something else.
+  private static var itemsAtOnce: Int { 64 }
+
   /// Decodes a `BatchReserveRequest`: each item by itself, in memory that the next one uses again.
+  /// - Parameter meanwhile: called from time to time: a thousand items take a millisecond.
   /// - Returns: for each item its reservation, or what is wrong with it; the field of that status
   ///   names the item: "items[17].qty".
   public func batchReserve(
-    _ bytes: UnsafeRawBufferPointer, trace: TraceContext? = nil
+    _ bytes: UnsafeRawBufferPointer, trace: TraceContext? = nil, meanwhile: () -> Void = {}
   ) throws(Status) -> Asked<[Result<Reservation, Status>]> {
     let (items, level) = try Self.items(of: bytes)
     let arena = itemArena
@@ -112,6 +121,7 @@ extension OperationDecoder {
         decoded.append(.failure(status))
       }
       arena.reset()
+      if (place + 1).isMultiple(of: Self.itemsAtOnce) { meanwhile() }
     }
     return try Asked(decoded, at: level)
   }

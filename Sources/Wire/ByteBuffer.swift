@@ -1,3 +1,5 @@
+import Inventory
+
 /// Bytes on their way in or out of a socket: appended at the end, consumed from the front.
 /// One owner; its memory grows as needed and is freed with it.
 public struct ByteBuffer: ~Copyable {
@@ -92,6 +94,21 @@ public struct ByteBuffer: ~Copyable {
     append(varint: field << 3 | 2)
     append(varint: UInt64(text.utf8.count))
     append(text)
+  }
+
+  /// Appends a field whose value is bytes.
+  mutating func append(field: UInt64, bytes: UnsafeRawBufferPointer) {
+    append(varint: field << 3 | 2)
+    append(varint: UInt64(bytes.count))
+    append(bytes)
+  }
+
+  /// Appends a field whose value is a hold's id.
+  mutating func append(field: UInt64, _ id: HoldID) {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: HoldID.textBytesMax) { text in
+      let count = id.write(into: text.baseAddress!)
+      append(field: field, bytes: UnsafeRawBufferPointer(start: text.baseAddress, count: count))
+    }
   }
 
   /// Appends a field whose value is a number.

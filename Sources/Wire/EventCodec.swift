@@ -42,20 +42,20 @@ extension Reservation {
     buffer.append(varint: UInt64(HoldKey.textBytes))
     hold.write(into: buffer.room(HoldKey.textBytes).assumingMemoryBound(to: UInt8.self))
     buffer.advance(HoldKey.textBytes)
-    buffer.append(field: 2, text: user.text)
-    buffer.append(field: 3, text: key.text)
-    if let trace {
-      buffer.append(varint: 4 << 3 | 2)
-      buffer.append(varint: UInt64(TraceContext.bytesCount))
-      trace.binary.withUnsafeBytes { buffer.append($0) }
+    withTexts { texts in
+      buffer.append(field: 2, bytes: texts.user)
+      buffer.append(field: 3, bytes: texts.key)
+      if let trace {
+        trace.binary.withUnsafeBytes { buffer.append(field: 4, bytes: $0) }
+      }
+      // The line: its length comes first, so its fields are measured.
+      let skuBytes = texts.sku.count
+      let lineBytes = 1 + varintBytes(qty) + 1 + varintBytes(UInt64(skuBytes)) + skuBytes
+      buffer.append(varint: 7 << 3 | 2)
+      buffer.append(varint: UInt64(lineBytes))
+      buffer.append(field: 1, qty)
+      buffer.append(field: 3, bytes: texts.sku)
     }
-    // The line: its length comes first, so its fields are measured.
-    let skuBytes = sku.text.utf8.count
-    let lineBytes = 1 + varintBytes(qty) + 1 + varintBytes(UInt64(skuBytes)) + skuBytes
-    buffer.append(varint: 7 << 3 | 2)
-    buffer.append(varint: UInt64(lineBytes))
-    buffer.append(field: 1, qty)
-    buffer.append(field: 3, text: sku.text)
   }
 }
 

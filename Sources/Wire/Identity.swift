@@ -17,11 +17,16 @@ public final class Identity {
 
   /// The key of the hold that `user` means by `key`: the first 128 bits over namespace, user and
   /// key, each with its length (one byte) before it, so that no two triples spell the same bytes.
-  public func hold(namespace: String = "", user: Label, key: Label, partition: UInt16 = 0)
-    -> HoldKey
-  {
-    let (high, low) = digest(namespace, user.text, key.text)
-    return HoldKey(partition: partition, high: high, low: low)
+  /// There is one namespace so far, the empty one.
+  func hold(user: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer) -> HoldKey {
+    let namespace = UnsafeRawBufferPointer(start: nil, count: 0)
+    let (high, low) = digest(namespace, user, key)
+    return HoldKey(partition: 0, high: high, low: low)
+  }
+
+  /// The same of texts that have been taken out.
+  public func hold(user: Label, key: Label) -> HoldKey {
+    Self.bytes(user.text) { user in Self.bytes(key.text) { hold(user: user, key: $0) } }
   }
 
   /// The id of the order that a hold becomes: a UUID of version 8 (RFC 9562, 5.8) whose free bits
@@ -39,7 +44,9 @@ public final class Identity {
 
   /// The order's id as the 128 bits that a UUID is.
   public func orderNumber(of hold: HoldID) -> (high: UInt64, low: UInt64) {
-    let (high, low) = digest("order", hold.description)
+    let (high, low) = Self.bytes("order") { order in
+      Self.bytes(hold.description) { digest(order, $0) }
+    }
     return (
       high & 0xFFFF_FFFF_FFFF_0FFF | 0x8000,
       low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
@@ -57,19 +64,24 @@ public final class Identity {
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 
+  private static func bytes<Result>(
+    _ text: String, _ body: (UnsafeRawBufferPointer) -> Result
+  ) -> Result {
+    var text = text
+    return text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+  }
+
   private func digest(
-    _ first: String, _ second: String, _ third: String? = nil
+    _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer,
+    _ third: UnsafeRawBufferPointer? = nil
   ) -> (high: UInt64, low: UInt64) {
     withUnsafeTemporaryAllocation(byteCount: 3 * 256, alignment: 1) { bytes in
       var count = 0
-      func take(_ text: String) {
-        var text = text
-        text.withUTF8 { utf8 in
-          precondition(utf8.count <= 255)
-          bytes[count] = UInt8(utf8.count)
-          UnsafeMutableRawBufferPointer(rebasing: bytes[(count + 1)...]).copyBytes(from: utf8)
-          count += 1 + utf8.count
-        }
+      func take(_ text: UnsafeRawBufferPointer) {
+        precondition(text.count <= 255)
+        bytes[count] = UInt8(text.count)
+        UnsafeMutableRawBufferPointer(rebasing: bytes[(count + 1)...]).copyMemory(from: text)
+        count += 1 + text.count
       }
       take(first)
       take(second)

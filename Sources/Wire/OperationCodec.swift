@@ -26,19 +26,20 @@ public struct OperationDecoder {
   private func reservation(
     _ request: ReserveFields, _ trace: TraceContext?
   ) throws(Status) -> Reservation {
-    let sku = try Self.sku(request.sku)
+    guard SKU.allows(request.sku) else { throw .invalidSKU }
     guard (1...Limits.holdUnitsMax).contains(request.qty) else {
       throw .invalid("qty", "1 to \(Limits.holdUnitsMax) units")
     }
-    let user = try Self.label("user_id", request.user)
-    let key = try Self.label("idempotency_key", request.key)
+    guard Label.allows(request.user) else { throw .invalidLabel("user_id") }
+    guard Label.allows(request.key) else { throw .invalidLabel("idempotency_key") }
     guard request.ttlMs == 0 || (Limits.holdMsMin...Limits.holdMsMax).contains(request.ttlMs)
     else {
       throw .invalid(
         "ttl_ms", "\(Limits.holdMsMin) to \(Limits.holdMsMax) milliseconds, or 0 for the default")
     }
     return Reservation(
-      hold: identity.hold(user: user, key: key), sku: sku, qty: request.qty, user: user, key: key,
+      hold: identity.hold(user: request.user, key: request.key),
+      (request.sku, request.user, request.key), qty: request.qty,
       ttlMs: request.ttlMs == 0 ? holdMsDefault : request.ttlMs, requestedTTLMs: request.ttlMs,
       trace: trace)
   }
@@ -89,28 +90,15 @@ public struct OperationDecoder {
     return .getHold(identity.hold(user: user, key: key), generation: nil)
   }
 
-  static func sku(_ bytes: ProtobufCBinaryData) throws(Status) -> SKU { try sku(bytes.view) }
-
-  private static func sku(_ bytes: UnsafeRawBufferPointer) throws(Status) -> SKU {
-    guard let sku = SKU(bytes) else {
-      throw .invalid("sku", "1 to \(Limits.skuBytesMax) bytes of A-Z a-z 0-9 . _ - /")
-    }
+  static func sku(_ bytes: ProtobufCBinaryData) throws(Status) -> SKU {
+    guard let sku = SKU(bytes.view) else { throw .invalidSKU }
     return sku
   }
 
   static func label(
     _ field: String, _ bytes: ProtobufCBinaryData
   ) throws(Status) -> Label {
-    try label(field, bytes.view)
-  }
-
-  private static func label(
-    _ field: String, _ bytes: UnsafeRawBufferPointer
-  ) throws(Status) -> Label {
-    guard let label = Label(bytes) else {
-      throw .invalid(
-        field, "1 to \(Limits.textBytesMax) bytes of UTF-8 without control characters")
-    }
+    guard let label = Label(bytes.view) else { throw .invalidLabel(field) }
     return label
   }
 
@@ -119,5 +107,15 @@ public struct OperationDecoder {
       throw .invalid("hold_id", "an id that Reserve has returned, H-…")
     }
     return id
+  }
+}
+
+extension Status {
+  fileprivate static var invalidSKU: Status {
+    .invalid("sku", "1 to \(Limits.skuBytesMax) bytes of A-Z a-z 0-9 . _ - /")
+  }
+
+  fileprivate static func invalidLabel(_ field: String) -> Status {
+    .invalid(field, "1 to \(Limits.textBytesMax) bytes of UTF-8 without control characters")
   }
 }

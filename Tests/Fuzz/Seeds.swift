@@ -128,7 +128,7 @@ extension Target {
     let level = StockLevel(
       sku: "x", figures: Figures(available: 1, held: 2, sold: 3, supplied: 6, version: 4))
     let reserve = ReserveReply(
-      outcome: .held, holdID: Self.holdID, status: .active, expiresAt: 1_795_521_722_120,
+      outcome: .held, hold: HoldID(Self.holdID), status: .active, expiresAt: 1_795_521_722_120,
       available: 3)
     let failure = Status.invalid("qty", "at least 1")
     var limits = ConnectionLimits()

@@ -178,7 +178,7 @@ enum Sample {
     _ key: String = "k", sku: SKU = x, qty: UInt64 = 1, user: String = "u",
     ttlMs: UInt64 = 60_000, trace: TraceContext? = nil
   ) -> Reservation {
-    Reservation(
+    Reservation.of(
       hold: Identity().hold(user: label(user), key: label(key)), sku: sku, qty: qty,
       user: label(user), key: label(key), ttlMs: ttlMs, requestedTTLMs: ttlMs, trace: trace)
   }

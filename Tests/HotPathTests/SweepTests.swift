@@ -43,22 +43,23 @@ struct SweepTests {
     let ids = held.compactMap { $0.hold?.id }
     let first = try #require(held[0].hold?.expiresAt)
     let extended = try await lane.script(
-      ids.prefix(60).map { (.extend($0, expiresAt: first + 900), nil) })
-    #expect(extended.allSatisfy { $0.outcome == .extended && $0.hold?.expiresAt == first + 900 })
+      ids.prefix(60).map { (.extend($0, expiresAt: first + 3_000), nil) })
+    #expect(extended.allSatisfy { $0.outcome == .extended && $0.hold?.expiresAt == first + 3_000 })
     #expect(try redis.cli("ZCARD", "holds.expiry") == "1", "the index is left as it is")
     await lane.startSweep()
     try await eventually("the others have expired") {
       try redis.cli("HGET", "sku:x", "held") == "60"
     }
     try await eventually("the extended ones stand at their own deadline") {
-      let due = try redis.cli("ZRANGEBYSCORE", "holds.expiry", "\(first + 900)", "\(first + 1_100)")
+      let due = try redis.cli(
+        "ZRANGEBYSCORE", "holds.expiry", "\(first + 3_000)", "\(first + 3_200)")
       return due.split(separator: " ").count == 61
     }
     let expired = try await lane.events().filter { $0.type == .holdExpired }
-    #expect(expired.count == 60 && expired.allSatisfy { $0.time < first + 900 })
+    #expect(expired.count == 60 && expired.allSatisfy { $0.time < first + 3_000 })
     try await eventually("all stock is back") { try redis.cli("GET", "stock:x") == "10000" }
     let last = try await lane.events().filter { $0.type == .holdExpired }.suffix(60)
-    #expect(last.allSatisfy { $0.time >= first + 900 && $0.id.hasSuffix("/3") })
+    #expect(last.allSatisfy { $0.time >= first + 3_000 && $0.id.hasSuffix("/3") })
     await lane.close()
     redis.stop()
   }

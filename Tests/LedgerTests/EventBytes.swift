@@ -12,7 +12,7 @@ enum EventBytes {
   }
 
   private static func of(_ hold: Hold) -> [UInt8] {
-    let reservation = Reservation(
+    let reservation = Reservation.of(
       hold: hold.id.key, sku: hold.sku, qty: hold.qty, user: hold.user, key: hold.key, ttlMs: 1,
       requestedTTLMs: 0)
     var buffer = ByteBuffer()

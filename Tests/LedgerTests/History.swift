@@ -60,7 +60,7 @@ struct History {
       default:
         let (user, key) = (Label("user |\(number % 7)")!, Label("ключ \(number)")!)
         operation = .reserve(
-          Reservation(
+          Reservation.of(
             hold: identity.hold(user: user, key: key), sku: sku,
             qty: .random(in: 1...5, using: &random), user: user, key: key,
             ttlMs: .random(in: 1_000...5_000, using: &random), requestedTTLMs: 0))

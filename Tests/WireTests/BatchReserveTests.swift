@@ -80,7 +80,8 @@ struct BatchReserveTests {
   @Test("a reply says of each item what Reserve would have said")
   func reply() throws {
     let held = ReserveReply(
-      outcome: .held, holdID: "H-1", status: .active, expiresAt: 5, available: 3)
+      outcome: .held, hold: HoldID(key: HoldKey(partition: 0, high: 1, low: 2), generation: 3),
+      status: .active, expiresAt: 5, available: 3)
     let refused = Status(.alreadyExists, reason: "IDEMPOTENCY_KEY_REUSED", message: "m", field: "f")
     let reply = BatchReserveReply(
       results: [

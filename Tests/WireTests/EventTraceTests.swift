@@ -8,7 +8,7 @@ struct EventTraceTests {
   private func part(_ trace: TraceContext?) throws -> [UInt8] {
     let user = try #require(Label("u"))
     let key = try #require(Label("k"))
-    let reservation = Reservation(
+    let reservation = Reservation.of(
       hold: HoldKey(partition: 0, high: 1, low: 2), sku: try #require(SKU("x")), qty: 2,
       user: user, key: key, ttlMs: 1_000, requestedTTLMs: 0, trace: trace)
     var bytes = ByteBuffer()

@@ -25,7 +25,7 @@ struct HandWrittenTests {
   func event(qty: UInt64) throws {
     let trace = TraceContext(traceHigh: 1, traceLow: 2, parent: 3, flags: 1)
     for (sku, text, traced) in [("x", "u", false), (Self.long, Self.long, true)] {
-      let reservation = Reservation(
+      let reservation = Reservation.of(
         hold: HoldKey(partition: 7, high: 1, low: .max), sku: try #require(SKU(sku)), qty: qty,
         user: try #require(Label(text)), key: try #require(Label(text)),
         ttlMs: 1_000, requestedTTLMs: 0, trace: traced ? trace : nil)
@@ -47,19 +47,43 @@ struct HandWrittenTests {
   }
 
   @Test("a reply to a reserve is what protobuf-c writes", arguments: numbers)
-  func reply(available: UInt64) {
+  func reply(available: UInt64) throws {
+    let id = HoldID(key: HoldKey(partition: 7, high: available, low: .max), generation: available)
     let replies = [
       ReserveReply(outcome: .soldOut, available: available),
       ReserveReply(
-        outcome: .held, holdID: "H-00" + Self.long, status: .active,
-        expiresAt: Int64(clamping: available), available: available, acknowledged: .ledger),
-      ReserveReply(outcome: .repeated, holdID: "H", expiresAt: -1, available: available),
+        outcome: .held, hold: id, status: .active, expiresAt: Int64(clamping: available),
+        available: available, acknowledged: .ledger),
+      ReserveReply(outcome: .repeated, hold: id, expiresAt: -1, available: available),
     ]
     for reply in replies {
       var message = reply.message(arena)
       let byHand = written { reply.encode(into: &$0, arena: arena) }
       #expect(byHand == written { $0.append(message: &message) })
+      // As a client has it: the id told, not made.
+      let told = try byHand.withUnsafeBytes { try ReserveReply($0, arena: arena) }
+      #expect(told == reply && told.holdID == reply.holdID)
+      #expect(byHand == written { told.encode(into: &$0, arena: arena) })
     }
+    let failure = Status(.alreadyExists, reason: "R", message: Self.long, field: "items[3].qty")
+    let results = replies.map { Result<ReserveReply, Status>.success($0) } + [.failure(failure)]
+    var message = Stock__V1__BatchReserveReply()
+    stock__v1__batch_reserve_reply__init(&message)
+    message.n_results = results.count
+    message.results = arena.list(
+      results.map { result -> UnsafeMutablePointer<Stock__V1__ReserveResult>? in
+        var one = Stock__V1__ReserveResult()
+        stock__v1__reserve_result__init(&one)
+        switch result {
+        case .success(let reply): one.reply = arena.place(reply.message(arena))
+        case .failure(let status):
+          one.status = Stock__V1__Code(rawValue: numericCast(status.code.rawValue))
+          one.detail = arena.place(status.detail(arena))
+        }
+        return arena.place(one)
+      })
+    let byHand = written { BatchReserveReply(results: results).encode(into: &$0, arena: arena) }
+    #expect(byHand == written { $0.append(message: &message) })
   }
 
   @Test(
