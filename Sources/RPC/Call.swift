@@ -69,6 +69,11 @@ public struct MethodTable {
     init(_ name: String, _ number: Int, _ kind: Kind) {
       (self.name, bytes, self.number, self.kind) = (name, Array(name.utf8), number, kind)
     }
+
+    func isNamed(_ name: UnsafeRawBufferPointer) -> Bool {
+      bytes.count == name.count
+        && bytes.withUnsafeBytes { memcmp($0.baseAddress!, name.baseAddress!, name.count) } == 0
+    }
   }
 
   private var entries: [Entry] = []
@@ -98,13 +103,6 @@ public struct MethodTable {
 
   /// A handful of methods: comparing a few lengths is cheaper than hashing a name.
   func entry(for name: UnsafeRawBufferPointer) -> Entry? {
-    for entry in entries where entry.bytes.count == name.count {
-      if entry.bytes.withUnsafeBytes({ memcmp($0.baseAddress!, name.baseAddress!, name.count) })
-        == 0
-      {
-        return entry
-      }
-    }
-    return nil
+    entries.first { $0.isNamed(name) }
   }
 }

@@ -12,6 +12,7 @@ final class Connection: ByteChannel.Owner {
   private var machine: ServerMachine<CallRecord>
   private var sentAtLastTick: UInt64 = 0
   private var callsMade: UInt64 = 0
+  private var lastMethod: MethodTable.Entry?
   /// What `HeldBytes` has been told.
   private var heldBytesTold = 0
   /// Streams that have credit, in the order in which they have their turn.
@@ -44,7 +45,7 @@ final class Connection: ByteChannel.Owner {
     machine.heard(now)
 
     // Routing.  `CallChain` says what each step is for.
-    guard let method = server.methods.entry(for: request.method) else {
+    guard let method = method(named: request.method) else {
       if try !control(request) { answer(request.callID, failure: .unknownMethod) }
       return
     }
@@ -86,6 +87,13 @@ final class Connection: ByteChannel.Owner {
     } catch {
       if let stream { stream.fail(error) } else { call.fail(error) }
     }
+  }
+
+  /// Most callers make one kind of call.
+  private func method(named name: UnsafeRawBufferPointer) -> MethodTable.Entry? {
+    if let lastMethod, lastMethod.isNamed(name) { return lastMethod }
+    lastMethod = server.methods.entry(for: name)
+    return lastMethod
   }
 
   private func deadline(

@@ -64,17 +64,11 @@ public struct HealthCheckReply: ReplyMessage, Sendable, Hashable {
     self.version = version
   }
 
-  /// Appends the encoded message.
+  /// Appends the encoded message: by hand, since load balancers ask all the time.
   public func encode(into buffer: inout ByteBuffer, arena: Arena) {
-    var message = Stock__V1__HealthCheckReply()
-    stock__v1__health_check_reply__init(&message)
-    message.status = Stock__V1__ServingStatus(rawValue: numericCast(status?.rawValue ?? 0))
-    if !warnings.isEmpty {
-      message.n_warnings = warnings.count
-      message.warnings = arena.list(warnings.map { arena.bytes($0) })
-    }
-    message.version = arena.bytes(version)
-    buffer.append(message: &message)
+    if let status { buffer.append(field: 1, UInt64(status.rawValue)) }
+    for warning in warnings { buffer.append(field: 2, text: warning) }
+    if !version.isEmpty { buffer.append(field: 3, text: version) }
   }
 
   /// Decodes a message.

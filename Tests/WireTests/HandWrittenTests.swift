@@ -86,6 +86,21 @@ struct HandWrittenTests {
     #expect(byHand == written { $0.append(message: &message) })
   }
 
+  @Test("how the server is, as protobuf-c writes it", arguments: [0, 1, 3])
+  func health(warnings: Int) {
+    let reply = HealthCheckReply(
+      status: warnings == 0 ? .serving : .notServing,
+      warnings: [String](repeating: Self.long + Self.long, count: warnings), version: "1.0")
+    var message = Stock__V1__HealthCheckReply()
+    stock__v1__health_check_reply__init(&message)
+    message.status = Stock__V1__ServingStatus(rawValue: numericCast(reply.status?.rawValue ?? 0))
+    message.n_warnings = warnings
+    message.warnings = arena.list(reply.warnings.map { arena.bytes($0) })
+    message.version = arena.bytes(reply.version)
+    let byHand = written { reply.encode(into: &$0, arena: arena) }
+    #expect(byHand == written { $0.append(message: &message) })
+  }
+
   @Test(
     "a request to reserve and its envelope are read as protobuf-c writes them", arguments: numbers)
   func request(number: UInt64) throws {
