@@ -23,7 +23,9 @@ public enum Operation: Hashable, Sendable {
 /// A class, since it goes through many hands on its way: handing on three texts would count three
 /// references up and down each time, which was a tenth of a call.  For the same reason the texts are
 /// bytes in one place, and a `SKU` or a `Label` only for whoever asks.
-public final class Reservation: Hashable, Sendable {
+///
+/// Sendable: nothing changes after `init`, and the texts are freed with the last reference.
+public final class Reservation: Hashable, @unchecked Sendable {
   /// Texts of a request where they lie, of which `SKU.allows` and `Label.allows` have been told.
   public typealias Texts = (
     sku: UnsafeRawBufferPointer, user: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer
@@ -40,7 +42,7 @@ public final class Reservation: Hashable, Sendable {
   /// The trace of the call; no part of the request's identity.
   public let trace: TraceContext?
   /// User, key and SKU, one after the other.
-  private let texts: [UInt8]
+  private let texts: UnsafeMutableRawBufferPointer
   private let keyAt: Int
   private let skuAt: Int
 
@@ -56,21 +58,20 @@ public final class Reservation: Hashable, Sendable {
     self.qty = qty
     self.ttlMs = ttlMs
     self.trace = trace
-    let (keyAt, skuAt) = (texts.user.count, texts.user.count + texts.key.count)
-    (self.keyAt, self.skuAt) = (keyAt, skuAt)
-    self.texts = [UInt8](unsafeUninitializedCapacity: skuAt + texts.sku.count) { room, count in
-      let start = UnsafeMutableRawPointer(room.baseAddress!)
-      start.copyMemory(from: texts.user.baseAddress!, byteCount: texts.user.count)
-      (start + keyAt).copyMemory(from: texts.key.baseAddress!, byteCount: texts.key.count)
-      (start + skuAt).copyMemory(from: texts.sku.baseAddress!, byteCount: texts.sku.count)
-      count = room.count
-    }
+    (keyAt, skuAt) = (texts.user.count, texts.user.count + texts.key.count)
+    let start = UnsafeMutableRawPointer.allocate(byteCount: skuAt + texts.sku.count, alignment: 1)
+    self.texts = UnsafeMutableRawBufferPointer(start: start, count: skuAt + texts.sku.count)
+    start.copyMemory(from: texts.user.baseAddress!, byteCount: texts.user.count)
+    (start + keyAt).copyMemory(from: texts.key.baseAddress!, byteCount: texts.key.count)
+    (start + skuAt).copyMemory(from: texts.sku.baseAddress!, byteCount: texts.sku.count)
     var print = Fingerprint()
     print.mix(texts.sku)
     print.mix(qty)
     print.mix(requestedTTLMs)
     fingerprint = print.value
   }
+
+  deinit { texts.deallocate() }
 
   /// The same of texts that have been taken out.
   public static func of(
@@ -113,19 +114,17 @@ public final class Reservation: Hashable, Sendable {
 
   /// The texts where they lie, valid inside `body`.
   public func withTexts<Result>(_ body: (Texts) -> Result) -> Result {
-    texts.withUnsafeBytes { bytes in
-      body(
-        (
-          sku: UnsafeRawBufferPointer(rebasing: bytes[skuAt...]),
-          user: UnsafeRawBufferPointer(rebasing: bytes[..<keyAt]),
-          key: UnsafeRawBufferPointer(rebasing: bytes[keyAt..<skuAt])
-        ))
-    }
+    body(
+      (
+        sku: UnsafeRawBufferPointer(rebasing: texts[skuAt...]),
+        user: UnsafeRawBufferPointer(rebasing: texts[..<keyAt]),
+        key: UnsafeRawBufferPointer(rebasing: texts[keyAt..<skuAt])
+      ))
   }
 
   /// Whether two ask for the same, in the same call.
   public static func == (one: Reservation, other: Reservation) -> Bool {
-    one.hold == other.hold && one.texts == other.texts && one.keyAt == other.keyAt
+    one.hold == other.hold && one.texts.elementsEqual(other.texts) && one.keyAt == other.keyAt
       && one.skuAt == other.skuAt && one.qty == other.qty && one.ttlMs == other.ttlMs
       && one.fingerprint == other.fingerprint && one.trace == other.trace
   }
