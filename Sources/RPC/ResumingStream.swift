@@ -48,19 +48,29 @@ extension StockClient {
 /// The items of a stream that is made again, from the last item on, when its server or the way to it
 /// is gone.  Read it from one task; cancelling that task ends the stream.
 public struct ResumingStream<Request: ResumableRequest>: AsyncSequence, Sendable {
+  /// Hears why a stream broke off, and nil when the next has its first item.
+  public typealias Watcher = @Sendable (Status?) -> Void
+
   let request: Request
   let client: StockClient
+  /// Told on the task that reads.
+  public var watcher: Watcher?
+
+  init(request: Request, client: StockClient) {
+    (self.request, self.client) = (request, client)
+  }
 
   /// Reads the items.
   public struct AsyncIterator: AsyncIteratorProtocol {
     private var request: Request
     private let client: StockClient
+    private let watcher: Watcher?
     private var current: StockStream<Request.Reply>.AsyncIterator?
     /// Streams that ended since the last item.
     private var failures = 0
 
-    init(_ request: Request, _ client: StockClient) {
-      (self.request, self.client) = (request, client)
+    init(_ request: Request, _ client: StockClient, _ watcher: Watcher?) {
+      (self.request, self.client, self.watcher) = (request, client, watcher)
     }
 
     /// The next item; nil at the end.
@@ -73,11 +83,13 @@ public struct ResumingStream<Request: ResumableRequest>: AsyncSequence, Sendable
             current = try await client.begin(request, failures: failures).makeAsyncIterator()
           }
           let item = try await current!.next()
+          if failures > 0 { watcher?(nil) }
           failures = 0
           if let item { request = request.resumed(after: item) }
           return item
         } catch let status as Status where StockClient.canResume(status) {
           current = nil
+          if failures == 0 { watcher?(status) }
           failures += 1
         }
       }
@@ -85,7 +97,7 @@ public struct ResumingStream<Request: ResumableRequest>: AsyncSequence, Sendable
   }
 
   /// An iterator, which makes a stream of its own.
-  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(request, client) }
+  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(request, client, watcher) }
 }
 
 extension StockClient {

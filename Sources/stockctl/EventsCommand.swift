@@ -115,6 +115,41 @@ private final class Shown: Sendable {
   func reached(_ token: String) { state.withLock { $0.token = token } }
 }
 
+/// Says on standard error that nothing comes because the server is away: not at once, since a server that
+/// is restarted, or a connection that is renewed, is back in a moment.
+private final class Absence: Sendable {
+  private static let patience = Duration.seconds(1)
+
+  private let json: Bool
+  private let state = Mutex<(since: Int, isAway: Bool, isSaid: Bool)>((0, false, false))
+
+  init(json: Bool) { self.json = json }
+
+  /// - Parameter status: why the stream broke off; nil: it goes on.
+  func tell(_ status: Status?) {
+    guard let status else {
+      let wasSaid = state.withLock { state in
+        defer { (state.isAway, state.isSaid) = (false, false) }
+        return state.isSaid
+      }
+      if wasSaid { Output(json: json).note("the server is back") }
+      return
+    }
+    let since = state.withLock { state in
+      (state.since, state.isAway) = (state.since + 1, true)
+      return state.since
+    }
+    Task {
+      try await Task.sleep(for: Self.patience)
+      let isStillAway = state.withLock { state in
+        state.isSaid = state.isAway && state.since == since
+        return state.isSaid
+      }
+      if isStillAway { Output(json: json).note("waiting for the server: \(status.message)") }
+    }
+  }
+}
+
 /// An item that says where to resume after it.
 private protocol TokenItem { var token: String { get } }
 extension FollowItem: TokenItem {}
@@ -130,8 +165,10 @@ extension ServerOptions {
     // Streams wait for their server; a server that was never there is said at once.
     _ = try await call(PingRequest())
     let client = StockClient(to: try serverAddress(), options: Caller.options)
-    let items = begin(client)
-    let reading = Task {
+    var items = begin(client)
+    let away = Absence(json: json)
+    items.watcher = { away.tell($0) }
+    let reading = Task { [items] in
       for try await item in items {
         guard take(item), StandardOutput.isOpen else { return }
         shown.reached(item.token)
@@ -151,7 +188,7 @@ extension ServerOptions {
       guard StandardOutput.isOpen else { return }
       guard !interruption.hasCome else {
         let resume = shown.token.isEmpty ? "" : "; go on with --after \(shown.token)"
-        Output(json: json).note("interrupted after \(shown.lines) lines\(resume)")
+        Output(json: json).note("interrupted after \(shown.lines.counted("line"))\(resume)")
         return try interruption.finish()
       }
       Output(json: json).failure(status)

@@ -23,12 +23,14 @@ struct StateText {
   private var troubles: [String] {
     var lines: [String] = []
     guard state.worker == nil else { return lines }
-    if state.shardsSilent > 0 { lines.append("\(state.shardsSilent) shards did not answer") }
+    if state.shardsSilent > 0 {
+      lines.append("\(state.shardsSilent.counted("shard")) did not answer")
+    }
     for shard in state.shards {
       let redis = shard.redis
       if shard.connectionsShed > 0 {
         lines.append(
-          "shard \(shard.number): \(shard.connectionsShed) connections were closed for their memory"
+          "shard \(shard.number): closed for their memory: \(shard.connectionsShed.counted("connection"))"
         )
       }
       for trouble in [redis.downReason, redis.holdsRefused] + redis.warnings where !trouble.isEmpty

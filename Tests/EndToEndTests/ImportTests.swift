@@ -101,6 +101,10 @@ struct ImportTests {
     #expect(dry.status == 12)
     #expect(try objects(dry.stdout).last?["new"] as? Int == 4, "\(dry)")
     #expect(try shop.ctl("stock", "get", "good-1").status == 5, "a dry run changes nothing")
+    let nowhere = try shop.ctl("stock", "import", paper.path, "--rejects", "/nowhere/rejects.csv")
+    #expect(nowhere.status == 15, "\(nowhere)")
+    #expect(nowhere.stderr.contains("No such file or directory; nothing was changed"), "\(nowhere)")
+    #expect(try shop.ctl("stock", "get", "good-1").status == 5, "found out before the first row")
 
     let run = try shop.ctl("stock", "import", paper.path, "--json", "--rejects", rejects)
     let said = try objects(run.stdout)
@@ -135,7 +139,7 @@ struct ImportTests {
     let paper = try Paper(
       #"{"sku":"a","available":5}"# + "\n" + #"{"sku":"b","available":6}"#, "jsonl")
     let script = try shop.ctl("stock", "import", paper.path)
-    #expect(script.status == 64 && script.stderr.contains("1 SKUs have other stock now, 1 are new"))
+    #expect(script.status == 64 && script.stderr.contains("1 SKU has other stock now, 1 is new"))
     let asked = try TerminalSession(
       "stockctl", ["stock", "import", paper.path, "--address", "\(shop.address)"])
     try await asked.wait(for: "Go on? [y/N]")

@@ -151,13 +151,17 @@ struct OutputTests {
     #expect("a\nb\u{1B}[2Jc\td\u{9B}".onOneLine == "a\\nb\\u{1b}[2Jc\\td\\u{9b}")
     #expect("Grüße, 株".onOneLine == "Grüße, 株" && "Grüße, 株".columns == 9)
     #expect("株式会社".cut(to: 6) == "株式…" && "phone".cut(to: 5) == "phone")
+    #expect("phone-case-red".cutInside(to: 9) == "phon…-red", "names that end differently stay so")
+    #expect("phone-case-red".cutInside(to: 14) == "phone-case-red")
+    #expect("株式会社".cutInside(to: 6) == "株…社" && "phone".cutInside(to: 1) == "…")
     #expect("e\u{301}".columns == 1 && "phone-case".cut(to: 6) == "phone…")
     var table = Table(["sku", "units"], numeric: [1])
     table.add(["a-very-long-name-of-a-sku", "12"])
     #expect(table.lines(width: nil)[1] == "a-very-long-name-of-a-sku     12")
-    #expect(table.lines(width: 20) == ["sku            units", "a-very-long-…     12"])
+    #expect(table.lines(width: 20) == ["sku            units", "a-very…-a-sku     12"])
     #expect("one two three".wrapped(to: 7) == ["one two", "three"] && "".wrapped(to: 9) == [""])
     #expect(1_234_567.grouped == "1,234,567" && (-12).grouped == "-12")
+    #expect(1.counted("line") == "1 line" && 2_000.counted("line") == "2,000 lines")
     #expect(Progress.clock(7.4) == "0:07" && Progress.clock(3_725) == "1:02:05")
   }
 }

@@ -69,6 +69,27 @@ struct TailTests {
     shop.close()
   }
 
+  @Test("says when its server is away, and when it is back; and goes on")
+  func lost() async throws {
+    let (shop, _) = try await shop()
+    let session = try TerminalSession(
+      "stockctl", ["events", "tail", "--sku", "x", "--address", "\(shop.address)"], columns: 400)
+    try await eventually("it follows") {
+      try shop.ctl("state", "--json").stdout.contains(#""streams":1"#)
+    }
+    shop.server.kill()
+    try await session.wait(for: "waiting for the server")
+    let again = try Program.start(
+      "stockd", ["--listen", "\(shop.address)", "--redis", shop.redis.url])
+    try await shop.supply(12)
+    try await session.wait(for: "the server is back")
+    try await session.wait(for: "available=12")
+    session.interrupt()
+    #expect(try session.end().0 == 130)
+    again.stop()
+    shop.close()
+  }
+
   @Test("a server that is not there is said at once")
   func away() throws {
     let address = "127.0.0.1:\(freePort())"

@@ -144,7 +144,7 @@ struct WatchTests {
     let (status, screen) = try session.end()
     #expect(status == 130 && !screen.contains("available=3"), "\(screen)")
     let said = try #require(
-      screen.firstMatch(of: /interrupted after 1 lines; go on with --after ([0-9a-f]{16})/),
+      screen.firstMatch(of: /interrupted after 1 line; go on with --after ([0-9a-f]{16})/),
       "\(screen)")
     #expect(said.1 != token)
     let stale = try Program.run("stockctl", arguments + [token, "--count", "1"])

@@ -242,7 +242,7 @@ actor BenchLane {
   private func watchStorm() async {
     let givesUpAt = stormAt + 60_000
     result.expired = UInt64(result.held)
-    progress?.note("waiting for \(result.held.grouped) holds to expire")
+    progress?.note("waiting for \(result.held.counted("hold")) to expire")
     while Self.clockMs < givesUpAt {
       let asked = monotonicNow()
       let answer = await withCheckedContinuation { continuation in

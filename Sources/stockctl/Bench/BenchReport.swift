@@ -27,7 +27,7 @@ struct BenchReport {
     if result.expired > 0 {
       lines.append("")
       let back = result.backAfterMs.map { "all back \($0) ms after their deadline" }
-      lines.append("\(result.expired.grouped) holds expired; \(back ?? "not all came back")")
+      lines.append("\(result.expired.counted("hold")) expired; \(back ?? "not all came back")")
     }
     if let failure = result.firstFailure { lines += ["", "first failure: \(failure.onOneLine)"] }
     return lines + bars(width: width ?? 80)

@@ -134,4 +134,7 @@ extension BinaryInteger {
     }
     return self < 0 ? "-\(text)" : text
   }
+
+  /// So many of something: "1 line", "2,000 lines".
+  func counted(_ one: String) -> String { self == 1 ? "1 \(one)" : "\(grouped) \(one)s" }
 }

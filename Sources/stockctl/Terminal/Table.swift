@@ -31,7 +31,7 @@ struct Table {
         let gap = column > 0 ? 2 : 0
         let left = (width ?? .max) - used - gap
         guard left > 0 else { break }
-        let shown = text.cut(to: min(widths[column], left))
+        let shown = text.cutInside(to: min(widths[column], left))
         let pad = String(repeating: " ", count: max(min(widths[column], left) - shown.columns, 0))
         let painted = Terminal.output.paint(shown, number == 0 ? .bold : Paint.of(text))
         line += String(repeating: " ", count: gap)

@@ -98,6 +98,22 @@ extension StringProtocol {
     return String(taken) + "…"
   }
 
+  /// Beginning and end, as much as fits, with an ellipsis between them: names that differ at one end stay
+  /// different.
+  func cutInside(to width: Int) -> String {
+    guard columns > width else { return String(self) }
+    var (end, used) = ([Unicode.Scalar](), 0)
+    for scalar in unicodeScalars.reversed() {
+      used += scalar.columns
+      guard used <= (width - 1) / 2 else { break }
+      end.append(scalar)
+    }
+    var tail = String.UnicodeScalarView()
+    tail.append(contentsOf: end.reversed())
+    let last = String(tail)
+    return cut(to: width - last.columns) + last
+  }
+
   /// In lines of at most so many columns, broken between words where that is possible.
   func wrapped(to width: Int) -> [String] {
     var lines = [""]

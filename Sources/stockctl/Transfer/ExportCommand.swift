@@ -80,9 +80,9 @@ struct ExportCommand: AsyncParsableCommand {
   private func tell(_ sheet: StockSheet, isWhole: Bool) {
     let output = Output(json: server.json)
     switch (isWhole, out) {
-    case (true, let out?): output.note("\(sheet.count.grouped) SKUs are in \(out)")
+    case (true, let out?): output.note("\(sheet.count.counted("SKU")) written to \(out)")
     case (false, let out?): output.note("\(out) was not written")
-    default: output.note("\(sheet.count.grouped) SKUs were written: the list is not whole")
+    default: output.note("\(sheet.count.counted("SKU")) written: the list is not whole")
     }
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Glibc
 import Inventory
 import RPC
 import Wire
@@ -42,6 +43,7 @@ struct ImportCommand: AsyncParsableCommand {
 
   func run() async throws {
     let stock = try StockFile(path: file, format: format)
+    try checkRejects()
     let endpoint = try server.endpoint()
     var options = Caller.options
     options.waitsForServer = false
@@ -71,7 +73,10 @@ struct ImportCommand: AsyncParsableCommand {
       if over > 0 {
         let new = changes.count { $0.kind == "NEW" }
         try Confirmation.ask(
-          "\(over.grouped) SKUs have other stock now, \(new.grouped) are new", yes: false)
+          """
+          \(over.counted("SKU")) \(over == 1 ? "has" : "have") other stock now, \
+          \(new.grouped) \(new == 1 ? "is" : "are") new
+          """, yes: false)
       }
     }
     interruption.begin()
@@ -85,7 +90,8 @@ struct ImportCommand: AsyncParsableCommand {
 
   private func show(_ changes: [ImportRun.Change], _ stock: StockFile) throws {
     let output = Output(json: server.json)
-    output.table(changes.map(\.fields))
+    // A person looks for what would change; a program is told of every row.
+    output.table(changes.filter { server.json || $0.kind != "SAME" }.map(\.fields))
     say(stock.faults)
     output.printLine(
       ["NEW", "CHANGED", "SAME", "REFUSED"].map { kind in
@@ -123,6 +129,21 @@ struct ImportCommand: AsyncParsableCommand {
       \(tally.unknown > 0 ? ", \(tally.unknown.grouped) may be" : ""), \(tally.left.grouped) are not; \
       \(again) same command again does the rest, and nothing twice
       """)
+  }
+
+  /// Before the first row, since afterwards nobody knows which were refused.  What is there is kept.
+  private func checkRejects() throws {
+    guard let rejects else { return }
+    let isNew = access(rejects, F_OK) != 0
+    let descriptor = open(rejects, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else {
+      let reason = String(cString: strerror(errno))
+      Output(json: server.json).note(
+        "--rejects: \(rejects) cannot be written: \(reason); nothing was changed")
+      throw ExitReason.outputLost.exit
+    }
+    close(descriptor)
+    if isNew { unlink(rejects) }
   }
 
   /// Writes down what has to be put right.
