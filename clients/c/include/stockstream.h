@@ -122,6 +122,9 @@ const stock_reply *stock_get_hold(stock_client *client, const char *hold_id, uin
 const stock_reply *stock_find_hold(stock_client *client, const char *user_id, const char *key,
                                    uint32_t timeout_ms);
 const stock_reply *stock_get_stock(stock_client *client, const char *sku, uint32_t timeout_ms);
+/* Accepts the figure that stands in Redis at stock:<sku> as the units available: opens a SKU that was changed
+ * by hand.  REPEATED when it is open. */
+const stock_reply *stock_adopt(stock_client *client, const char *sku, uint32_t timeout_ms);
 /* Sets the units available.  request_id: new for every change that is meant, the same for a repeat.  A
  * retired SKU is on sale again. */
 const stock_reply *stock_set_stock(stock_client *client, const char *sku, uint64_t available,
@@ -195,6 +198,7 @@ stock_code stock_submit_get_hold(stock_client *client, uint64_t tag, const char 
 stock_code stock_submit_find_hold(stock_client *client, uint64_t tag, const char *user_id, const char *key,
                                   uint32_t timeout_ms);
 stock_code stock_submit_get_stock(stock_client *client, uint64_t tag, const char *sku, uint32_t timeout_ms);
+stock_code stock_submit_adopt(stock_client *client, uint64_t tag, const char *sku, uint32_t timeout_ms);
 stock_code stock_submit_set_stock(stock_client *client, uint64_t tag, const char *sku, uint64_t available,
                                   const char *request_id, uint32_t timeout_ms);
 stock_code stock_submit_set_stock_if(stock_client *client, uint64_t tag, const char *sku, uint64_t available,

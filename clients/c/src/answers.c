@@ -24,7 +24,8 @@ static void take_notice(stock_client *c, channel *ch, ProtobufCBinaryData messag
 static void take_hello(stock_client *c, channel *ch, const Stock__V1__Response *response) {
   ch->hello_id = 0;
   if (has_reason(response, FAULT_PROTOCOL.reason)) {
-    end_all(c, &FAULT_PROTOCOL, &FAULT_PROTOCOL_SENT);
+    /* Whoever refuses a Hello does nothing of what follows it (WIRE.md). */
+    end_all(c, &FAULT_PROTOCOL, &FAULT_PROTOCOL_SENT, ch);
     return;
   }
   if (response->status != STOCK__V1__CODE__CODE_OK) return; /* the first version has no Hello */

@@ -103,7 +103,7 @@ size_t stock_outstanding(const stock_client *c) { return c->outstanding; }
 
 void stock_client_close(stock_client *c) {
   c->is_closed = true;
-  end_all(c, &FAULT_CLOSED, &FAULT_CLOSED_SENT);
+  end_all(c, &FAULT_CLOSED, &FAULT_CLOSED_SENT, NULL);
 }
 
 void stock_client_free(stock_client *c) {

@@ -204,8 +204,8 @@ void greeted(stock_client *c, channel *ch, bool serves, uint64_t now);
 void lost(stock_client *c, channel *ch, uint64_t now);
 /* New calls go elsewhere; what is in flight may still be answered. */
 void leave(stock_client *c, channel *ch);
-/* Everything that is not done ends. */
-void end_all(stock_client *c, const fault *unsent, const fault *sent);
+/* Everything that is not done ends.  What is on `refusing`, if that is given, has not happened there. */
+void end_all(stock_client *c, const fault *unsent, const fault *sent, const channel *refusing);
 
 /* answers.c */
 /* The next completion of what has arrived; NULL: there is none. */
@@ -238,7 +238,7 @@ void run_timers(stock_client *c, uint64_t now);
 /* reply.c */
 extern const method METHOD_RESERVE, METHOD_BATCH_RESERVE, METHOD_CONFIRM, METHOD_CANCEL, METHOD_RELEASE,
     METHOD_EXTEND, METHOD_GET_HOLD, METHOD_SET_STOCK, METHOD_ADJUST_STOCK, METHOD_RETIRE_STOCK,
-    METHOD_LIST_STOCK, METHOD_GET_STOCK, METHOD_HEALTH, METHOD_PING;
+    METHOD_ADOPT_STOCK, METHOD_LIST_STOCK, METHOD_GET_STOCK, METHOD_HEALTH, METHOD_PING;
 /* False: memory is short; as are the next ones. */
 bool show_text(const char **into, arena *memory, ProtobufCBinaryData bytes);
 bool show_level(stock_reply *into, arena *memory, const Stock__V1__StockLevel *level);

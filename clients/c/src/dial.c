@@ -98,11 +98,12 @@ void leave(stock_client *c, channel *ch) {
   if (ch->calls == 0) channel_close(ch);
 }
 
-void end_all(stock_client *c, const fault *unsent, const fault *sent) {
+void end_all(stock_client *c, const fault *unsent, const fault *sent, const channel *refusing) {
   while (list_pop(c, &c->queue) != NOWHERE) continue;
   for (uint32_t place = 0; place < c->call_capacity; place++) {
     call_state state = c->calls[place].state;
-    if (state == CALL_SENT) call_fails(c, place, sent);
+    bool is_refused = refusing != NULL && c->calls[place].on == (uint32_t)refusing->number;
+    if (state == CALL_SENT) call_fails(c, place, is_refused ? unsent : sent);
     if (state == CALL_QUEUED || state == CALL_PAUSED) call_fails(c, place, unsent);
   }
   for (int number = 0; number < 2; number++) channel_close(&c->channels[number]);

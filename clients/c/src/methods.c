@@ -102,6 +102,12 @@ stock_code stock_submit_get_stock(stock_client *c, uint64_t tag, const char *sku
   return submit(c, tag, &METHOD_GET_STOCK, &request.base, timeout_ms, NULL);
 }
 
+stock_code stock_submit_adopt(stock_client *c, uint64_t tag, const char *sku, uint32_t timeout_ms) {
+  Stock__V1__AdoptStockRequest request = STOCK__V1__ADOPT_STOCK_REQUEST__INIT;
+  request.sku = text(sku);
+  return submit(c, tag, &METHOD_ADOPT_STOCK, &request.base, timeout_ms, NULL);
+}
+
 stock_code stock_submit_set_stock(stock_client *c, uint64_t tag, const char *sku, uint64_t available,
                                   const char *request_id, uint32_t timeout_ms) {
   return stock_submit_set_stock_if(c, tag, sku, available, NULL, request_id, NULL, NULL, timeout_ms);
@@ -226,6 +232,10 @@ const stock_reply *stock_find_hold(stock_client *c, const char *user_id, const c
 
 const stock_reply *stock_get_stock(stock_client *c, const char *sku, uint32_t timeout_ms) {
   return BLOCKING(c, stock_submit_get_stock(c, 0, sku, timeout_ms));
+}
+
+const stock_reply *stock_adopt(stock_client *c, const char *sku, uint32_t timeout_ms) {
+  return BLOCKING(c, stock_submit_adopt(c, 0, sku, timeout_ms));
 }
 
 const stock_reply *stock_set_stock(stock_client *c, const char *sku, uint64_t available,

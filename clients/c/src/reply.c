@@ -140,6 +140,12 @@ static bool show_retire_stock(stock_reply *into, arena *memory, const ProtobufCM
   return show_level(into, memory, reply->stock);
 }
 
+static bool show_adopt_stock(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
+  const Stock__V1__AdoptStockReply *reply = (const Stock__V1__AdoptStockReply *)message;
+  into->outcome = (int)reply->outcome;
+  return show_level(into, memory, reply->stock);
+}
+
 static bool show_list_stock(stock_reply *into, arena *memory, const ProtobufCMessage *message) {
   const Stock__V1__ListStockReply *reply = (const Stock__V1__ListStockReply *)message;
   stock_reply **items = reply_items(into, memory, reply->n_stock);
@@ -195,6 +201,8 @@ const method METHOD_ADJUST_STOCK = {"stock.v1.Stock/Adjust", &stock__v1__adjust_
                                     show_adjust_stock, 0};
 const method METHOD_RETIRE_STOCK = {"stock.v1.Stock/Retire", &stock__v1__retire_stock_reply__descriptor,
                                     show_retire_stock, 0};
+const method METHOD_ADOPT_STOCK = {"stock.v1.Stock/Adopt", &stock__v1__adopt_stock_reply__descriptor,
+                                   show_adopt_stock, 0};
 const method METHOD_LIST_STOCK = {"stock.v1.Stock/List", &stock__v1__list_stock_reply__descriptor,
                                   show_list_stock, 0};
 const method METHOD_GET_STOCK = {"stock.v1.Stock/Get", &stock__v1__get_stock_reply__descriptor,

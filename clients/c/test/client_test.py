@@ -196,7 +196,7 @@ class TestFaults(ClientTest):
     def test_versions_of_the_protocol(self):
         self.run_through(proxy.Hello(envelope.CODE_UNIMPLEMENTED, "UNKNOWN_METHOD"), "reserves", "HELD", 1, 3)
         self.run_through(proxy.Hello(envelope.CODE_FAILED_PRECONDITION, "PROTOCOL_UNSUPPORTED"), "fails",
-                         "FAILED_PRECONDITION", "PROTOCOL_UNSUPPORTED", 1, 5000, 1, supply=0)
+                         "FAILED_PRECONDITION", "PROTOCOL_UNSUPPORTED", 0, 5000, 1, supply=0)
         self.run_through(proxy.Newer(), "reserves", "?", 1, 1, supply=0)
 
     def test_bytes_that_are_no_reply(self):

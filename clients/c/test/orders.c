@@ -98,7 +98,8 @@ void orders(const scenario_input *input) {
 }
 
 /* PREFIX COUNT: SKUs with that prefix and a number of two figures, the first of them retired and the second
- * closed, are each on one page, in their order, whatever the pages' length is. */
+ * closed at 77, are each on one page, in their order, whatever the pages' length is; the closed one is
+ * adopted. */
 void listed(const scenario_input *input) {
   CHECK(input->count == 2);
   stock_client *client = client_of(input->address);
@@ -123,5 +124,11 @@ void listed(const scenario_input *input) {
     }
     CHECK(seen == count);
   }
+  char closed[64];
+  snprintf(closed, sizeof closed, "%s01", prefix);
+  const stock_reply *adopted = of(stock_adopt(client, closed, 0), STOCK_OUTCOME_STOCK_ADOPTED);
+  CHECK(adopted->stock->available == 77 && adopted->stock->supplied == 77);
+  of(stock_adopt(client, closed, 0), STOCK_OUTCOME_REPEATED);
+  of(stock_adopt(client, "nobody-has-it", 0), STOCK_OUTCOME_UNKNOWN_SKU);
   stock_client_free(client);
 }

@@ -7,7 +7,8 @@ import subprocess
 import proxy
 from running import ONCE, ClientTest, shop
 from running import open_shop as setUpModule  # noqa: F401
-from stockstream import Acknowledge, HoldStatus, InvalidRequest, Outcome, StockClient, Unavailable
+from stockstream import (
+    Acknowledge, HoldStatus, InvalidRequest, Outcome, StockClient, StockError, Unavailable)
 
 CHANGES = ("Reservations/Confirm", "Reservations/Cancel", "Reservations/Release", "Reservations/Extend",
            "Stock/Adjust", "Stock/Set", "Stock/Retire")
@@ -53,6 +54,22 @@ class TestOrders(ClientTest):
                              ["STOCK_SET", ("STOCK_RETIRED", "bob", "end of line")])
             self.assertFalse(client.set_stock(self.sku, 1, request_id=self.sku).stock.retired)
             self.assertEqual(self.reserve(client).outcome, Outcome.HELD)
+
+    def test_adopt(self):
+        self.supply(5)
+        with StockClient(shop.unix) as client:
+            self.assertEqual(client.adopt_stock(self.sku).outcome, Outcome.REPEATED)
+            self.by_hand("77")
+            self.fails(StockError, "STOCK_MISMATCH", False, 1, lambda: self.reserve(client))
+            done = client.adopt_stock(self.sku)
+            self.assertEqual((done.outcome, done.stock.available, done.stock.supplied),
+                             (Outcome.STOCK_ADOPTED, 77, 77))
+            self.assertEqual(self.reserve(client).outcome, Outcome.HELD)
+            self.assertEqual(client.adopt_stock(self.sku + "-nobody").outcome, Outcome.UNKNOWN_SKU)
+
+    def by_hand(self, figure):
+        subprocess.run(["redis-cli", "-s", shop.redis_socket, "SET", "stock:" + self.sku, figure],
+                       check=True, stdout=subprocess.DEVNULL)
 
     def test_release(self):
         self.supply(5)

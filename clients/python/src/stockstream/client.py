@@ -127,6 +127,14 @@ class StockClient(Caller):
             sku=sku, request_id=request_id, reason=reason, actor=actor)
         return _stock(self._call("Stock/Retire", request, stock_pb2.RetireStockReply, timeout_s))
 
+    def adopt_stock(self, sku: str, *, timeout_s: Optional[float] = None) -> StockResult:
+        """Accepts the figure that stands in Redis at `stock:<sku>` as the units available.
+
+        Opens a SKU that was changed by hand.  REPEATED when it is open.
+        """
+        request = stock_pb2.AdoptStockRequest(sku=sku)
+        return _stock(self._call("Stock/Adopt", request, stock_pb2.AdoptStockReply, timeout_s))
+
     def list_stock(self, *, after: str = "", page_size: int = 0,
                    timeout_s: Optional[float] = None) -> Pages[StockListing]:
         """All SKUs whose stock was ever changed, by the bytes of their names.
