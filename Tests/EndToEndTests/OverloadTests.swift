@@ -13,7 +13,7 @@ struct OverloadTests {
     var options = StockClient.Options()
     options.retry = .never
     let client = StockClient(to: shop.address, options: options)
-    // 65,536 operations may wait; with the 256 at Redis that is more than sixteen batches take.
+    // 65,536 operations may wait: sixteen of these, and as many single ones as are at Redis, 1 to 256.
     let crowd = Task {
       await withTaskGroup { group in
         for batch in 0..<18 {
@@ -25,7 +25,11 @@ struct OverloadTests {
       }
     }
     let single = GetStockRequest(sku: "x")
-    try await eventually("calls are refused") {
+    try await eventually(timeout: .seconds(40), "calls are refused") {
+      for _ in 0..<64 {
+        let key = "\(UInt64.random(in: 1...UInt64.max))"
+        Task { _ = try? await client.call(ReserveRequest.of(key), timeoutMs: 60_000) }
+      }
       let refused = await outcome { () throws(Status) in
         try await client.call(single, timeoutMs: 100)
       }
