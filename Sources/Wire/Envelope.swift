@@ -106,18 +106,11 @@ public struct ResponseEnvelope {
     guard metadata.entries.isEmpty else {
       return append(callID, message, isItem, metadata, &buffer, arena)
     }
-    let start = buffer.count
-    buffer.append(bigEndian: 0)
-    if callID > 0 { buffer.append(field: 1, callID) }
-    if !message.isEmpty {
-      buffer.append(varint: 4 << 3 | 2)
-      buffer.append(varint: UInt64(message.count))
-      buffer.append(message.readable)
+    appendFrame(to: &buffer) { buffer in
+      if callID > 0 { buffer.append(field: 1, callID) }
+      if !message.isEmpty { buffer.append(field: 4, bytes: message.readable) }
+      if isItem { buffer.append(field: 6, 1) }
     }
-    if isItem { buffer.append(field: 6, 1) }
-    let payload = buffer.count - start - Frame.headerBytes
-    precondition(payload <= Frame.payloadBytesMax, "a frame that the peer would refuse")
-    withUnsafeBytes(of: UInt32(payload).bigEndian) { buffer.overwrite(at: start, with: $0) }
   }
 
   private static func append(
@@ -134,19 +127,38 @@ public struct ResponseEnvelope {
     buffer.appendFrame(&response)
   }
 
-  /// Appends a failure.
+  /// Appends a failure: by hand too, since a server with too many callers says little else.
   public static func append(
     callID: UInt64, status: Status, metadata: Metadata = Metadata(), to buffer: inout ByteBuffer,
     arena: Arena
   ) {
-    var response = Stock__V1__Response()
-    stock__v1__response__init(&response)
-    response.call_id = callID
-    response.status = Stock__V1__Code(rawValue: numericCast(status.code.rawValue))
-    response.detail = arena.place(status.detail(arena))
-    response.n_metadata = metadata.entries.count
-    response.metadata = metadata.list(arena)
-    buffer.appendFrame(&response)
+    guard metadata.entries.isEmpty else {
+      var response = Stock__V1__Response()
+      stock__v1__response__init(&response)
+      response.call_id = callID
+      response.status = Stock__V1__Code(rawValue: numericCast(status.code.rawValue))
+      response.detail = arena.place(status.detail(arena))
+      response.n_metadata = metadata.entries.count
+      response.metadata = metadata.list(arena)
+      return buffer.appendFrame(&response)
+    }
+    appendFrame(to: &buffer) { buffer in
+      if callID > 0 { buffer.append(field: 1, callID) }
+      buffer.append(field: 2, UInt64(status.code.rawValue))
+      buffer.append(varint: 3 << 3 | 2)
+      status.appendDetail(to: &buffer)
+    }
+  }
+
+  private static func appendFrame(
+    to buffer: inout ByteBuffer, _ fields: (inout ByteBuffer) -> Void
+  ) {
+    let start = buffer.count
+    buffer.append(bigEndian: 0)
+    fields(&buffer)
+    let payload = buffer.count - start - Frame.headerBytes
+    precondition(payload <= Frame.payloadBytesMax, "a frame that the peer would refuse")
+    withUnsafeBytes(of: UInt32(payload).bigEndian) { buffer.overwrite(at: start, with: $0) }
   }
 }
 

@@ -86,6 +86,40 @@ struct HandWrittenTests {
     #expect(byHand == written { $0.append(message: &message) })
   }
 
+  @Test("an answer and a failure are framed as protobuf-c does", arguments: numbers)
+  func response(number: UInt64) {
+    var message = ByteBuffer()
+    message.append(Self.long + Self.long)
+    let wait = UInt32(truncatingIfNeeded: number)
+    let failures = [
+      Status(
+        .resourceExhausted, reason: "R", message: Self.long, retryable: true, retryAfterMs: wait),
+      Status(.internal, reason: "", message: "", field: Self.long, outcomeUnknown: true),
+    ]
+    for status in failures {
+      var response = Stock__V1__Response()
+      stock__v1__response__init(&response)
+      response.call_id = number
+      response.status = Stock__V1__Code(rawValue: numericCast(status.code.rawValue))
+      response.detail = arena.place(status.detail(arena))
+      let byHand = written {
+        ResponseEnvelope.append(callID: number, status: status, to: &$0, arena: arena)
+      }
+      #expect(byHand == written { $0.appendFrame(&response) })
+    }
+    for isItem in [false, true] {
+      var response = Stock__V1__Response()
+      stock__v1__response__init(&response)
+      response.call_id = number
+      response.message = message.binary
+      response.more = isItem ? 1 : 0
+      var byHand = ByteBuffer()
+      ResponseEnvelope.append(
+        callID: number, message: message, isItem: isItem, to: &byHand, arena: arena)
+      #expect(Array(byHand.readable) == written { $0.appendFrame(&response) })
+    }
+  }
+
   @Test("how the server is, as protobuf-c writes it", arguments: [0, 1, 3])
   func health(warnings: Int) {
     let reply = HealthCheckReply(
