@@ -6,6 +6,9 @@ public enum AuditLimits {
   public static let holdsPerSecondDefault: UInt64 = 20_000
   /// Records and rows of one step, about.
   static let stepHoldsMax = 1_000
+  /// One part in so many of the time is the audit's at most: where the stores have much to do its steps
+  /// take longer, and it makes fewer.
+  static let timeShare: UInt64 = 4
   /// What seems to differ is looked at again at the latest when it is so much,
   static let suspectsMax = 2_000
   /// or has waited for so long.

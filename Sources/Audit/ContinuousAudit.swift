@@ -56,7 +56,7 @@ public final class ContinuousAudit {
         try tell(examination, lapMs: lap.tookMs)
       }
       if try examination.step() { try tell(examination, lapMs: lap.tookMs) }
-      var pauseMs = stepMs - min(began.elapsedMs, stepMs - 1)
+      var pauseMs = Self.pauseMs(after: began.elapsedMs, ofStep: stepMs)
       if examination.laps.store > lap.count.store, examination.laps.books > lap.count.books {
         lap = (.now, examination.laps, lap.start.elapsedMs)
         try examination.judgeSuspects()
@@ -67,6 +67,14 @@ public final class ContinuousAudit {
       }
       stop.sleep(ms: pauseMs)
     }
+  }
+
+  /// How long to leave the stores alone.
+  /// - Parameters:
+  ///   - tookMs: how long the step has taken.
+  ///   - stepMs: how often the set pace has a step.
+  static func pauseMs(after tookMs: UInt64, ofStep stepMs: UInt64) -> UInt64 {
+    max(stepMs - min(tookMs, stepMs - 1), tookMs * (AuditLimits.timeShare - 1))
   }
 
   private func compareStock(_ examination: Examination) throws {

@@ -1,7 +1,7 @@
 import Inventory
 
-/// What corrections write: rows of `processed_events` and `stock_movements`, and what they say about
-/// the rows of holds and their orders.
+/// What corrections write: rows of `stock_movements`, and what they say about the rows of holds and
+/// their orders.
 final class CorrectionColumns {
   private let ids = Column(.text)
   private let causes = Column(.text)
@@ -26,9 +26,6 @@ final class CorrectionColumns {
   private let holdTimes = Column(.timestamptz)
   private let holdStreamMs = Column(.bigint)
   private let holdStreamSequences = Column(.bigint)
-
-  /// For `remember_events`.
-  var names: [Column] { [ids, causes, times, streamMs, streamSequences] }
 
   /// For `save_corrections`.
   var all: [Column] {

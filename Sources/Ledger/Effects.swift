@@ -60,25 +60,15 @@ final class Effects {
   ///   first costs PostgreSQL a third more, and hardly ever finds one.
   func steps(known: Bool) -> [Postgres.Step] {
     var steps: [Postgres.Step] = []
-    func write(_ insert: Insert, _ columns: [Column], counts: Bool = false) {
+    func write(_ insert: Insert, _ columns: [Column], counts: Bool = true) {
       steps.append(.init(known ? insert.missing : insert.all, columns, counts: counts))
     }
-    if eventIDs.count > 0 {
-      let names = [eventIDs, types, times, streamMs, streamSequences]
-      write(.rememberEvents, names, counts: true)
-    }
-    if holds.count > 0 { steps.append(.init(.saveHolds, holds.all)) }
-    if orders.count > 0 { write(.saveOrders, orders.all) }
     if eventIDs.count > 0 { write(.saveHoldMovements, events) }
-    if stock.count > 0 {
-      write(.rememberEvents, stock.names, counts: true)
-      write(.saveStockMovements, stock.all)
-    }
-    if corrections.count > 0 {
-      write(.rememberEvents, corrections.names, counts: true)
-      if corrections.holdCount > 0 { steps.append(.init(.correctHolds, corrections.holds)) }
-      write(.saveCorrections, corrections.all)
-    }
+    if holds.count > 0 { steps.append(.init(.saveHolds, holds.all)) }
+    if orders.count > 0 { write(.saveOrders, orders.all, counts: false) }
+    if stock.count > 0 { write(.saveStockMovements, stock.all) }
+    if corrections.holdCount > 0 { steps.append(.init(.correctHolds, corrections.holds)) }
+    if corrections.count > 0 { write(.saveCorrections, corrections.all) }
     return steps
   }
 
@@ -180,7 +170,7 @@ private final class OrderColumns {
   }
 }
 
-/// Rows of `processed_events` and `stock_movements` for changes of stock.
+/// Rows of `stock_movements` for changes of stock.
 private final class StockColumns {
   private let ids = Column(.text)
   private let types = Column(.text)
@@ -197,8 +187,6 @@ private final class StockColumns {
   private let reasons = Column(.text)
   private let streamMs = Column(.bigint)
   private let streamSequences = Column(.bigint)
-
-  var names: [Column] { [ids, types, times, streamMs, streamSequences] }
 
   var all: [Column] {
     [
@@ -245,7 +233,6 @@ private struct Insert {
     all = Statement("\(name)_all", String(missing.sql[..<clause.lowerBound]))
   }
 
-  static let rememberEvents = Insert("remember_events", PackageResources.remember_events_sql)
   static let saveOrders = Insert("save_orders", PackageResources.save_orders_sql)
   static let saveHoldMovements = Insert(
     "save_hold_movements", PackageResources.save_hold_movements_sql)

@@ -3,11 +3,11 @@ public import Inventory
 /// The books in PostgreSQL: applies events, each exactly once however often and in whatever order
 /// they are delivered.
 ///
-/// How it works.  The rows in `processed_events` and the effects of a batch are one transaction, sent
-/// as one pipeline.  An effect is either a row that there is once (an order, a movement) or the
-/// complete state after its event, guarded by the version: an event that is known already, or older
-/// than what is known, changes nothing.  Nothing here looks at a clock or decides again: the script
-/// that wrote the event has judged.
+/// How it works.  The effects of a batch are one transaction, sent as one pipeline.  Each event makes
+/// one movement, and has been applied when that is there.  The other effects are either a row that
+/// there is once (an order) or the complete state after the event, guarded by the version: an event
+/// that is known already, or older than what is known, changes nothing.  Nothing here looks at a clock
+/// or decides again: the script that wrote the event has judged.
 ///
 /// Locks are taken in one order everywhere (table after table, and in each by `EventRow`), so that
 /// workers wait for each other but never in a circle.
@@ -61,9 +61,6 @@ public final class Ledger {
 
   private let database: Postgres
   private let effects = Effects()
-  private let dayColumn = Column(.integer)
-  /// Days since 1970 whose partition is known to exist.
-  private var days: Set<Int32> = []
 
   /// The books in a database whose tables are up to date (`Postgres.migrate`).
   public init(in database: Postgres) { self.database = database }
@@ -89,39 +86,21 @@ public final class Ledger {
     return outcome
   }
 
-  /// Drops the days of `processed_events` before one.
-  /// - Parameter day: days since 1970, UTC.
-  /// - Returns: how many partitions went; a day that somebody reads stays for now.
-  public func dropDays(before day: Int32) throws(PostgresError) -> Int {
-    dayColumn.removeAll()
-    dayColumn.add(day)
-    let dropped: Int32 = try database.run(.dropDays, [dayColumn]).integer(0, 0)
-    if dropped > 0 { days.removeAll() }
-    return Int(dropped)
-  }
-
-  /// - Parameter again: the only event has failed before, when days were taken from memory.
   private func apply(
-    _ rows: ArraySlice<EventRow>, of entries: [Entry], _ outcome: inout Outcome,
-    again: Bool = false
+    _ rows: ArraySlice<EventRow>, of entries: [Entry], _ outcome: inout Outcome
   ) throws(PostgresError) {
     guard let first = rows.first else { return }
     do {
-      try addDays(of: rows, in: entries)
       effects.fill(from: rows, of: entries)
       let applied = try write()
       outcome.applied += applied
       outcome.repeated += rows.count - applied
     } catch {
-      // Somebody may have dropped a day that was thought to exist.
-      days.removeAll()
       guard error.isFaultOfData else { throw error }
       if rows.count > 1 {
         let middle = rows.startIndex + rows.count / 2
         try apply(rows[..<middle], of: entries, &outcome)
         try apply(rows[middle...], of: entries, &outcome)
-      } else if !again {
-        try apply(rows, of: entries, &outcome, again: true)
       } else {
         outcome.dead.append(Dead(place: first.place, reason: error.description, isFinal: false))
       }
@@ -137,26 +116,4 @@ public final class Ledger {
       return try database.run(effects.steps(known: true))
     }
   }
-
-  private func addDays(
-    of rows: ArraySlice<EventRow>, in entries: [Entry]
-  ) throws(PostgresError) {
-    var missing: Set<Int32> = []
-    var last: Int32 = -1
-    for row in rows {
-      let day = Int32(entries[row.place].event.time / 86_400_000)
-      if day != last, !days.contains(day) { missing.insert(day) }
-      last = day
-    }
-    guard !missing.isEmpty else { return }
-    dayColumn.removeAll()
-    for day in missing.sorted() { dayColumn.add(day) }
-    _ = try database.run(.addDays, [dayColumn])
-    days.formUnion(missing)
-  }
-}
-
-extension Statement {
-  fileprivate static let addDays = Statement("add_days", PackageResources.add_days_sql)
-  fileprivate static let dropDays = Statement("drop_days", PackageResources.drop_days_sql)
 }

@@ -46,6 +46,9 @@ struct Migration {
     Migration(
       version: 7, name: "lists", up: PackageResources._007_lists_up_sql,
       down: PackageResources._007_lists_down_sql),
+    Migration(
+      version: 8, name: "applied", up: PackageResources._008_applied_up_sql,
+      down: PackageResources._008_applied_down_sql),
   ]
 
   /// The version that this program expects.

@@ -14,7 +14,6 @@ import Wire
 final class Lane {
   private let settings: Projection.Settings
   private let consumer: String
-  private let isFirst: Bool
   private let logger: Logger
   private let stop: StopFlag
   private let ready: () -> Void
@@ -26,7 +25,6 @@ final class Lane {
   private var attempts = Attempts()
   private var batchBytes: Int
   private var reclaim: Cadence
-  private var retention = Cadence(everyMs: ProjectionLimits.retentionEveryMs)
 
   init(
     _ settings: Projection.Settings, number: Int, stop: StopFlag, logger: Logger,
@@ -35,7 +33,6 @@ final class Lane {
     self.settings = settings
     self.stop = stop
     self.ready = ready
-    isFirst = number == 0
     consumer = settings.consumer(of: number)
     var logger = logger
     logger[metadataKey: "lane"] = "\(number + 1)"
@@ -69,7 +66,6 @@ final class Lane {
     try takeOwn(from: stream, into: books)
     while !stop.isRaised {
       if reclaim.isDue() { try takeOver(from: stream, into: books) }
-      if isFirst, retention.isDue() { try dropDays(of: books, stream) }
       let news = try stream.readNew(
         bytesMax: batchBytes, blockMs: ProjectionLimits.blockMs)
       try take(news, from: stream, into: books)
@@ -254,17 +250,6 @@ final class Lane {
       for place in places where !left.contains(place) {
         attempts.forget(batch.events[place].event.id)
       }
-    }
-  }
-
-  /// Days whose events no stream can deliver again: older than both the retention and the stream.
-  private func dropDays(of books: Ledger, _ stream: EventStream) throws {
-    let now = try stream.time()
-    let oldest = min(try stream.oldest()?.ms ?? now, now - min(settings.retentionMs, now))
-    let dropped = try books.dropDays(before: Int32(oldest / 86_400_000))
-    if dropped > 0 {
-      logger.notice(
-        "days of processed_events dropped", metadata: ["days": "\(dropped)"])
     }
   }
 

@@ -34,7 +34,7 @@ public final class Projection: Sendable {
     public var trimWindowMs = ProjectionLimits.trimWindowMsDefault
     /// Milliseconds after which a group that trimming waits for, and that does not move, is an alarm.
     public var stalledAfterMs = ProjectionLimits.stalledAfterMsDefault
-    /// Milliseconds for which it is remembered which events have been applied, at least.
+    /// Milliseconds for which Redis remembers finished holds: a rebuild brings no older ones back.
     public var retentionMs: UInt64 = 86_400_000
     /// How long PostgreSQL may take.
     public var limits = Postgres.Limits.standard

@@ -41,8 +41,6 @@ public enum ProjectionLimits {
   static let epochCheckEveryMs: UInt64 = 2_000
   /// A group that trimming waits for is an alarm when it has not moved for this long.
   public static let stalledAfterMsDefault: UInt64 = 60_000
-  /// How often days of `processed_events` that nobody needs are looked for.
-  static let retentionEveryMs: UInt64 = 600_000
   /// An event that the tables refuse is tried this often before it is dead.
   static let attemptsMax = 3
   /// An event over which, alone, a worker has ended this often is dead.

@@ -98,8 +98,8 @@ struct WorkerFlags: ParsableArguments {
 
   @Option(
     help: """
-      Milliseconds for which it is remembered which events were applied, at least; \
-      the same setting as stockd's. [STOCK_RETENTION_MS, default 86400000]
+      Milliseconds for which Redis remembers finished holds: a rebuild brings no older ones \
+      back; the same setting as stockd's. [STOCK_RETENTION_MS, default 86400000]
       """)
   var retentionMs: String?
 

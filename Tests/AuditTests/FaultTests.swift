@@ -13,6 +13,14 @@ struct FaultTests {
   private let x = SKU("x")!
   private let anna = Label("anna")!
 
+  @Test(
+    "the audit keeps its pace, and takes a quarter of the time at most where the stores are slow",
+    arguments: [(0, 50), (5, 45), (12, 38), (20, 60), (50, 150), (400, 1_200)] as [(UInt64, UInt64)]
+  )
+  func pace(tookMs: UInt64, pauseMs: UInt64) {
+    #expect(ContinuousAudit.pauseMs(after: tookMs, ofStep: 50) == pauseMs)
+  }
+
   @Test("a heavy sale: nothing is reported while it goes on, nor after")
   func underLoad() async throws {
     let market = try await Market.open(worker: ["--audit-every", "500"])

@@ -153,40 +153,4 @@ struct ApplyTests {
     try books.psql("ALTER TABLE orders_away RENAME TO orders")
     #expect(try ledger.apply(entries([confirmed])).applied == 1)
   }
-
-  @Test("a day that somebody dropped is made again")
-  func droppedDay() throws {
-    let books = try Books()
-    let ledger = try books.open()
-    let (first, second) = (Example.hold(1), Example.hold(2))
-    _ = try ledger.apply(entries([.hold(.holdCreated, first)]))
-    let partition = try books.psql("SELECT DISTINCT tableoid::regclass FROM processed_events")
-    try books.psql("DROP TABLE \(partition)")
-    let outcome = try ledger.apply(entries([.hold(.holdCreated, second)]))
-    #expect(outcome.applied == 1)
-    #expect(outcome.dead.isEmpty)
-  }
-
-  @Test("many workers that need the same new day at once")
-  func sameDayAtOnce() throws {
-    let books = try Books()
-    _ = try books.open()
-    let failures = Mutex<[String]>([])
-    DispatchQueue.concurrentPerform(iterations: 8) { worker in
-      do {
-        let ledger = Ledger(in: try books.connect())
-        for day in 0..<10 {
-          var hold = Example.hold(worker * 10 + day)
-          hold.changedAt += UInt64(day) * 86_400_000
-          _ = try ledger.apply(entries([.hold(.holdCreated, hold)]))
-        }
-      } catch {
-        failures.withLock { $0.append("\(error)") }
-      }
-    }
-    #expect(failures.withLock { $0 } == [])
-    #expect(try books.count("processed_events") == 80)
-    #expect(
-      try books.count("pg_inherits WHERE inhparent = 'processed_events'::regclass") == 10)
-  }
 }

@@ -111,21 +111,4 @@ struct ChaosTests {
     }
     #expect(try figure("applied_to") >= first)
   }
-
-  @Test("days of processed_events go when retention has passed them, the others stay")
-  func retention() async throws {
-    let (redis, books) = (try RedisServer.start(), try Books())
-    defer { redis.stop() }
-    _ = try books.open().apply(
-      entries([.hold(.holdCreated, Example.hold(2)), .hold(.holdCreated, Example.hold(3))]))
-    let day = "SELECT add_processed_events_day((now() - interval '4 days')::date)"
-    try books.psql(day)
-    let days = "pg_inherits WHERE inhparent = 'processed_events'::regclass"
-    #expect(try books.count(days) == 2)
-    let worker = try startWorker(redis, books, ["--retention-ms", "86400000"])
-    defer { worker.stop() }
-    try await worker.waitForLog("days of processed_events dropped")
-    #expect(try books.count(days) == 1)
-    #expect(try books.count("processed_events") == 2)
-  }
 }

@@ -20,7 +20,7 @@ struct MigrationTests {
     #expect(
       try books.psql("SELECT version, name FROM schema_migrations")
         == "1|books\n2|movements\n3|corrections\n4|fence\n5|discards\n6|orders"
-        + "\n7|lists")
+        + "\n7|lists\n8|applied")
   }
 
   @Test("a database of a newer program is refused, and left alone")
@@ -172,6 +172,7 @@ struct MigrationTests {
     #expect(try connection.migrate(to: nil) == Migration.newest)
     var again = rows
     again.movements = ExpectedRows(of: history.events.compactMap(\.asBefore)).movements
+    again.processed = ExpectedRows(of: history.events.compactMap(\.asBefore)).processed
     #expect(try books.rows() == again, "the movements of holds are told again")
     #expect(try books.psql(places) == before, "with their places in the stream")
     #expect(try connection.migrate(to: 0) == 0)
@@ -203,7 +204,7 @@ struct MigrationTests {
     #expect(try books.psql(figures) == before)
   }
 
-  @Test("the worker's role applies, drops days, and can do nothing else; the reader only reads")
+  @Test("the worker's role applies, and can do nothing else; the reader only reads")
   func roles() throws {
     let books = try Books()
     try books.psqlFile("infra/postgres/roles.sql")
@@ -216,12 +217,10 @@ struct MigrationTests {
     let ledger = Ledger(in: worker)
     #expect(try ledger.apply(entries(history.events)).applied == history.events.count)
     #expect(try books.rows() == ExpectedRows(of: history.events))
-    let day = Int32(History.start / 86_400_000)
-    #expect(try ledger.dropDays(before: day + 1) == 1)
-    #expect(try ledger.apply(entries(history.events)).dead.isEmpty, "the day is made again")
+    #expect(try ledger.apply(entries(history.events)).repeated == history.events.count)
     for sql in [
       "DELETE FROM holds", "UPDATE holds SET qty = 1", "UPDATE orders SET qty = 1",
-      "DELETE FROM processed_events", "TRUNCATE orders CASCADE",
+      "DELETE FROM stock_movements", "TRUNCATE orders CASCADE",
       "UPDATE stock_movements SET sku = 'x'", "DELETE FROM discarded_letters",
       "UPDATE discarded_letters SET actor = 'x'",
       "ALTER TABLE stock_movements DISABLE TRIGGER ALL", "DROP TABLE orders",
@@ -232,11 +231,54 @@ struct MigrationTests {
     }
     let reader = try Postgres(books.address(as: "stock_reader"), name: "test")
     try reader.execute("SELECT * FROM holds, orders, processed_events, stock_movements LIMIT 1")
-    for sql in [
-      "UPDATE holds SET status = status", "SELECT drop_processed_events_days('2026-01-01')",
-    ] {
+    for sql in ["UPDATE holds SET status = status", "SELECT grant_stock_rights()"] {
       #expect(throws: PostgresError.self) { try reader.execute(sql) }
     }
+  }
+
+  @Test("what a worker of before inserts is refused as the state of the books, not as its fault")
+  func olderWorker() throws {
+    let books = try Books()
+    try books.connect().migrate()
+    let failure = #expect(throws: PostgresError.self) {
+      try books.connect().execute(
+        """
+        INSERT INTO processed_events (event_id, event_type, event_time, stream_ms, stream_seq)
+        VALUES ('H-0-0/1', 'HOLD_CREATED', now(), 1, 0)
+        """)
+    }
+    #expect(failure?.isFaultOfData == false, "\(failure as Any)")
+    #expect(try books.count("stock_movements") == 0)
+  }
+
+  @Test("what was applied before the eighth migration still counts as applied, on the way back too")
+  func appliedBefore() throws {
+    let books = try Books()
+    let events: [Event] = [
+      .hold(.holdCreated, Example.hold(1)), .stock(.stockSet, Example.stock(1)),
+    ]
+    _ = try books.open().apply(entries(events))
+    let connection = try books.connect()
+    #expect(try connection.migrate(to: 7) == 7)
+    let columns = "event_id, event_type, event_time, stream_ms, stream_seq"
+    let before = try books.psql("SELECT \(columns) FROM processed_events ORDER BY 1")
+    #expect(before.split(separator: "\n").count == events.count)
+    #expect(try books.count("processed_events WHERE processed_at IS NULL") == 0)
+    #expect(try connection.migrate(to: nil) == Migration.newest)
+    #expect(try books.psql("SELECT \(columns) FROM processed_events ORDER BY 1") == before)
+    #expect(try Ledger(in: connection).apply(entries(events)).repeated == events.count)
+  }
+
+  @Test("an event of processed_events is found without reading the others")
+  func appliedByKey() throws {
+    let books = try Books()
+    _ = try books.open()
+    let plan = try books.psql(
+      """
+      SET enable_seqscan = off;
+      EXPLAIN SELECT * FROM processed_events WHERE event_id = 'H-0-0/1'
+      """)
+    #expect(plan.contains("stock_movements_pkey"), "\(plan)")
   }
 
   @Test("no password in any text about an address")

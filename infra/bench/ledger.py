@@ -154,8 +154,7 @@ def fresh(name):
     psql("postgres", "-c", f"CREATE DATABASE {name}")
     subprocess.run([WORKER, "--database", url(name), "--migrate-to", "latest"], check=True,
                    capture_output=True)
-    day = time.strftime("%Y-%m-%d", time.gmtime())
-    psql(name, "-c", f"SELECT add_processed_events_day('{day}')", "-c", "CHECKPOINT")
+    psql(name, "-c", "CHECKPOINT")
 
 
 class Worker:
@@ -200,7 +199,6 @@ def measure_worker(redis, name, events, size, *more):
 # --- The same rows by hand
 
 TABLES = {
-    "processed_events": ("event_id, event_type, event_time, stream_ms, stream_seq", "e.*"),
     "holds": ("*", "h.*"),
     "orders": ("*", "o.*"),
     "stock_movements": ("*", "m.*"),
@@ -215,7 +213,7 @@ def write_files(name, folder):
         FROM processed_events;
         ALTER TABLE parts ADD PRIMARY KEY (event_id); ANALYZE parts""")
     parts = int(psql(name, "-c", "SELECT max(part) FROM parts")) + 1
-    keys = {"processed_events": "t.event_id", "stock_movements": "t.event_id",
+    keys = {"stock_movements": "t.event_id",
             "holds": "t.hold_id || '/1'", "orders": "t.hold_id || '/2'"}
     paths = {way: os.path.join(folder, way) for way in ("insert", "copy")}
     with open(paths["insert"], "w") as insert, open(paths["copy"], "w") as copy:
@@ -272,7 +270,7 @@ def measure_steady(redis, *more):
     lag = psql("steady", "-c", """
         SELECT percentile_cont(ARRAY[0.5, 0.99, 1]) WITHIN GROUP (ORDER BY
           1000 * extract(epoch FROM pg_xact_commit_timestamp(xmin) - event_time))
-        FROM processed_events""")
+        FROM stock_movements""")
     return (number + 1) * ENTRY_EVENTS / seconds, [float(ms) for ms in lag.strip("{}").split(",")]
 
 
