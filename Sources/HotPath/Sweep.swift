@@ -18,7 +18,7 @@ public final class Sweep {
   static let membersMax = 256
   /// Holds in one script: ending one costs Redis twice as much as making one, and nobody may wait
   /// longer than 2 ms.
-  static let holdsMax = 128
+  static let holdsMax = 96
 
   /// A member as it stands in the index, and the holds that it names.
   typealias Member = (bytes: [UInt8], holds: [HoldID])

@@ -39,26 +39,26 @@ struct SweepTests {
     let redis = try RedisServer.start(appendOnly: false)
     let lane = try await lane(redis)
     let held = try await lane.script(
-      (0..<120).map { (Sample.reserve("k\($0)", ttlMs: 400), nil) })
+      (0..<96).map { (Sample.reserve("k\($0)", ttlMs: 400), nil) })
     let ids = held.compactMap { $0.hold?.id }
     let first = try #require(held[0].hold?.expiresAt)
     let extended = try await lane.script(
-      ids.prefix(60).map { (.extend($0, expiresAt: first + 3_000), nil) })
+      ids.prefix(48).map { (.extend($0, expiresAt: first + 3_000), nil) })
     #expect(extended.allSatisfy { $0.outcome == .extended && $0.hold?.expiresAt == first + 3_000 })
     #expect(try redis.cli("ZCARD", "holds.expiry") == "1", "the index is left as it is")
     await lane.startSweep()
     try await eventually("the others have expired") {
-      try redis.cli("HGET", "sku:x", "held") == "60"
+      try redis.cli("HGET", "sku:x", "held") == "48"
     }
     try await eventually("the extended ones stand at their own deadline") {
       let due = try redis.cli(
         "ZRANGEBYSCORE", "holds.expiry", "\(first + 3_000)", "\(first + 3_200)")
-      return due.split(separator: " ").count == 61
+      return due.split(separator: " ").count == 49
     }
     let expired = try await lane.events().filter { $0.type == .holdExpired }
-    #expect(expired.count == 60 && expired.allSatisfy { $0.time < first + 3_000 })
+    #expect(expired.count == 48 && expired.allSatisfy { $0.time < first + 3_000 })
     try await eventually("all stock is back") { try redis.cli("GET", "stock:x") == "10000" }
-    let last = try await lane.events().filter { $0.type == .holdExpired }.suffix(60)
+    let last = try await lane.events().filter { $0.type == .holdExpired }.suffix(48)
     #expect(last.allSatisfy { $0.time >= first + 3_000 && $0.id.hasSuffix("/3") })
     await lane.close()
     redis.stop()
@@ -107,7 +107,7 @@ struct SweepTests {
     let lane = try await lane(redis)
     _ = try await lane.script((0..<Batch.operationsMax).map { (Sample.reserve("k\($0)"), nil) })
     let members = try redis.cli("ZRANGE", "holds.expiry", "0", "-1").split(separator: "\n")
-    #expect(members.map { Sweep.holds(of: Array($0.utf8)).count }.sorted() == [128, 128])
+    #expect(members.map { Sweep.holds(of: Array($0.utf8)).count }.sorted() == [64, 96, 96])
     await lane.close()
     redis.stop()
   }

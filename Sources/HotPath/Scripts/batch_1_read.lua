@@ -67,7 +67,7 @@ local EXACT = 9007199254740992   -- 2^53: up to here Lua counts exactly
 local REQUEST_MS = 86400000   -- how long the request id of a change is remembered: 24 hours
 local RETRY_MS = 60000   -- when the sweep looks again at what it could not end
 local SLOT_MS = 200   -- holds that fall due within one slot of a batch share an index entry
-local MEMBER_HOLDS = 128   -- holds that share an index entry at most (Sweep.swift)
+local MEMBER_HOLDS = 96   -- holds that share an index entry at most (Sweep.swift)
 local SLICE = 1000    -- arguments that go through one unpack(); Lua's stack ends near 8,000
 
 local hold_count, request_count, sku_count, member_count, placing, retention, retention_cancelled =
