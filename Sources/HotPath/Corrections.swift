@@ -92,7 +92,7 @@ extension StoreView {
     _ after: borrowing ByteBuffer
   ) throws(StreamFault) -> StreamID? {
     var command = ByteBuffer(capacity: 4096)
-    command.append("*\(3 + keys.count + arguments.count + 2)\(crlf)")
+    command.begin(command: 3 + keys.count + arguments.count + 2)
     command.append(argument: "EVAL")
     script.withUnsafeBytes { command.append(argument: $0) }
     command.append(argument: "\(keys.count)")

@@ -45,7 +45,7 @@ public struct KeySpace: Sendable {
     expiry = prefix + "holds.expiry"
     skus = prefix + "skus"
     holdPrefix = prefix + "hold:"
-    holdArgument = Array("$\(holdPrefix.utf8.count + HoldKey.textBytes)\(crlf)\(holdPrefix)".utf8)
+    holdArgument = Array("$\(holdPrefix.utf8.count + HoldKey.textBytes)\r\n\(holdPrefix)".utf8)
   }
 
   /// Plain integer: the units available, for a person to read and to set once.

@@ -124,7 +124,7 @@ public final class RebuildSession {
   public func write(_ holds: [Hold], dueAt: (Hold) -> UInt64) throws(StreamFault) {
     guard !holds.isEmpty else { return }
     var command = ByteBuffer(capacity: holds.count * 320)
-    command.append("*\(1 + 2 * holds.count)\(crlf)")
+    command.begin(command: 1 + 2 * holds.count)
     command.append(argument: "MSET")
     for hold in holds {
       command.append(key: keys.holdArgument, hold.id.key)
@@ -163,7 +163,7 @@ public final class RebuildSession {
   /// Remembers the request of a change of stock for as long as the script would.
   public func write(_ order: StockOrder, forMs: UInt64) throws(StreamFault) {
     var command = ByteBuffer()
-    command.append("*5\(crlf)")
+    command.begin(command: 5)
     command.append(argument: "SET")
     command.append(argument: keys.request(order.requestID))
     var print = ByteBuffer()

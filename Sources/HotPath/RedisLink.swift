@@ -103,7 +103,7 @@ public final class RedisLink: Descriptor, EndOfPass {
   /// Sends a command given as its arguments, whose bytes need not be text.
   public func send(_ arguments: [[UInt8]], _ completion: @escaping Completion) {
     var command = ByteBuffer(capacity: 256)
-    command.append("*\(arguments.count)\(crlf)")
+    command.begin(command: arguments.count)
     for argument in arguments { argument.withUnsafeBytes { command.append(argument: $0) } }
     send(command, completion)
   }

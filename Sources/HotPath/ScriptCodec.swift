@@ -219,7 +219,7 @@ extension ByteBuffer {
   mutating func append(argument bytes: UnsafeRawBufferPointer) {
     begin(argument: bytes.count)
     append(bytes)
-    append(crlf)
+    endLine()
   }
 
   /// Appends one argument of a Redis command (RESP's bulk string).
@@ -228,25 +228,55 @@ extension ByteBuffer {
     text.withUTF8 { append(argument: UnsafeRawBufferPointer($0)) }
   }
 
+  /// Appends a number as an argument, in decimal.
+  mutating func append(argument number: UInt64) {
+    begin(argument: Self.digits(of: number))
+    append(decimal: number)
+    endLine()
+  }
+
+  /// Appends a text and a number behind it, in decimal, as one argument.
+  mutating func append(argument text: String, _ number: UInt64) {
+    begin(argument: text.utf8.count + Self.digits(of: number))
+    append(text)
+    append(decimal: number)
+    endLine()
+  }
+
   /// Appends a hold's key as an argument.
   /// - Parameter head: the argument's length and what stands in the key before the hold.
   mutating func append(key head: [UInt8], _ hold: HoldKey) {
     let start = room(head.count + HoldKey.textBytes + 2)
     head.withUnsafeBytes { start.copyMemory(from: $0.baseAddress!, byteCount: head.count) }
     hold.write(into: (start + head.count).assumingMemoryBound(to: UInt8.self))
-    let end = start + head.count + HoldKey.textBytes
-    end.storeBytes(of: UInt8(ascii: "\r"), as: UInt8.self)
-    end.storeBytes(of: UInt8(ascii: "\n"), toByteOffset: 1, as: UInt8.self)
-    advance(head.count + HoldKey.textBytes + 2)
+    advance(head.count + HoldKey.textBytes)
+    endLine()
   }
 
   /// The length that comes before an argument of `count` bytes.
   mutating func begin(argument count: Int) {
-    append("$")
+    begin(UInt8(ascii: "$"), count)
+  }
+
+  /// What a command of `count` arguments begins with.
+  mutating func begin(command count: Int) {
+    begin(UInt8(ascii: "*"), count)
+  }
+
+  /// Ends a line of Redis's protocol.
+  mutating func endLine() {
+    append(integer: UInt16(UInt8(ascii: "\r")) | UInt16(UInt8(ascii: "\n")) << 8)
+  }
+
+  private mutating func begin(_ kind: UInt8, _ count: Int) {
+    append(integer: kind)
     append(decimal: UInt64(count))
-    append(crlf)
+    endLine()
+  }
+
+  private static func digits(of number: UInt64) -> Int {
+    var (digits, rest) = (1, number)
+    while rest >= 10 { (digits, rest) = (digits + 1, rest / 10) }
+    return digits
   }
 }
-
-/// Ends every line of Redis's protocol.
-let crlf = "\r\n"

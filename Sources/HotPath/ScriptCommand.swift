@@ -7,13 +7,27 @@ struct ScriptCommand: ~Copyable {
   /// What each batch says of the server that sends it.
   struct Sender {
     /// The opening of Redis that this writer has seen; nil: it does not ask for one.
-    var opening: Opening?
+    var opening: Opening? { didSet { spellOut() } }
     /// The last batch that changed something and was answered.
     var answered: UInt64 = 0
     /// This shard of this incarnation of the server.
     let writer: String
     /// Rises by one with every batch of this writer.
-    var sequence: UInt64
+    var sequence: UInt64 = 0
+    /// `opening` as the script reads it, and what comes before the sequence in the source of an
+    /// entry: spelled out once, and not for every batch.
+    fileprivate private(set) var openingText = ""
+    fileprivate private(set) var sourceHead = ""
+
+    init(writer: String) {
+      self.writer = writer
+      spellOut()
+    }
+
+    private mutating func spellOut() {
+      openingText = opening?.description ?? ""
+      sourceHead = "\(opening?.epoch.description ?? "0")/\(writer)/"
+    }
   }
 
   /// What the script needs to know beside the operations.
@@ -24,6 +38,8 @@ struct ScriptCommand: ~Copyable {
   }
 
   private let keys: KeySpace
+  /// The keys that every batch names, as arguments.
+  private var sharedKeys = ByteBuffer(capacity: 128)
   private let arena = Arena()
   private var operations = ByteBuffer(capacity: 64 * 1024)
   private var holdKeys = ByteBuffer(capacity: 16 * 1024)
@@ -32,8 +48,10 @@ struct ScriptCommand: ~Copyable {
   private var holds: UInt16 = 0
   private var requests: UInt16 = 0
   private var places: [SKU: UInt16] = [:]
-  /// Most batches are about one SKU.
+  /// Most batches are about one SKU,
   private var last: (sku: SKU, place: UInt16)?
+  /// and most often it is that of the batch before: its keys as arguments.
+  private var usual: (sku: SKU, keys: [UInt8])?
   /// Operations.
   private(set) var count = 0
   private var weight = 0
@@ -43,6 +61,9 @@ struct ScriptCommand: ~Copyable {
 
   init(keys: KeySpace) {
     self.keys = keys
+    for key in [keys.fence, keys.events, keys.expiry, keys.skus] {
+      sharedKeys.append(argument: key)
+    }
   }
 
   /// Whether no more goes into one script call.
@@ -75,8 +96,10 @@ struct ScriptCommand: ~Copyable {
   }
 
   private mutating func skuPlace(of operation: Operation, _ sku: SKU?) -> UInt16 {
-    if case .reserve(let reservation) = operation, let last, reservation.isOf(last.sku) {
-      return last.place
+    if case .reserve(let reservation) = operation, let sku = last?.sku ?? usual?.sku,
+      reservation.isOf(sku)
+    {
+      return last?.place ?? place(of: sku)
     }
     guard let sku = operation.sku ?? sku else { return 0 }
     return place(of: sku)
@@ -100,23 +123,29 @@ struct ScriptCommand: ~Copyable {
     last = (sku, place)
     guard place > places.count else { return place }
     places[sku] = place
+    appendKeys(of: sku)
+    return place
+  }
+
+  private mutating func appendKeys(of sku: SKU) {
+    let isFirst = skuKeys.isEmpty
+    if isFirst, let usual, usual.sku == sku {
+      return usual.keys.withUnsafeBytes { skuKeys.append($0) }
+    }
     skuKeys.append(argument: keys.stock(sku))
     skuKeys.append(argument: keys.figures(sku))
-    return place
+    if isFirst { usual = (sku, Array(skuKeys.readable)) }
   }
 
   /// Puts the command together.
   /// - Parameter swept: the members of the expiry index that these operations sweep.
   mutating func encode(sha: String, sender: Sender, terms: Terms, swept: [[UInt8]]) {
     let keyCount = 4 + Int(holds) + Int(requests) + 2 * places.count
-    bytes.append("*\(3 + keyCount + 6 + swept.count + 1)\(crlf)")
+    bytes.begin(command: 3 + keyCount + 6 + swept.count + 1)
     bytes.append(argument: "EVALSHA")
     bytes.append(argument: sha)
-    bytes.append(argument: "\(keyCount)")
-    bytes.append(argument: keys.fence)
-    bytes.append(argument: keys.events)
-    bytes.append(argument: keys.expiry)
-    bytes.append(argument: keys.skus)
+    bytes.append(argument: UInt64(keyCount))
+    bytes.append(sharedKeys.readable)
     bytes.append(holdKeys.readable)
     bytes.append(requestKeys.readable)
     bytes.append(skuKeys.readable)
@@ -124,22 +153,26 @@ struct ScriptCommand: ~Copyable {
     bytes.append(argument: operations.readable)
   }
 
+  /// `<I4I4I4I4Bi8i8`, as the script reads it.
+  private static let figuresBytes = 4 * 4 + 1 + 2 * 8
+
   private mutating func appendHeader(_ sender: Sender, _ terms: Terms, _ swept: [[UInt8]]) {
-    var header = ByteBuffer(capacity: 64)
-    header.append(integer: UInt32(holds))
-    header.append(integer: UInt32(requests))
-    header.append(integer: UInt32(places.count))
-    header.append(integer: UInt32(swept.count))
-    header.append(integer: terms.placing.rawValue)
-    header.append(integer: terms.retentionMs)
-    header.append(integer: terms.retentionCancelledMs)
-    bytes.append(argument: header.readable)
-    bytes.append(
-      argument: "\(sender.opening?.epoch.description ?? "0")/\(sender.writer)/\(sender.sequence)")
+    bytes.begin(argument: Self.figuresBytes)
+    let figuresAt = bytes.count
+    bytes.append(integer: UInt32(holds))
+    bytes.append(integer: UInt32(requests))
+    bytes.append(integer: UInt32(places.count))
+    bytes.append(integer: UInt32(swept.count))
+    bytes.append(integer: terms.placing.rawValue)
+    bytes.append(integer: terms.retentionMs)
+    bytes.append(integer: terms.retentionCancelledMs)
+    assert(bytes.count - figuresAt == Self.figuresBytes)
+    bytes.endLine()
+    bytes.append(argument: sender.sourceHead, sender.sequence)
     bytes.append(argument: sender.writer)
-    bytes.append(argument: "\(sender.sequence)")
-    bytes.append(argument: sender.opening?.description ?? "")
-    bytes.append(argument: "\(sender.answered)")
+    bytes.append(argument: sender.sequence)
+    bytes.append(argument: sender.openingText)
+    bytes.append(argument: sender.answered)
     for member in swept { member.withUnsafeBytes { bytes.append(argument: $0) } }
   }
 }

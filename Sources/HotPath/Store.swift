@@ -106,7 +106,7 @@ public final class Store {
     self.keys = keys
     self.loop = loop
     self.logger = logger
-    sender = ScriptCommand.Sender(writer: writer, sequence: 0)
+    sender = ScriptCommand.Sender(writer: writer)
     link = RedisLink(to: settings.address, on: loop, logger: logger) {
       [weak self] link, done in self?.greet(link, done)
     }

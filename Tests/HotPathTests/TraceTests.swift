@@ -42,7 +42,8 @@ struct TraceTests {
 
   @Test("set, reserve, confirm and cancel: each its own; without one, that of the reserve")
   func traced() async throws {
-    let events = try await run(true).events
+    let (events, stream) = try await run(true)
+    #expect(stream.contains("\\\"\\x19") && stream.contains("r\\x19"))
     #expect(
       events.map { $0.trace?.traceLow } == [1, 2, 3, 4, 5, 6, 4], "no event for the repeats")
     guard case .hold(_, let confirmed) = events[4] else { throw HarnessError("\(events[4])") }
@@ -53,6 +54,9 @@ struct TraceTests {
   func untraced() async throws {
     let (events, stream) = try await run(false)
     #expect(events.count == 7 && events.allSatisfy { $0.trace == nil })
-    #expect(!stream.contains("\\x19"), "no field of 25 bytes")
+    // The fields `trace` and `change_trace` of a hold's event, `trace` of a stock's: each 25 bytes.
+    for field in ["\\\"", "r", "\\x1a"] {
+      #expect(!stream.contains(field + "\\x19"), "no field \(field)")
+    }
   }
 }
