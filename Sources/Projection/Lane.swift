@@ -272,7 +272,8 @@ final class Lane {
 
   private func failed(_ error: any Error) {
     if let error = error as? PostgresError {
-      if case .lost = error { database = nil }
+      // A new connection finds out whether the tables are still those that this program knows.
+      database = nil
       // What was too much to do in time may be possible in halves.
       batchBytes = max(batchBytes / 2, min(ProjectionLimits.batchBytesMin, settings.batchBytes))
       outage.began("postgresql cannot take events", error.description, logger)

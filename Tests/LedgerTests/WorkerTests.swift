@@ -205,6 +205,35 @@ struct WorkerTests {
     #expect(worker.log.contains("run a newer program"))
   }
 
+  @Test("a newer program changes the tables under a worker: it says so, exits 1, loses nothing")
+  func newerDatabaseMeanwhile() async throws {
+    let (redis, books) = (try RedisServer.start(), try Books())
+    defer { redis.stop() }
+    let stream = try Stream(redis)
+    let worker = try startWorker(redis, books)
+    defer { worker.stop() }
+    try stream.add(Example.created(0..<3))
+    try await eventually("it applies") { try stream.isDone() }
+    try books.psql(
+      """
+      INSERT INTO schema_migrations (version, name) VALUES (99, 'future');
+      ALTER TABLE stock_movements RENAME TO movements
+      """)
+    try stream.add(Example.created(3..<6))
+    #expect(worker.wait() == 1)
+    #expect(worker.log.contains("run a newer program"))
+    #expect(try redis.cli("XLEN", "inventory.dead") == "0")
+    #expect(try stream.pending == 1)
+    try books.psql(
+      """
+      DELETE FROM schema_migrations WHERE version = 99;
+      ALTER TABLE movements RENAME TO stock_movements
+      """)
+    let next = try startWorker(redis, books)
+    defer { next.stop() }
+    try await eventually("the next has everything") { try books.count("holds") == 6 }
+  }
+
   /// Writes a random history into the stream, in entries of random size and with repeats.
   private func fill(_ stream: Stream, operations: Int) throws -> History {
     let seed = UInt64.random(in: 0...UInt64.max)
