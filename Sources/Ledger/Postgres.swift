@@ -66,13 +66,28 @@ public final class Postgres {
     guard PQstatus(made) == CONNECTION_OK else { throw lost() }
     PQsetnonblocking(made, 1)
     PQsetNoticeProcessor(made, { _, _ in }, nil)
-    // After the address's own options, and by statements, since a pooler may refuse options.
+    // After the address's own options, and by statements, since a pooler may refuse options.  What is
+    // acknowledged to Redis is on PostgreSQL's disk, whatever server, database or role say: with
+    // synchronous_commit off a crash would take back commits.  Any other level waits for the disk.
     try execute(
       "SET statement_timeout = \(limits.statementMs); SET lock_timeout = \(limits.lockMs); "
-        + "SET idle_in_transaction_session_timeout = \(limits.replyMs)")
+        + "SET idle_in_transaction_session_timeout = \(limits.replyMs); "
+        + "SELECT set_config('synchronous_commit', 'on', false) "
+        + "WHERE current_setting('synchronous_commit') = 'off'")
   }
 
   deinit { PQfinish(connection) }
+
+  /// Settings that are off and that no session can turn on: a crash of the server can lose or tear what
+  /// has been committed.
+  public func missingDurability() throws(PostgresError) -> [String] {
+    let rows = try run(
+      Statement(
+        "missing_durability",
+        "SELECT name FROM unnest(ARRAY['fsync', 'full_page_writes']) AS name "
+          + "WHERE current_setting(name) = 'off'"))
+    return (0..<rows.count).map { rows.text($0, 0) }
+  }
 
   /// Asks whether the server answers.
   public func ping() throws(PostgresError) { try execute("SELECT 1") }

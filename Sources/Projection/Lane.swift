@@ -20,6 +20,7 @@ final class Lane {
   private let arena = Arena()
 
   private var database: Postgres?
+  private var hasWarned = false
   private var backoff = Backoff()
   private var outage = Outage()
   private var attempts = Attempts()
@@ -260,8 +261,19 @@ final class Lane {
     let made = try Postgres(
       settings.database, name: "stockworker \(consumer)", limits: settings.limits)
     try made.migrate()
+    try warn(of: made)
     database = made
     return made
+  }
+
+  private func warn(of database: Postgres) throws {
+    guard !hasWarned else { return }
+    hasWarned = true
+    let missing = try database.missingDurability()
+    guard !missing.isEmpty else { return }
+    logger.warning(
+      "a crash of postgresql can lose what it has been given",
+      metadata: ["off": "\(missing.joined(separator: ","))"])
   }
 
   private func works() {
