@@ -272,9 +272,11 @@ public final class FeedFollower {
     return nil
   }
 
-  /// Takes the rest of an entry.
+  /// Takes the rest of an entry.  One that it has read is passed by: a page may have been kept for it
+  /// while it went on with what is in memory.
   /// - Returns: false when there was no room for all of it.
   func take(_ entry: FeedEntry) -> Bool {
+    if let position, position.isBeyond(entry.id) { return true }
     let done = position?.entry == entry.id ? position!.events : 0
     for event in entry.events.dropFirst(done) {
       if event.matches(filter) {

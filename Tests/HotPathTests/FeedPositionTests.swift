@@ -1,7 +1,7 @@
 import Testing
-import Wire
 
 @testable import HotPath
+@testable import Wire
 
 @Suite("Where a follower is")
 struct FeedPositionTests {
@@ -75,5 +75,36 @@ struct FeedPositionTests {
     }
     #expect(recent.entry(after: after(250, 3))?.id.ms == 250, "the rest of it")
     #expect(recent.entry(after: after(300)) == nil)
+  }
+
+  /// A page may be kept for a reader without room, which then goes on with what is in memory.
+  @Test("a reader passes by what it has read")
+  func passesBy() {
+    let item = EncodedItem(UnsafeRawBufferPointer(start: nil, count: 0), arena: Arena())
+    let entries = (UInt64(1)...3).map { number in
+      let id = StreamID(ms: number, sequence: 0)
+      let events = [1, 2, 0].map {
+        FeedEvent(
+          position: FeedPosition(entry: id, events: $0, ordinal: number), type: "HOLD_CREATED",
+          sku: nil, item: item)
+      }
+      return FeedEntry(id: id, ordinal: number, events: events)
+    }
+    let follower = FeedFollower(
+      from: .end, filter: Follow(after: nil, fromEarliest: false, types: [], skus: []))
+    var (room, read) = (4, [FeedPosition]())
+    follower.hasRoom = { room > 0 }
+    follower.send = {
+      read.append($0.position)
+      room -= 1
+    }
+    let start = FeedPosition(entry: StreamID(ms: 0, sequence: 0), ordinal: 0)
+    #expect(follower.locate(in: StreamEnds(last: start, earliest: start), askedAt: nil) == nil)
+    #expect(follower.take(entries[0]) && !follower.take(entries[1]), "the rest is kept")
+    room = 100
+    #expect(follower.take(entries[1]) && follower.take(entries[2]), "from memory")
+    #expect(follower.take(entries[1]) && follower.take(entries[2]), "what was kept")
+    #expect(read == entries.flatMap { $0.events.map(\.position) })
+    #expect(follower.position == entries[2].end)
   }
 }
