@@ -268,8 +268,8 @@ final class Lane {
 
   private func warn(of database: Postgres) throws {
     guard !hasWarned else { return }
-    hasWarned = true
     let missing = try database.missingDurability()
+    hasWarned = true
     guard !missing.isEmpty else { return }
     logger.warning(
       "a crash of postgresql can lose what it has been given",
