@@ -252,10 +252,7 @@ public final class Batch: EndOfPass {
     flight = out
     sentAt = monotonicNow()
     for pending in out.pending { pending.goesOut() }
-    store.run(&command, swept: out.sweep?.members.map(\.bytes) ?? []) {
-      [weak self] outcome in
-      self?.returned(outcome)
-    }
+    store.run(&command, swept: out.sweep?.members.map(\.bytes) ?? []) { [self] in returned($0) }
   }
 
   // MARK: back

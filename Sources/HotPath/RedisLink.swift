@@ -4,11 +4,15 @@ public import Logging
 public import Loop
 public import Wire
 
-/// A shard's connection to Redis: hiredis's asynchronous context on the shard's event loop.
+/// A shard's connection to Redis: hiredis connects and reads replies, on the shard's event loop.
 ///
 /// How it works.  The link connects, greets (see `Greeting`), and is open; when it dies it waits and
-/// connects again, for ever.  hiredis calls each completion exactly once: with a reply, or with nil
-/// when the connection died first, and then the command may or may not have run.
+/// connects again, for ever.  Each completion is called exactly once: with a reply, or with nil when
+/// the connection died first, and then the command may or may not have run.
+///
+/// Commands are written from here, and replies are made in an arena (`ReplyArena`): hiredis's own
+/// asynchronous context allocates four times for each command and twice for each part of a reply, a
+/// sixth of stockd's instructions for a call that is alone.
 ///
 /// Lives on the loop's queue.
 public final class RedisLink: Descriptor, EndOfPass {
@@ -40,17 +44,30 @@ public final class RedisLink: Descriptor, EndOfPass {
   private let loop: EventLoop
   private let logger: Logger
   private let greeting: (RedisLink, @escaping (String?) -> Void) -> Void
-  private var context: UnsafeMutablePointer<redisAsyncContext>?
+  private var context: UnsafeMutablePointer<redisContext>?
   private var token: Token?
-  private var wantsWrite = false
+  /// Commands on their way out.
+  private var output = ByteBuffer(capacity: 4096)
+  private let replies = ReplyArena()
+  /// The completions of commands without a reply, in the order in which they were sent.
+  private var unanswered = FIFO<Waiting>()
+  private var oldestUnanswered: UInt64?
+  private var isConnecting = false
+  private var isPutOff = false
   private var armedForWrite = false
+  /// A completion is being called: the reply that it reads is still needed.
+  private var isDelivering = false
   private var reconnectMs = reconnectMsMin
   private var watchdog: UInt64?
-  private var oldestUnanswered: UInt64?
   private var closed = false
 
   /// Completes a command; nil when the connection died before the reply came.
   public typealias Completion = (RedisReply?) -> Void
+
+  /// As a structure: a closure in a generic collection is wrapped in another.
+  private struct Waiting {
+    let completion: Completion
+  }
 
   /// - Parameter greeting: what is to be said on a fresh connection; completes with nil, or with the
   ///   reason why this Redis cannot be used.
@@ -77,22 +94,18 @@ public final class RedisLink: Descriptor, EndOfPass {
 
   /// Sends a command that is already encoded.  Travels at the end of the pass.
   public func send(_ command: borrowing ByteBuffer, _ completion: @escaping Completion) {
-    guard let context else { return completion(nil) }
-    let box = Unmanaged.passRetained(CompletionBox(completion))
-    let bytes = command.readable
-    let sent = redisAsyncFormattedCommand(
-      context,
-      { context, reply, box in
-        let completion = Unmanaged<CompletionBox>.fromOpaque(box!).takeRetainedValue()
-        RedisLink.owner(of: context)?.answered()
-        completion.call(RedisReply(reply))
-      },
-      box.toOpaque(), bytes.assumingMemoryBound(to: CChar.self).baseAddress, bytes.count)
-    guard sent == REDIS_OK else {
-      box.release()
-      return completion(nil)
-    }
+    guard isConnected else { return completion(nil) }
+    output.append(command.readable)
+    unanswered.append(Waiting(completion: completion))
     if oldestUnanswered == nil { oldestUnanswered = monotonicNow() }
+    guard !isPutOff else { return }
+    isPutOff = true
+    loop.putOff(self, first: true)
+  }
+
+  /// Commands can be sent: those of the greeting, or all.
+  private var isConnected: Bool {
+    if case .down = state { false } else { true }
   }
 
   /// Sends a command given as its arguments.
@@ -111,13 +124,14 @@ public final class RedisLink: Descriptor, EndOfPass {
   /// Gives the connection up, for a reason that the log and the health check repeat, and makes
   /// another after a wait.
   public func drop(_ reason: String) {
-    guard let context else { return }
-    let was = state
-    state = .down(reason)
-    if was != .down(reason) && !closed {
-      logger.warning("redis link lost", metadata: ["reason": "\(reason)"])
+    guard context != nil else { return }
+    if state != .down(reason), !closed {
+      logger.warning(
+        isConnecting ? "redis cannot be reached" : "redis link lost",
+        metadata: ["reason": "\(reason)"])
     }
-    redisAsyncFree(context)
+    state = .down(reason)
+    if !isDelivering { disconnect() }
   }
 
   // MARK: connecting
@@ -126,18 +140,23 @@ public final class RedisLink: Descriptor, EndOfPass {
     guard !closed, context == nil else { return }
     let made =
       switch address.endpoint {
-      case .tcp(let host, let port): redisAsyncConnect(host, Int32(port))
-      case .unix(let path): redisAsyncConnectUnix(path)
+      case .tcp(let host, let port): redisConnectNonBlock(host, Int32(port))
+      case .unix(let path): redisConnectUnixNonBlock(path)
       }
     guard let made else { return retry("no memory for a connection") }
     guard made.pointee.err == 0 else {
-      let reason = String(cString: made.pointee.errstr)
-      redisAsyncFree(made)
+      let reason = Self.reason(made)
+      redisFree(made)
       return retry(reason)
     }
     context = made
-    attach(made)
-    guard context != nil else { return }
+    replies.serve(made.pointee.reader)
+    (isConnecting, armedForWrite) = (true, true)
+    do {
+      token = try loop.add(self, fd: made.pointee.fd, interest: .readAndWrite)
+    } catch {
+      return drop("\(error)")
+    }
     watchdog = loop.after(ms: Self.greetingMsMax) { [weak self] in
       guard let self, state != .open else { return }
       watchdog = nil
@@ -145,39 +164,18 @@ public final class RedisLink: Descriptor, EndOfPass {
     }
   }
 
-  private func attach(_ context: UnsafeMutablePointer<redisAsyncContext>) {
-    let owner = Unmanaged.passUnretained(self).toOpaque()
-    context.pointee.data = owner
-    context.pointee.ev.data = owner
-    context.pointee.ev.addRead = { _ in }
-    context.pointee.ev.delRead = { _ in }
-    context.pointee.ev.addWrite = { RedisLink.from($0).askToWrite() }
-    context.pointee.ev.delWrite = { RedisLink.from($0).wantsWrite = false }
-    context.pointee.ev.cleanup = { RedisLink.from($0).detached() }
-    do {
-      let fd = context.pointee.c.fd
-      var one: Int32 = 1
-      setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
-      token = try loop.add(self, fd: fd, interest: .readAndWrite)
-      armedForWrite = true
-    } catch {
-      return drop("\(error)")
-    }
-    redisAsyncSetConnectCallback(context) { context, status in
-      guard let context else { return }
-      RedisLink.owner(of: UnsafeMutablePointer(mutating: context))?.connected(
-        status == REDIS_OK ? nil : String(cString: context.pointee.errstr))
-    }
-  }
-
-  private func connected(_ failure: String?) {
-    if let failure {
-      state = .down(failure)
-      return  // hiredis frees the context, which ends in `detached`
-    }
+  /// The system has made the connection, or has not.
+  private func connected(_ context: UnsafeMutablePointer<redisContext>) {
+    let fd = context.pointee.fd
+    var (code, size) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size)
+    guard code == 0 else { return drop(String(cString: strerror(code))) }
+    var one: Int32 = 1
+    setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    isConnecting = false
     state = .greeting
     greeting(self) { [weak self] refusal in
-      guard let self, context != nil else { return }
+      guard let self, self.context == context else { return }
       if let refusal { return drop(refusal) }
       opened()
     }
@@ -207,23 +205,18 @@ public final class RedisLink: Descriptor, EndOfPass {
     }
   }
 
-  /// hiredis has let go of the connection; it has called every completion, and frees the context.
-  private func detached() {
+  private func disconnect() {
+    guard let context else { return }
     if let token { loop.remove(token) }
-    token = nil
-    let reason =
-      context.flatMap { $0.pointee.err == 0 ? nil : String(cString: $0.pointee.errstr) }
-    context = nil
-    wantsWrite = false
-    armedForWrite = false
+    (self.context, token) = (nil, nil)
+    redisFree(context)
+    output.consume(output.count)
     oldestUnanswered = nil
     if let watchdog { loop.cancel(timer: watchdog) }
     watchdog = nil
-    if case .down = state {
-    } else {
-      state = .down(reason ?? "connection closed")
-      if !closed { logger.warning("redis link lost", metadata: ["reason": "\(state)"]) }
-    }
+    var lost = FIFO<Waiting>()
+    swap(&lost, &unanswered)
+    while let waiting = lost.popFirst() { waiting.completion(nil) }
     changed()
     again()
   }
@@ -242,57 +235,68 @@ public final class RedisLink: Descriptor, EndOfPass {
     reconnectMs = min(reconnectMs * 2, Self.reconnectMsMax)
   }
 
-  private func answered() {
-    guard let context else { return }
-    oldestUnanswered = context.pointee.replies.head == nil ? nil : monotonicNow()
-  }
-
   // MARK: readiness
 
   /// See `Descriptor`.
   public func ready(_ readiness: Readiness) {
-    if readiness.readable, let context { redisAsyncHandleRead(context) }
-    if readiness.writable, context != nil { write() }
+    if isConnecting, let context { connected(context) }
+    if readiness.readable { readNow() }
+    if readiness.writable, armedForWrite { write() }
   }
 
   /// Reads what is there, if anything is.
   func readNow() {
-    if state == .open, let context { redisAsyncHandleRead(context) }
+    guard isConnected, !isDelivering, let context else { return }
+    guard redisBufferRead(context) == REDIS_OK else { return drop(Self.reason(context)) }
+    isDelivering = true
+    while isConnected, let reply = next(context) {
+      guard let waiting = unanswered.popFirst() else {
+        drop(reply.error ?? "redis answers what it was not asked")
+        break
+      }
+      oldestUnanswered = unanswered.isEmpty ? nil : monotonicNow()
+      waiting.completion(reply)
+      replies.reset()
+    }
+    isDelivering = false
+    if !isConnected { disconnect() }
+  }
+
+  private func next(_ context: UnsafeMutablePointer<redisContext>) -> RedisReply? {
+    var reply: UnsafeMutableRawPointer?
+    guard redisGetReplyFromReader(context, &reply) == REDIS_OK else {
+      drop(Self.reason(context))
+      return nil
+    }
+    return RedisReply(reply)
   }
 
   /// One write for all the commands of a pass.
   public func endOfPass() {
-    if wantsWrite { write() }
-  }
-
-  private func askToWrite() {
-    wantsWrite = true
-    // Before the connection is made, hiredis waits for the descriptor to become writable.
-    if state == .open || state == .greeting { loop.putOff(self, first: true) }
+    isPutOff = false
+    if isConnected, !armedForWrite { write() }
   }
 
   private func write() {
-    guard let context else { return }
-    wantsWrite = false
-    redisAsyncHandleWrite(context)
-    guard let token, wantsWrite != armedForWrite else { return }
-    armedForWrite = wantsWrite
+    guard isConnected, let context, let token else { return }
+    while !output.isEmpty {
+      let sent = Glibc.send(
+        context.pointee.fd, output.readable.baseAddress, output.count, Int32(MSG_NOSIGNAL))
+      if sent < 0 {
+        if errno == EINTR { continue }
+        if errno == EAGAIN { break }
+        return drop(String(cString: strerror(errno)))
+      }
+      output.consume(sent)
+    }
+    guard armedForWrite == output.isEmpty else { return }
+    armedForWrite = !output.isEmpty
     loop.change(token, to: armedForWrite ? .readAndWrite : .read)
   }
 
-  // MARK: from C
-
-  private static func from(_ data: UnsafeMutableRawPointer?) -> RedisLink {
-    Unmanaged<RedisLink>.fromOpaque(data!).takeUnretainedValue()
+  private static func reason(_ context: UnsafeMutablePointer<redisContext>) -> String {
+    withUnsafePointer(to: &context.pointee.errstr) {
+      $0.withMemoryRebound(to: CChar.self, capacity: 128) { String(cString: $0) }
+    }
   }
-
-  private static func owner(of context: UnsafeMutablePointer<redisAsyncContext>?) -> RedisLink? {
-    context?.pointee.data.map { from($0) }
-  }
-}
-
-/// A completion as hiredis's private data.
-private final class CompletionBox {
-  let call: RedisLink.Completion
-  init(_ call: @escaping RedisLink.Completion) { self.call = call }
 }

@@ -212,7 +212,9 @@ struct StructReader {
 extension ByteBuffer {
   /// Appends an integer, least byte first.
   mutating func append<Integer: FixedWidthInteger>(integer: Integer) {
-    withUnsafeBytes(of: integer.littleEndian) { append($0) }
+    let size = MemoryLayout<Integer>.size
+    room(size).storeBytes(of: integer.littleEndian, as: Integer.self)
+    advance(size)
   }
 
   /// Appends one argument of a Redis command (RESP's bulk string).
@@ -236,8 +238,8 @@ extension ByteBuffer {
   }
 
   /// Appends a text and a number behind it, in decimal, as one argument.
-  mutating func append(argument text: String, _ number: UInt64) {
-    begin(argument: text.utf8.count + Self.digits(of: number))
+  mutating func append(argument text: UnsafeRawBufferPointer, _ number: UInt64) {
+    begin(argument: text.count + Self.digits(of: number))
     append(text)
     append(decimal: number)
     endLine()

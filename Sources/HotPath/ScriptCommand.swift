@@ -4,29 +4,42 @@ import Wire
 /// A batch on its way to Redis: operations go in one by one, `EVALSHA` with every key that they name
 /// comes out.  The same memory serves one batch after the other.
 struct ScriptCommand: ~Copyable {
-  /// What each batch says of the server that sends it.
-  struct Sender {
+  /// What each batch says of the server that sends it; what does not change with every batch is spelled
+  /// out once.
+  final class Sender {
     /// The opening of Redis that this writer has seen; nil: it does not ask for one.
     var opening: Opening? { didSet { spellOut() } }
+    /// The script, as Redis has named it.
+    var sha = "" { didSet { spellOut() } }
     /// The last batch that changed something and was answered.
     var answered: UInt64 = 0
     /// This shard of this incarnation of the server.
     let writer: String
     /// Rises by one with every batch of this writer.
     var sequence: UInt64 = 0
-    /// `opening` as the script reads it, and what comes before the sequence in the source of an
-    /// entry: spelled out once, and not for every batch.
-    fileprivate private(set) var openingText = ""
-    fileprivate private(set) var sourceHead = ""
+    /// Arguments: that the script is called.
+    fileprivate private(set) var call = ByteBuffer(capacity: 128)
+    /// What comes before the sequence in the source of an entry.
+    fileprivate private(set) var sourceHead = ByteBuffer(capacity: 128)
+    /// An argument: `writer`.
+    fileprivate private(set) var writerArgument = ByteBuffer(capacity: 128)
+    /// An argument: `opening` as the script reads it.
+    fileprivate private(set) var openingArgument = ByteBuffer(capacity: 128)
 
     init(writer: String) {
       self.writer = writer
+      writerArgument.append(argument: writer)
       spellOut()
     }
 
-    private mutating func spellOut() {
-      openingText = opening?.description ?? ""
-      sourceHead = "\(opening?.epoch.description ?? "0")/\(writer)/"
+    private func spellOut() {
+      call.consume(call.count)
+      call.append(argument: "EVALSHA")
+      call.append(argument: sha)
+      sourceHead.consume(sourceHead.count)
+      sourceHead.append("\(opening?.epoch.description ?? "0")/\(writer)/")
+      openingArgument.consume(openingArgument.count)
+      openingArgument.append(argument: opening?.description ?? "")
     }
   }
 
@@ -139,11 +152,10 @@ struct ScriptCommand: ~Copyable {
 
   /// Puts the command together.
   /// - Parameter swept: the members of the expiry index that these operations sweep.
-  mutating func encode(sha: String, sender: Sender, terms: Terms, swept: [[UInt8]]) {
+  mutating func encode(from sender: Sender, _ terms: Terms, swept: [[UInt8]]) {
     let keyCount = 4 + Int(holds) + Int(requests) + 2 * places.count
     bytes.begin(command: 3 + keyCount + 6 + swept.count + 1)
-    bytes.append(argument: "EVALSHA")
-    bytes.append(argument: sha)
+    bytes.append(sender.call.readable)
     bytes.append(argument: UInt64(keyCount))
     bytes.append(sharedKeys.readable)
     bytes.append(holdKeys.readable)
@@ -168,10 +180,10 @@ struct ScriptCommand: ~Copyable {
     bytes.append(integer: terms.retentionCancelledMs)
     assert(bytes.count - figuresAt == Self.figuresBytes)
     bytes.endLine()
-    bytes.append(argument: sender.sourceHead, sender.sequence)
-    bytes.append(argument: sender.writer)
+    bytes.append(argument: sender.sourceHead.readable, sender.sequence)
+    bytes.append(sender.writerArgument.readable)
     bytes.append(argument: sender.sequence)
-    bytes.append(argument: sender.openingText)
+    bytes.append(sender.openingArgument.readable)
     bytes.append(argument: sender.answered)
     for member in swept { member.withUnsafeBytes { bytes.append(argument: $0) } }
   }

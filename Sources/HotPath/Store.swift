@@ -87,11 +87,10 @@ public final class Store {
   let loop: EventLoop
   let logger: Logger
   private(set) var link: RedisLink!
-  private var sha = ""
   private var streamBytes: Int64?
   private var entries: Int64?
   private var backlog: Backlog?
-  var sender: ScriptCommand.Sender
+  let sender: ScriptCommand.Sender
   /// What the fence said last; nil: nothing against this Redis.
   var fenced: Absence?
   /// Of the Redis at the other end.
@@ -158,15 +157,16 @@ public final class Store {
   ) {
     sender.sequence += 1
     command.encode(
-      sha: sha, sender: sender,
-      terms: ScriptCommand.Terms(
+      from: sender,
+      ScriptCommand.Terms(
         placing: placing, retentionMs: settings.retentionMs,
         retentionCancelledMs: settings.retentionCancelledMs),
       swept: swept)
     let operations = command.count
     let sequence = sender.sequence
-    link.send(command.bytes) { [weak self] raw in
-      guard let self, let raw else { return completion(.unknown) }
+    // Without `weak`, which costs its object a table beside it: the link lets go of this in any case.
+    link.send(command.bytes) { [self] raw in
+      guard let raw else { return completion(.unknown) }
       if let error = raw.error { return refused(error, completion) }
       guard let reply = Reply(raw, operations: operations) else {
         logger.error("the script's reply has another shape")
@@ -214,7 +214,7 @@ public final class Store {
     link.send(["SCRIPT", "LOAD", Self.script]) { [weak self] reply in
       guard let self, let reply else { return done("connection closed") }
       if let error = reply.error { return done(error) }
-      sha = reply.text ?? ""
+      sender.sha = reply.text ?? ""
       done(nil)
     }
   }

@@ -236,8 +236,8 @@ public final class EventLoop {
     finishFirst()
     while !putOff.isEmpty {
       swap(&putOff, &finishing)
-      for item in finishing {
-        item.endOfPass()
+      for place in finishing.indices {
+        finishing[place].endOfPass()
         if !putOffFirst.isEmpty { finishFirst() }
       }
       finishing.removeAll(keepingCapacity: true)
@@ -247,7 +247,7 @@ public final class EventLoop {
   private func finishFirst() {
     while !putOffFirst.isEmpty {
       swap(&putOffFirst, &finishingFirst)
-      for item in finishingFirst { item.endOfPass() }
+      for place in finishingFirst.indices { finishingFirst[place].endOfPass() }
       finishingFirst.removeAll(keepingCapacity: true)
     }
   }

@@ -133,7 +133,8 @@ final class ByteChannel: Descriptor, EndOfPass {
 
   func endOfPass() {
     flushing = false
-    if !isClosed, !connecting, !armedForWrite { send() }
+    guard !isClosed else { return }
+    if connecting || armedForWrite { owner?.heldChanged() } else { send() }
   }
 
   private func finishConnecting() -> Bool {
@@ -207,7 +208,7 @@ final class ByteChannel: Descriptor, EndOfPass {
       return close("\(error)")
     }
     unfinishedBytes = frames.unfinishedBytes
-    owner?.heldChanged()
+    if !flushing { owner?.heldChanged() }
     guard output.count > outputBytesMax, !isClosed else { return }
     isHeldUp = true
     watch()

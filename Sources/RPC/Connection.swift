@@ -256,7 +256,6 @@ final class Connection: ByteChannel.Owner {
       return channel.close(
         "the peer does not read: \(channel.output.count) bytes of replies are waiting")
     }
-    heldChanged()
     channel.flush()
   }
 

@@ -40,11 +40,13 @@ public final class Arena {
   /// Forgets everything that was allocated.
   public func reset() {
     used = 0
+    guard !spilled.isEmpty else { return }
     for memory in spilled { memory.deallocate() }
     spilled.removeAll(keepingCapacity: true)
   }
 
-  func allocate(_ count: Int) -> UnsafeMutableRawPointer {
+  /// Memory until `reset`, aligned to 16 bytes.
+  public func allocate(_ count: Int) -> UnsafeMutableRawPointer {
     let padded = (count + 15) & ~15
     if used + padded <= blockBytes {
       defer { used += padded }

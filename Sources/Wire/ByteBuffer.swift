@@ -1,12 +1,13 @@
+import Glibc
 import Inventory
 
 /// Bytes on their way in or out of a socket: appended at the end, consumed from the front.
 /// One owner; its memory grows as needed and is freed with it.
 public struct ByteBuffer: ~Copyable {
-  private var base: UnsafeMutableRawPointer
-  private var capacity: Int
-  private var head = 0
-  private var tail = 0
+  @usableFromInline var base: UnsafeMutableRawPointer
+  @usableFromInline var capacity: Int
+  @usableFromInline var head = 0
+  @usableFromInline var tail = 0
 
   /// An empty buffer with room for `capacity` bytes.
   public init(capacity: Int = 4096) {
@@ -18,12 +19,15 @@ public struct ByteBuffer: ~Copyable {
   deinit { base.deallocate() }
 
   /// Bytes appended and not yet consumed.
+  @inlinable
   public var count: Int { tail - head }
 
   /// Nothing to consume.
+  @inlinable
   public var isEmpty: Bool { head == tail }
 
   /// What can be consumed.  Valid until the next append.
+  @inlinable
   public var readable: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: base + head, count: tail - head)
   }
@@ -39,6 +43,7 @@ public struct ByteBuffer: ~Copyable {
   }
 
   /// Copies bytes to the end.
+  @inlinable
   public mutating func append(_ bytes: UnsafeRawBufferPointer) {
     guard let start = bytes.baseAddress, bytes.count > 0 else { return }
     room(bytes.count).copyMemory(from: start, byteCount: bytes.count)
@@ -54,20 +59,15 @@ public struct ByteBuffer: ~Copyable {
   /// Appends a number in decimal.
   public mutating func append(decimal number: UInt64) {
     let start = room(20)
-    var digits = 1
-    var rest = number
-    while rest >= 10 {
+    var (place, rest) = (20, number)
+    repeat {
+      place -= 1
+      let digit = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      start.storeBytes(of: digit, toByteOffset: place, as: UInt8.self)
       rest /= 10
-      digits += 1
-    }
-    rest = number
-    for place in stride(from: digits - 1, through: 0, by: -1) {
-      start.storeBytes(
-        of: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10), toByteOffset: place,
-        as: UInt8.self)
-      rest /= 10
-    }
-    advance(digits)
+    } while rest > 0
+    memmove(start, start + place, 20 - place)
+    advance(20 - place)
   }
 
   mutating func append(bigEndian number: UInt32) {
@@ -118,12 +118,14 @@ public struct ByteBuffer: ~Copyable {
   }
 
   /// Room for `count` bytes at the end, to be filled before `advance`.
+  @inlinable
   public mutating func room(_ count: Int) -> UnsafeMutableRawPointer {
     if tail + count > capacity { makeRoom(count) }
     return base + tail
   }
 
   /// Says that `count` bytes of the room have been filled.
+  @inlinable
   public mutating func advance(_ count: Int) {
     precondition(tail + count <= capacity)
     tail += count
@@ -144,7 +146,8 @@ public struct ByteBuffer: ~Copyable {
     capacity = size
   }
 
-  private mutating func makeRoom(_ more: Int) {
+  @usableFromInline
+  mutating func makeRoom(_ more: Int) {
     let needed = count + more
     if needed <= capacity, head >= capacity / 2 {
       base.copyMemory(from: base + head, byteCount: count)
