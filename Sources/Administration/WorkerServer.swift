@@ -100,7 +100,7 @@ public actor WorkerServer {
   /// - Throws: `AddressTaken`; `SystemError` when an address cannot be bound for another reason.
   public func start() throws -> [Address] {
     guard !settings.addresses.isEmpty else { return [] }
-    let loop = try EventLoop(on: executor.queue)
+    let loop = try EventLoop(on: executor)
     var methods = MethodTable()
     methods.on(StateRequest.method) { (call) throws(Status) in try self.state(call) }
     addDeadLetters(to: &methods)

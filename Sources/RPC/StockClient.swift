@@ -112,7 +112,7 @@ public actor StockClient {
     return try await withTaskCancellationHandler {
       await answer(to: request, deadline: deadline, metadata: metadata, ticket)
     } onCancel: {
-      executor.queue.async { self.assumeIsolated { _ in ticket.cancel() } }
+      executor.async { self.assumeIsolated { _ in ticket.cancel() } }
     }.get()
   }
 
@@ -162,7 +162,7 @@ public actor StockClient {
       throw .unreachable("the last attempt failed, and the next is due in \(ms) ms")
     }
     do throws(SystemError) {
-      if loop == nil { loop = try EventLoop(on: executor.queue) }
+      if loop == nil { loop = try EventLoop(on: executor) }
       let made = try ClientConnection(
         to: addresses[failedDials % addresses.count], client: options.name,
         keepaliveMs: options.keepaliveMs, on: loop!)
@@ -215,7 +215,7 @@ public actor StockClient {
     try await withTaskCancellationHandler {
       await received(of: number, as: Item.self)
     } onCancel: {
-      executor.queue.async { self.assumeIsolated { $0.end(number) } }
+      executor.async { self.assumeIsolated { $0.end(number) } }
     }.get()
   }
 

@@ -77,7 +77,7 @@ public actor Shard {
   /// - Returns: what is listened on.
   /// - Throws: `SystemError` when an address cannot be bound.
   public func start(with other: Server.Listening? = nil) throws -> Server.Listening {
-    let loop = try EventLoop(on: executor.queue)
+    let loop = try EventLoop(on: executor)
     let store = Store(settings.store, writer: writer, on: loop, logger: logger)
     let batch = Batch(on: store, loop: loop, logger: logger)
     let sweep = Sweep(of: store, through: batch, on: loop, logger: logger)

@@ -26,7 +26,7 @@ actor StoreLane {
   ) throws {
     var logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     logger.logLevel = .critical
-    loop = try EventLoop(on: executor.queue)
+    loop = try EventLoop(on: executor)
     keys = KeySpace()
     var settings = Store.Settings(
       address: RedisAddress("redis://127.0.0.1:\(port ?? redis.port)")!)

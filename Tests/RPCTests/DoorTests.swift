@@ -20,7 +20,7 @@ struct DoorTests {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init() throws { loop = try EventLoop(on: executor.queue) }
+    init() throws { loop = try EventLoop(on: executor) }
 
     private final class Passes: EndOfPass {
       var counts: [Int] = []
@@ -96,7 +96,7 @@ struct DoorTests {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init() throws { loop = try EventLoop(on: executor.queue) }
+    init() throws { loop = try EventLoop(on: executor) }
 
     nonisolated func received(_ payload: UnsafeRawBufferPointer) throws(FrameError) {}
     nonisolated func drained() {}

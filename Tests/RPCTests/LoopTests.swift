@@ -10,6 +10,7 @@ struct LoopTests {
   private final class Pipe: Descriptor {
     let (read, write): (Int32, Int32)
     private(set) var told: [UInt64] = []
+    var isAlwaysReady = false
 
     init() {
       var ends: [Int32] = [0, 0]
@@ -23,6 +24,7 @@ struct LoopTests {
     func ready(_ readiness: Readiness) {
       var byte: UInt8 = 0
       if Glibc.read(read, &byte, 1) == 1 { told.append(monotonicNow()) }
+      if isAlwaysReady { fill() }
     }
 
     deinit {
@@ -31,15 +33,21 @@ struct LoopTests {
     }
   }
 
+  private final class Work: EndOfPass {
+    private(set) var isDone = false
+    func endOfPass() { isDone = true }
+  }
+
   private actor Lane {
     let executor = LoopExecutor(label: "test.loop")
     let loop: EventLoop
     private let (common, urgent) = (Pipe(), Pipe())
+    private let work = Work()
     private var began: UInt64 = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init() throws { loop = try EventLoop(on: executor.queue) }
+    init() throws { loop = try EventLoop(on: executor) }
 
     func start(restMs: UInt64) throws {
       _ = try loop.add(common, fd: common.read, interest: .read)
@@ -62,6 +70,29 @@ struct LoopTests {
       )
     }
 
+    /// Adds a descriptor that is ready whenever the loop looks.
+    func keepBusy() throws {
+      common.isAlwaysReady = true
+      common.fill()
+      _ = try loop.add(common, fd: common.read, interest: .read)
+    }
+
+    /// Looks of the loop at that descriptor.
+    var looks: Int { common.told.count }
+
+    /// A job like any other.
+    func note(_ number: Int) { noted.append(number) }
+
+    private(set) var noted: [Int] = []
+
+    /// Puts work off, and then sets a timer, as whoever sends a call and waits for its answer does.
+    func putOff(timerMs: UInt64) {
+      loop.putOff(work)
+      loop.after(ms: timerMs) {}
+    }
+
+    var isWorkDone: Bool { work.isDone }
+
     func stop() { loop.stop() }
   }
 
@@ -76,6 +107,38 @@ struct LoopTests {
     let told = await lane.told
     #expect(told.common! >= 299)
     #expect(told.urgent! < told.common!)
+    await lane.stop()
+  }
+
+  @Test("a loop that never has nothing to do runs its actor's jobs all the same")
+  func jobsOfABusyLoop() async throws {
+    let lane = try Lane()
+    try await lane.keepBusy()
+    try await eventually("the loop is busy") { await lane.looks > 100 }
+    for number in 1...100 { await lane.note(number) }
+    #expect(await lane.noted == Array(1...100))
+    let looks = await lane.looks
+    try await eventually("it still looks at its descriptors") { await lane.looks > looks + 100 }
+    await lane.stop()
+  }
+
+  @Test("a loop that waits is woken for a job, and does not let it wait")
+  func jobsOfAWaitingLoop() async throws {
+    let lane = try Lane()
+    try await lane.start(restMs: 0)
+    try await eventually("the loop has begun to wait") { await lane.told.common != nil }
+    let began = monotonicNow()
+    for number in 1...100 { await lane.note(number) }
+    // If each waited until the loop gives up waiting, ten seconds.
+    #expect(monotonicNow() - began < 5_000_000_000)
+    await lane.stop()
+  }
+
+  @Test("work that a job has put off is done at once, whatever timer the job sets as well")
+  func putOffByAJob() async throws {
+    let lane = try Lane()
+    await lane.putOff(timerMs: 60_000)
+    try await eventually("the work is done") { await lane.isWorkDone }
     await lane.stop()
   }
 }

@@ -45,7 +45,7 @@ actor ServerLane {
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  init() throws { loop = try EventLoop(on: executor.queue) }
+  init() throws { loop = try EventLoop(on: executor) }
 
   func start(
     terms: Server.Terms = Server.Terms(),

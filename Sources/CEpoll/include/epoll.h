@@ -24,6 +24,11 @@ int stock_timer_create(void);
 int stock_timer_arm(int timer, uint64_t after_ns);
 void stock_timer_drain(int timer);
 
+/* Readable from the first signal on, until it is drained. */
+int stock_eventfd_create(void);
+void stock_eventfd_signal(int event);
+void stock_eventfd_drain(int event);
+
 /* A connection, non-blocking and closed on exec. */
 int stock_accept(int listener);
 /* The user at the other end of a Unix socket, when it connected. */

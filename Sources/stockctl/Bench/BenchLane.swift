@@ -48,7 +48,7 @@ actor BenchLane {
   }
 
   func run(against address: Address, progress: Progress) async throws -> BenchResult {
-    loop = try EventLoop(on: executor.queue)
+    loop = try EventLoop(on: executor)
     self.progress = progress
     for _ in 0..<plan.connections { open.append(try ClientConnection(to: address, on: loop)) }
     let start = monotonicNow()
