@@ -35,7 +35,12 @@ final class ReplyArena {
           reply.pointee.integer = value
           return UnsafeMutableRawPointer(reply)
         },
-        createNil: { UnsafeMutableRawPointer(ReplyArena.place($0!).reply) },
+        createNil: { task in
+          // What was read is a string or an array that is not there.
+          let (reply, _) = ReplyArena.place(task!)
+          reply.pointee.type = REDIS_REPLY_NIL
+          return UnsafeMutableRawPointer(reply)
+        },
         freeObject: { _ in }))
     return functions
   }()

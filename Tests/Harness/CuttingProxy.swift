@@ -5,10 +5,10 @@ import Synchronization
 /// request has arrived, the reply never does, and the connection dies.
 public final class CuttingProxy: Sendable {
   /// Where clients connect.
-  public let port: UInt16
+  public var port: UInt16 { listener.port }
 
   private let target: UInt16
-  private let listener: Int32
+  private let listener: LoopbackListener
   private let state = Mutex(State())
 
   private struct State {
@@ -19,23 +19,8 @@ public final class CuttingProxy: Sendable {
   /// Listens on a free port, and forwards to `target` on loopback.
   public init(to target: UInt16) throws {
     self.target = target
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    self.listener = listener
-    var address = Self.loopback(port: 0)
-    let bound = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(listener, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    guard bound == 0, listen(listener, 64) == 0 else {
-      throw HarnessError("the proxy cannot listen")
-    }
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(listener, $0, &size) }
-    }
-    port = UInt16(bigEndian: address.sin_port)
-    Self.onThread { self.accept() }
+    listener = try LoopbackListener()
+    listener.serve { self.forward($0) }
   }
 
   /// From now on: when a request that contains `word` has arrived, its reply is swallowed and the
@@ -49,31 +34,16 @@ public final class CuttingProxy: Sendable {
   public var cuts: Int { state.withLock { $0.cuts } }
 
   /// Accepts nothing more.  Connections end with their clients.
-  public func stop() {
-    shutdown(listener, Int32(SHUT_RDWR))
-    close(listener)
-  }
+  public func stop() { listener.stop() }
 
-  private func accept() {
-    while true {
-      let client = Glibc.accept(listener, nil, nil)
-      guard client >= 0 else { return }
-      let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-      var address = Self.loopback(port: target)
-      let connected = withUnsafePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-        }
-      }
-      guard connected == 0 else {
-        close(client)
-        close(server)
-        continue
-      }
-      let pair = Pair(client, server)
-      Self.onThread { self.pump(from: client, to: server, isReply: false, pair) }
-      Self.onThread { self.pump(from: server, to: client, isReply: true, pair) }
+  private func forward(_ client: Int32) {
+    guard let server = LoopbackListener.connection(to: target) else {
+      close(client)
+      return
     }
+    let pair = Pair(client, server)
+    onThread { self.pump(from: server, to: client, isReply: true, pair) }
+    pump(from: client, to: server, isReply: false, pair)
   }
 
   private func pump(
@@ -93,35 +63,8 @@ public final class CuttingProxy: Sendable {
       {
         pair.doom()
       }
-      var sent = 0
-      while sent < count {
-        let wrote = bytes[sent..<count].withUnsafeBytes {
-          send(sink, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-        }
-        guard wrote > 0 else { return }
-        sent += wrote
-      }
+      guard LoopbackListener.send(bytes[..<count], to: sink) else { return }
     }
-  }
-
-  private static func loopback(port: UInt16) -> sockaddr_in {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    return address
-  }
-
-  private static func onThread(_ body: @escaping @Sendable () -> Void) {
-    var thread = pthread_t()
-    let box = Unmanaged.passRetained(Body(body))
-    pthread_create(
-      &thread, nil,
-      {
-        Unmanaged<Body>.fromOpaque($0!).takeRetainedValue().run()
-        return nil
-      }, box.toOpaque())
-    pthread_detach(thread)
   }
 
   /// Two sockets that die together, and are closed when both directions have ended.
@@ -138,10 +81,5 @@ public final class CuttingProxy: Sendable {
     func shut() { for socket in sockets { shutdown(socket, Int32(SHUT_RDWR)) } }
 
     deinit { for socket in sockets { close(socket) } }
-  }
-
-  private final class Body: Sendable {
-    let run: @Sendable () -> Void
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
   }
 }
