@@ -60,7 +60,7 @@ struct RedisFaultTests {
   func memoryLimit() async throws {
     let market = try await Market.open()
     defer { market.close() }
-    try await market.supply(1_000)
+    try await market.supply(1_000_000)
     let holds = [try await market.reserve("a"), try await market.reserve("b")]
     let buyers = Buyers(market, run: 0)
     await buyers.start()
