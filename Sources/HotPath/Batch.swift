@@ -7,11 +7,12 @@ import Wire
 ///
 /// How it works.  An operation that is alone goes at the end of the pass it came in.  While a batch is
 /// out, others wait; when it is back they go as one script call, so that one counter update, one
-/// stream entry and one fdatasync serve all of them.  When more wait than fit into one call, their
-/// sources take turns (`BatchQueue`); when they would wait for long, they are refused at once
-/// (`BatchAdmission`).
+/// stream entry and one fdatasync serve all of them.  When a whole batch waits, it goes as well, and is
+/// at Redis when the one before it has been done: a server that has much to do, or no core, does not
+/// keep Redis waiting.  When more wait than fit into one call, their sources take turns (`BatchQueue`);
+/// when they would wait for long, they are refused at once (`BatchAdmission`).
 ///
-/// When the link dies with a batch out, nobody knows whether the script ran.  Its operations go back
+/// When the link dies with batches out, nobody knows whether the script ran.  Their operations go back
 /// to the front of the queue and are sent again, unchanged: each carries its own identity, so that
 /// one which did happen answers as a repeat.  One whose deadline passes first is answered
 /// `.deadline(sent: true)`.
@@ -28,26 +29,13 @@ public final class Batch: EndOfPass {
   public static let waitingMax = 65_536
   /// Once a call is refused, callers are left to gather for so long.
   static let restMs: UInt64 = 10
+  /// Script calls on their way to Redis or back; more than one only when each is full.
+  static let flightsMax = 2
   /// How often deadlines are looked at while anything waits.
   static let deadlineCheckMs: UInt64 = 10
 
   /// Called exactly once for each operation.
   public typealias Completion = (Result<Answer, StoreFault>) -> Void
-
-  /// Members of the expiry index, as the sweep hands them in.
-  struct Sweep {
-    let members: [(bytes: [UInt8], holds: [HoldID])]
-    /// Called once, with how many of the members the script has removed.
-    let done: (Int) -> Void
-  }
-
-  /// What is at Redis.
-  private struct Flight {
-    let pending: [Pending]
-    var sweep: Sweep?
-    /// Set when it left others waiting: since when Redis was busy with it, in nanoseconds.
-    var measuredFrom: UInt64?
-  }
 
   private typealias Told = (pending: Pending, result: Result<Answer, StoreFault>)
 
@@ -63,16 +51,17 @@ public final class Batch: EndOfPass {
   /// No operation in the queue has an earlier deadline.
   private var earliestDeadline = UInt64.max
   private var sweeps: [(sweep: Sweep, pending: [Pending])] = []
-  private var flight: Flight?
+  /// In the order in which they come back.
+  private var flights = FIFO<Flight>()
   /// What has come back; its callers hear of it when the next batch is on its way.
   private var answered: [Told] = []
   private var telling: [Told] = []
-  private var sentAt: UInt64 = 0
   /// What has come back from Redis so far.
   public private(set) var counters = BatchCounters()
   private var sweptLast = false
-  /// When Redis had done the last batch, if others waited then.
+  /// When Redis had done the last batch, if it had others to do then.
   private var busySince: UInt64?
+  private var isPutOff = false
   private var watching = false
   private var closing = false
 
@@ -82,17 +71,14 @@ public final class Batch: EndOfPass {
     self.loop = loop
     self.logger = logger
     command = ScriptCommand(keys: store.keys)
-    store.changed = { [weak self] in
-      guard let self else { return }
-      loop.putOff(self, first: true)
-    }
+    store.changed = { [weak self] in self?.putOff() }
   }
 
   /// Operations without an answer.
   public var outstanding: Int { waiting + inFlight + answered.count }
 
   /// Operations that are at Redis.
-  public var inFlight: Int { flight?.pending.count ?? 0 }
+  public var inFlight: Int { flights.all.reduce(0) { $0 + $1.pending.count } }
 
   /// Operations that wait for their turn.
   public var waiting: Int { queue.count - withdrawn }
@@ -114,7 +100,7 @@ public final class Batch: EndOfPass {
       return Ticket(taken: .nothing)
     }
     let pending = enqueue(operation, deadline: deadline, source: source, completion)
-    if flight == nil { loop.putOff(self, first: true) }
+    if mayGo { putOff() }
     return Ticket(taken: .one(pending))
   }
 
@@ -134,7 +120,7 @@ public final class Batch: EndOfPass {
     let pending = operations.enumerated().map { place, operation in
       enqueue(operation, deadline: deadline, source: source) { completion(place, $0) }
     }
-    if flight == nil { loop.putOff(self, first: true) }
+    if mayGo { putOff() }
     return Ticket(taken: .many(pending))
   }
 
@@ -149,7 +135,7 @@ public final class Batch: EndOfPass {
       }
     }
     sweeps.append((sweep, pending))
-    if flight == nil { loop.putOff(self, first: true) }
+    if mayGo { putOff() }
   }
 
   /// Refuses new operations, and answers those that cannot be sent any more.  Call when those that
@@ -161,8 +147,7 @@ public final class Batch: EndOfPass {
       pending.complete(.failure(.closing(sent: pending.sent)))
     }
     withdrawn = 0
-    guard let out = flight.take() else { return }
-    for pending in out.pending { pending.complete(.failure(.closing(sent: true))) }
+    while let out = flights.popFirst() { out.end(.closing(sent: true)) }
   }
 
   /// Why operations of a source would not be taken now; nil: they would be.  Asked before a call is
@@ -192,6 +177,7 @@ public final class Batch: EndOfPass {
   /// Sends the next batch, if Redis is free for it, and then tells the callers of the last: Redis need
   /// not wait until a hundred answers are written, which is a tenth of the time between two batches.
   public func endOfPass() {
+    isPutOff = false
     sendNext()
     guard !answered.isEmpty else { return }
     store.writeNow()
@@ -201,16 +187,31 @@ public final class Batch: EndOfPass {
   /// In the middle of something long: takes what the store has to say, and sends the next batch.  Callers
   /// hear of it at the end of the pass, so that none is called from in here.
   public func lookAtStore() {
-    guard flight != nil else { return }
+    guard !flights.isEmpty else { return }
     loop.lookAtClock()
     store.readNow()
-    guard flight == nil else { return }
+    guard mayGo else { return }
     sendNext()
     store.writeNow()
   }
 
+  private func putOff() {
+    guard !isPutOff else { return }
+    isPutOff = true
+    loop.putOff(self, first: true)
+  }
+
+  /// Whether a script call may leave: Redis has none, or a whole one waits.
+  private var mayGo: Bool {
+    flights.isEmpty || (flights.count < Self.flightsMax && waiting >= Self.operationsMax)
+  }
+
   private func sendNext() {
-    guard flight == nil, store.isOpen else { return }
+    while mayGo, store.isOpen, sendOne() {}
+  }
+
+  /// - Returns: false when there was nothing to send.
+  private func sendOne() -> Bool {
     if !sweeps.isEmpty, !sweptLast || queue.count == 0 {
       sweptLast = true
       let (sweep, pending) = sweeps.removeFirst()
@@ -218,13 +219,15 @@ public final class Batch: EndOfPass {
       for expiry in pending {
         command.add(expiry.operation, sku: expiry.sku, member: expiry.member)
       }
-      return send(Flight(pending: pending, sweep: sweep))
+      send(Flight(pending, sweep: sweep))
+      return true
     }
     sweptLast = false
     let pending = takeBatch()
-    guard !pending.isEmpty else { return }
+    guard !pending.isEmpty else { return false }
     admission.left(waiting: waiting)
-    send(Flight(pending: pending, measuredFrom: waiting > 0 ? busySince ?? loop.now : nil))
+    send(Flight(pending, leftOthers: waiting > 0))
+    return true
   }
 
   private func takeBatch() -> [Pending] {
@@ -249,8 +252,7 @@ public final class Batch: EndOfPass {
   }
 
   private func send(_ out: Flight) {
-    flight = out
-    sentAt = monotonicNow()
+    flights.append(out)
     for pending in out.pending { pending.goesOut() }
     store.run(&command, swept: out.sweep?.members.map(\.bytes) ?? []) { [self] in returned($0) }
   }
@@ -258,8 +260,8 @@ public final class Batch: EndOfPass {
   // MARK: back
 
   private func returned(_ outcome: Store.Outcome) {
-    guard let back = flight.take() else { return }
-    counters.returned(back.pending.count, after: monotonicNow() - sentAt)
+    guard let back = flights.popFirst() else { return }
+    counters.returned(back.pending.count, after: monotonicNow() - back.sentAt)
     switch outcome {
     case .replied(let reply): answer(back, reply)
     case .unknown:
@@ -271,7 +273,7 @@ public final class Batch: EndOfPass {
     case .refused: fail(back) { .refused(sent: $0.uncertain) }
     case .failed: fail(back) { _ in .failed }
     }
-    loop.putOff(self, first: true)
+    putOff()
   }
 
   private func answer(_ back: Flight, _ reply: Store.Reply) {
@@ -300,11 +302,12 @@ public final class Batch: EndOfPass {
       nameSKUs(of: back, as: again)
       return sweeps.insert((sweep, back.pending), at: 0)
     }
-    if let from = back.measuredFrom {
-      admission.measured(back.pending.count - again.count, nanoseconds: loop.now - from)
+    if back.leftOthers {
+      admission.measured(
+        back.pending.count - again.count, nanoseconds: loop.now - (busySince ?? back.sentAt))
     }
     putBack(again)
-    busySince = waiting > 0 ? loop.now : nil
+    busySince = waiting > 0 || !flights.isEmpty ? loop.now : nil
   }
 
   private func tellCallers() {
@@ -359,17 +362,14 @@ public final class Batch: EndOfPass {
       guard let self else { return }
       watching = false
       checkDeadlines()
-      if queue.count > 0 || flight != nil { watchDeadlines() }
+      if queue.count > 0 || !flights.isEmpty { watchDeadlines() }
     }
   }
 
   private func checkDeadlines() {
     let now = loop.now
     if earliestDeadline <= now || withdrawn > 0 { endWaiting(now) }
-    guard let out = flight, out.sweep == nil else { return }
-    for pending in out.pending where pending.deadline <= now {
-      pending.complete(.failure(.deadline(sent: true)))
-    }
+    for out in flights.all { out.end(.deadline(sent: true), dueBy: now) }
   }
 
   /// Takes out of the queue what nobody waits for any more.

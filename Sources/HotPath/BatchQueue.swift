@@ -100,6 +100,9 @@ struct FIFO<Element> {
   var count: Int { elements.count - head }
   var isEmpty: Bool { head == elements.count }
 
+  /// Every element, the first one first.
+  var all: [Element] { elements[head...].map { $0! } }
+
   mutating func append(_ element: Element) { elements.append(element) }
 
   mutating func prepend(_ element: Element) {

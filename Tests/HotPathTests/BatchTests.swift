@@ -8,8 +8,10 @@ import Testing
 /// Turns, withdrawals and refusals with a real Redis.
 @Suite("The batch")
 struct BatchTests {
-  private func selling(_ redis: RedisServer, units: UInt64) async throws -> StoreLane {
-    let lane = try StoreLane(redis)
+  private func selling(
+    _ redis: RedisServer, units: UInt64, port: UInt16? = nil
+  ) async throws -> StoreLane {
+    let lane = try StoreLane(redis, port: port)
     try await lane.open()
     _ = try await lane.script([(Sample.set(units), nil)])
     return lane
@@ -20,8 +22,8 @@ struct BatchTests {
     let redis = try RedisServer.start(appendOnly: false)
     let lane = try await selling(redis, units: 20_000)
     let before = await lane.doneBefore(lone: Sample.reserve("lone", user: "v"), crowd: 10_000)
-    // One batch was out when it came; it went with the next.
-    #expect(before < 2 * Batch.operationsMax, "\(before) calls of the crowd were answered first")
+    // Two batches were out when it came; it went with the next.
+    #expect(before < 3 * Batch.operationsMax, "\(before) calls of the crowd were answered first")
     #expect(try redis.cli("GET", "stock:x") == "9999")
     await lane.close()
     redis.stop()
@@ -42,6 +44,50 @@ struct BatchTests {
     // Each counts as 11 operations, and 256 go in a script.
     #expect(try await scripts(.listStock(after: nil, limit: Limits.stockPageMax)) >= 8)
     await lane.close()
+    redis.stop()
+  }
+
+  @Test("a whole batch that waits is sent while another is at Redis; less than one waits")
+  func wholeBatches() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let lane = try await selling(redis, units: 10_000)
+    let full = Batch.operationsMax
+    redis.pause()
+    async let first = lane.submit((0..<full).map { Sample.reserve("first-\($0)") })
+    try await eventually("a whole batch is out") { await lane.atRedis == full }
+    async let part = lane.submit([Sample.reserve("part")])
+    try await eventually("one call waits") { await lane.waiting == 1 }
+    #expect(await lane.atRedis == full)
+    async let rest = lane.submit((0..<2 * full).map { Sample.reserve("rest-\($0)") })
+    try await eventually("two batches are out, and no third") {
+      let (atRedis, waiting) = (await lane.atRedis, await lane.waiting)
+      return atRedis == 2 * full && waiting == full + 1
+    }
+    redis.resume()
+    let outcomes = try await (first + part + rest).map { try $0.get().outcome }
+    #expect(outcomes.count == 3 * full + 1 && outcomes.allSatisfy { $0 == .held })
+    #expect(try redis.cli("GET", "stock:x") == "\(10_000 - 3 * full - 1)")
+    await lane.close()
+    redis.stop()
+  }
+
+  @Test("the link dies with two batches out: each call is done once, whichever of them ran")
+  func twoLost() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let proxy = try CuttingProxy(to: redis.port)
+    let lane = try await selling(redis, units: 10_000, port: proxy.port)
+    let count = 3 * Batch.operationsMax
+    proxy.loseReplies(to: "EVALSHA")
+    async let answers = lane.submit((0..<count).map { Sample.reserve("key-\($0)") })
+    try await eventually("a reply was cut off") { proxy.cuts > 0 }
+    proxy.heal()
+    let outcomes = try await answers.map { try $0.get().outcome }
+    #expect(outcomes.allSatisfy { $0 == .held || $0 == .repeated })
+    #expect(outcomes.contains(.repeated), "at least one batch had been done")
+    #expect(try redis.cli("GET", "stock:x") == "\(10_000 - count)")
+    #expect(try await lane.events().count == count + 1)
+    await lane.close()
+    proxy.stop()
     redis.stop()
   }
 
