@@ -236,9 +236,12 @@ struct FenceTests {
     try await shop.supply(10)
     _ = try await shop.reserve("a", server: 1)
     #expect(try shop.servers[1].program.terminate() == 0)
-    let fields = try shop.redis.cli("HKEYS", "fence")
-    #expect(fields.split(separator: "\n").count { $0.hasPrefix("seen:") } == 1)
+    func writers() throws -> Int {
+      try shop.redis.cli("HKEYS", "fence").split(separator: "\n").count { $0.hasPrefix("seen:") }
+    }
+    #expect(try writers() == 1)
     try await shop.startServer()
+    try await eventually("the new server has been seen") { try writers() == 2 }
     shop.servers[2].program.kill()
     shop.redis.kill()
     try shop.redis.restart()
