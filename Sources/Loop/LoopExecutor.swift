@@ -1,7 +1,6 @@
 import CEpoll
 import Dispatch
 import Glibc
-import Synchronization
 
 /// The executor of an actor that lives on one serial Dispatch queue.  Linux has no
 /// `DispatchSerialQueue` to do this.
@@ -23,7 +22,7 @@ public final class LoopExecutor: SerialExecutor {
   let queue: DispatchQueue
   /// Readable when a pass has something to do beside its descriptors; less than 0: the errno of why there is none.
   let wakeDescriptor = stock_eventfd_create()
-  private let state = Mutex<(jobs: [Job], runner: Runner)>(([], .nobody))
+  private let state = Locked<(jobs: [Job], runner: Runner)>(([], .nobody))
 
   /// A fresh serial queue with a name for the debugger.
   public init(label: String) { queue = DispatchQueue(label: label, qos: .userInitiated) }
