@@ -9,8 +9,10 @@ final class ReplyArena {
   private let arena = Arena()
 
   /// How a reader makes its replies, all the same for every arena: the reader says which one.
+  ///
+  /// Unsafe in the compiler's eyes alone: what it points to is written once, before any reader has it,
+  /// and only read from then on.
   nonisolated(unsafe) private static let functions = {
-    // Written once, before any reader has it, and only read from then on.
     let functions = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
     functions.initialize(
       to: redisReplyObjectFunctions(

@@ -194,31 +194,29 @@ public final class EventLoop {
       executor.passEnds()
     }
     while !stopped {
-      if executor.runJobs() {
-        lookAtClock()
-        finish()
-      } else if restUntil > now, let first = urgent.first {
+      // Jobs may come without end: whatever there was to run, the descriptors are looked at.
+      let hadJobs = executor.runJobs()
+      if restUntil > now, let first = urgent.first {
         rest(beside: first.token.fd)
-      } else if !lookAtAll() {
+      } else if !lookAtAll(waitMs: hadJobs ? 0 : Self.lingerMs), !hadJobs {
         break
       }
     }
   }
 
-  /// - Returns: false when nothing has become ready in `lingerMs`.
-  private func lookAtAll() -> Bool {
-    let count = Int(stock_epoll_wait(set, events, Int32(Self.eventsPerWait), Self.lingerMs))
+  /// - Returns: false when nothing has become ready in that time.
+  private func lookAtAll(waitMs: Int32) -> Bool {
+    let count = Int(stock_epoll_wait(set, events, Int32(Self.eventsPerWait), waitMs))
     lookAtClock()
-    guard count > 0 else { return false }
     var slice = now + Self.sliceNs
-    for place in 0..<count where !stopped {
+    for place in 0..<max(count, 0) where !stopped {
       tell(events[place])
       guard place + 1 < count, monotonicNow() > slice else { continue }
       lookAtUrgent()
       slice = now + Self.sliceNs
     }
     finish()
-    return true
+    return count > 0
   }
 
   private func rest(beside fd: Int32) {

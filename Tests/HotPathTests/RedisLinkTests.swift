@@ -55,6 +55,13 @@ struct RedisLinkTests {
     }
   }
 
+  private func opened(_ peer: Peer) async throws -> Lane {
+    let lane = try Lane(port: peer.port)
+    await lane.start()
+    try await eventually("the link is open") { await lane.isOpen }
+    return lane
+  }
+
   @Test("replies that come torn, nested, empty or large are read, in the order of their commands")
   func replies() async throws {
     let large = String(repeating: "x", count: 300_000)
@@ -64,9 +71,7 @@ struct RedisLinkTests {
       + "$300000\r\n\(large)\r\n" + "*5000\r\n\(many)" + "*0\r\n" + ":5\r\n"
     // The first part of them byte by byte.
     let peer = try Peer(["+PONG\r\n", answers], tornBytes: 80)
-    let lane = try Lane(port: peer.port)
-    await lane.start()
-    try await eventually("the link is open") { await lane.isOpen }
+    let lane = try await opened(peer)
     for command in ["A", "B", "C", "D", "E", "F", "G"] { await lane.send(command) }
     try await eventually("all are answered") { await lane.said.count == 7 }
     let numbers = (0..<5_000).map { "\($0)" }.joined(separator: " ")
@@ -84,9 +89,7 @@ struct RedisLinkTests {
     arguments: ["what is this\r\n", "*1\r\n*1\r\n!\r\n", ":1\r\n:2\r\n:3\r\n"])
   func badPeer(answer: String) async throws {
     let peer = try Peer(["+PONG\r\n", answer])
-    let lane = try Lane(port: peer.port)
-    await lane.start()
-    try await eventually("the link is open") { await lane.isOpen }
+    let lane = try await opened(peer)
     await lane.send("A")
     if !answer.hasPrefix(":") { await lane.send("B") }
     try await eventually("the peer is tried again") { peer.accepted > 1 }
@@ -99,9 +102,7 @@ struct RedisLinkTests {
   @Test("a completion that gives the link up still reads its reply; those behind it are lost")
   func dropInside() async throws {
     let peer = try Peer(["+PONG\r\n", "$5\r\nfirst\r\n+second\r\n"])
-    let lane = try Lane(port: peer.port)
-    await lane.start()
-    try await eventually("the link is open") { await lane.isOpen }
+    let lane = try await opened(peer)
     await lane.send("A", thenDrop: "enough")
     await lane.send("B")
     try await eventually("both have ended") { await lane.said.count == 2 }

@@ -1,6 +1,7 @@
 import Glibc
 import Harness
 import Loop
+import Synchronization
 import Testing
 
 /// The order in which a loop looks at its descriptors.
@@ -12,11 +13,13 @@ struct LoopTests {
     private(set) var told: [UInt64] = []
     var isAlwaysReady = false
 
-    init() {
+    init() { (read, write) = Self.ends() }
+
+    static func ends() -> (read: Int32, write: Int32) {
       var ends: [Int32] = [0, 0]
       pipe(&ends)
-      (read, write) = (ends[0], ends[1])
-      _ = fcntl(read, F_SETFL, O_NONBLOCK)
+      _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+      return (ends[0], ends[1])
     }
 
     func fill() { _ = Glibc.write(write, "x", 1) }
@@ -33,16 +36,39 @@ struct LoopTests {
     }
   }
 
-  private final class Work: EndOfPass {
-    private(set) var isDone = false
-    func endOfPass() { isDone = true }
+  /// Says that it is done without a job of the lane, which would have the loop look.
+  private final class Work: EndOfPass, Sendable {
+    private let done = Atomic(false)
+    var isDone: Bool { done.load(ordering: .acquiring) }
+    func endOfPass() { done.store(true, ordering: .releasing) }
+  }
+
+  /// A pipe that anybody may fill, and that says how often it was told without a job of the lane.
+  private final class Bell: Descriptor, Sendable {
+    private let pipe = Pipe.ends()
+    private let count = Atomic(0)
+    var read: Int32 { pipe.read }
+    var told: Int { count.load(ordering: .acquiring) }
+
+    func ring() { _ = Glibc.write(pipe.write, "x", 1) }
+
+    func ready(_ readiness: Readiness) {
+      var byte: UInt8 = 0
+      if Glibc.read(pipe.read, &byte, 1) == 1 { count.add(1, ordering: .releasing) }
+    }
+
+    deinit {
+      close(pipe.read)
+      close(pipe.write)
+    }
   }
 
   private actor Lane {
     let executor = LoopExecutor(label: "test.loop")
     let loop: EventLoop
     private let (common, urgent) = (Pipe(), Pipe())
-    private let work = Work()
+    nonisolated let work = Work()
+    nonisolated let bell = Bell()
     private var began: UInt64 = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -77,6 +103,8 @@ struct LoopTests {
       _ = try loop.add(common, fd: common.read, interest: .read)
     }
 
+    func hangBell() throws { _ = try loop.add(bell, fd: bell.read, interest: .read) }
+
     /// Looks of the loop at that descriptor.
     var looks: Int { common.told.count }
 
@@ -90,8 +118,6 @@ struct LoopTests {
       loop.putOff(work)
       loop.after(ms: timerMs) {}
     }
-
-    var isWorkDone: Bool { work.isDone }
 
     func stop() { loop.stop() }
   }
@@ -125,12 +151,28 @@ struct LoopTests {
   @Test("a loop that waits is woken for a job, and does not let it wait")
   func jobsOfAWaitingLoop() async throws {
     let lane = try Lane()
-    try await lane.start(restMs: 0)
-    try await eventually("the loop has begun to wait") { await lane.told.common != nil }
+    try await lane.hangBell()
     let began = monotonicNow()
-    for number in 1...100 { await lane.note(number) }
-    // If each waited until the loop gives up waiting, ten seconds.
+    for round in 1...100 {
+      // Once told, the loop waits for more.
+      lane.bell.ring()
+      try await eventually("the bell is heard") { lane.bell.told == round }
+      await lane.note(round)
+    }
+    // If each job waited until the loop gives up waiting, ten seconds.
     #expect(monotonicNow() - began < 5_000_000_000)
+    await lane.stop()
+  }
+
+  @Test("jobs that come without end do not keep the loop from its descriptors")
+  func endlessJobs() async throws {
+    let lane = try Lane()
+    let isOver = Atomic(false)
+    @Sendable func again() { if !isOver.load(ordering: .relaxed) { lane.executor.async(again) } }
+    again()
+    try await lane.start(restMs: 0)
+    try await eventually("a descriptor is told") { await lane.told.common != nil }
+    isOver.store(true, ordering: .relaxed)
     await lane.stop()
   }
 
@@ -138,7 +180,7 @@ struct LoopTests {
   func putOffByAJob() async throws {
     let lane = try Lane()
     await lane.putOff(timerMs: 60_000)
-    try await eventually("the work is done") { await lane.isWorkDone }
+    try await eventually("the work is done") { lane.work.isDone }
     await lane.stop()
   }
 }
