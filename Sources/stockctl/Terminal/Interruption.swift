@@ -30,7 +30,11 @@ struct Interruption {
       }
       if let idle, !hasBegun {
         Confirmation.leave()
-        StandardError.line("stockctl: interrupted: \(idle)")
+        // The program ends in here: outside, a bar could still be drawn over what was said.
+        Progress.aside {
+          StandardError.raw("stockctl: interrupted: \(idle)\n")
+          _exit(ExitReason.interrupted.rawValue)
+        }
       } else if count == 1 {
         return stop()
       }
