@@ -25,10 +25,17 @@ def main():
             row(point["label"], point["calls"], point, peak)
     print("\nOpen loop, in multiples of the peak; times of held reserves, from when they were due:\n" + HEAD)
     met = True
+    aside = {point["label"]: point for point in points if point["kind"] == "aside"}
     for point in points:
-        if point["kind"] == "open":
-            row("× " + point["label"], point["calls"], point, peak)
-            met = met and (float(point["label"]) < 1 or point["calls"]["goodput_per_s"] >= 0.9 * peak)
+        if point["kind"] != "open":
+            continue
+        row("× " + point["label"], point["calls"], point, peak)
+        met = met and (float(point["label"]) < 1 or point["calls"]["goodput_per_s"] >= 0.9 * peak)
+        if point["label"] in aside:
+            other = aside[point["label"]]
+            row("  surplus aside", other["calls"], other, peak)
+            share = point["calls"]["goodput_per_s"] / other["calls"]["goodput_per_s"]
+            print(f"{'':18} to hear the surplus and refuse it leaves {share:.0%} of that")
     print(f"target: from × 1 on, goodput ≥90% of the peak: {'met' if met else 'NOT MET'}")
     print("\nA single caller:\n" + HEAD)
     for point in points:

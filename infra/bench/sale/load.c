@@ -1,7 +1,8 @@
 // The callers of a sale, in an open or a closed loop, and what came back:
 //
 //   load port=N [connections=1] [outstanding=1] [rate=0] [seconds=4] [timeout_ms=1000] [seed=1] [skus=1]
-//        [batch=0] [confirm=0] [flood=0] [ttl_ms=0] [spread=0] [calls=0] [watch=PID,PID]
+//        [batch=0] [confirm=0] [flood=0] [ttl_ms=0] [spread=0] [calls=0] [aside=PORT] [aside_percent=0]
+//        [watch=PID,PID]
 //
 // rate > 0: an open loop.  Calls are due at the times of a Poisson process, whether or not earlier ones
 // have been answered, on a connection taken by lot; a call's time counts from when it was due.  rate = 0:
@@ -9,6 +10,8 @@
 // taken by lot; calls > 0: it ends after so many.  batch > 0: each call is a BatchReserve of so many.
 // confirm=1: each hold is confirmed as soon as it is heard of, which counts apart.  flood > 0: one connection
 // more, in a closed loop of so many calls, each repeated 100 ms after a refusal; counted apart too.
+// aside_percent > 0: of an open loop's calls so many go to that port, on as many connections more, where
+// nobody answers; they are made and sent like the others, and not counted.
 //
 // Each reserve is of one unit, with a key of its own (36 bytes), by a user of 20 bytes, of a SKU of 20
 // bytes: one, or any of `skus`.  Counted is what is due after the first second, and the CPU time that the
@@ -24,6 +27,7 @@ enum { INPUT = 512 * 1024, RESERVE_MAX = 128, ENVELOPE_MAX = 64, REFUSED_PAUSE_N
 
 static struct {
   long port, connections, outstanding, timeout_ms, skus, batch, confirm, flood, ttl_ms, spread, calls;
+  long aside, aside_percent;
   double rate, seconds;
   uint64_t seed;
   pid_t watched[WATCHED];
@@ -77,30 +81,34 @@ static uint8_t *put_reserve(uint8_t *at) {
   return at;
 }
 
-static connection *any_connection(void) {
-  return &all[(long)(uniform() * (double)load.connections) % load.connections];
+static connection *any_of(connection *some) {
+  return &some[(long)(uniform() * (double)load.connections) % load.connections];
 }
 
 static uint8_t *message;
 
 // The request of a call, in the connection's output.
-static void send_call(connection *one, const char *method, size_t bytes, uint64_t due, uint64_t bits) {
-  if (++calls >= calls_room) {
-    fprintf(stderr, "more calls than were planned\n");
-    exit(1);
-  }
-  due_at[calls] = due | bits;
+static void put_call(connection *one, uint64_t id, const char *method, size_t bytes) {
   size_t room = bytes + ENVELOPE_MAX;
   if (one->output_count + room > one->output_room) {
     one->output_room = one->output_room * 2 + room + 4096;
     if (!(one->output = realloc(one->output, one->output_room))) die("realloc");
   }
   uint8_t *start = one->output + one->output_count;
-  uint8_t *end = put_request(start, calls, method, (uint32_t)load.timeout_ms, message, bytes);
+  uint8_t *end = put_request(start, id, method, (uint32_t)load.timeout_ms, message, bytes);
   one->output_count += (size_t)(end - start);
-  in_flight++;
   if (!one->dirty) dirty[dirty_count++] = one;
   one->dirty = true;
+}
+
+static void send_call(connection *one, const char *method, size_t bytes, uint64_t due, uint64_t bits) {
+  if (++calls >= calls_room) {
+    fprintf(stderr, "more calls than were planned\n");
+    exit(1);
+  }
+  due_at[calls] = due | bits;
+  put_call(one, calls, method, bytes);
+  in_flight++;
 }
 
 static void reserve(connection *one, uint64_t due) {
@@ -115,6 +123,13 @@ static void reserve(connection *one, uint64_t due) {
   if (!load.batch) at = put_reserve(at);
   send_call(one, load.batch ? "stock.v1.Reservations/BatchReserve" : "stock.v1.Reservations/Reserve",
             (size_t)(at - message), due, counted ? counts : 0);
+}
+
+// A call of the open loop: to the server, or to where nobody answers.
+static void reserve_any(uint64_t due) {
+  if (uniform() * 100 > (double)load.aside_percent) return reserve(any_of(all), due);
+  put_call(any_of(all + load.connections + 1), 1, "stock.v1.Reservations/Reserve",
+           (size_t)(put_reserve(message) - message));
 }
 
 static void confirm(connection *one, answer read, uint64_t now) {
@@ -178,7 +193,7 @@ static void take(connection *one, answer read, uint64_t now) {
     }
     again[(again_head + again_count++) % again_room].at = now + REFUSED_PAUSE_NS;
   } else if (one->flood || (load.rate == 0 && (!load.calls || calls < (uint64_t)load.calls))) {
-    reserve(load.spread ? any_connection() : one, now);
+    reserve(load.spread ? any_of(all) : one, now);
   }
 }
 
@@ -209,7 +224,8 @@ static const struct {
                {"batch", &load.batch},     {"timeout_ms", &load.timeout_ms},
                {"confirm", &load.confirm}, {"ttl_ms", &load.ttl_ms},
                {"flood", &load.flood},     {"spread", &load.spread},
-               {"calls", &load.calls},     {NULL, NULL}};
+               {"calls", &load.calls},     {"aside", &load.aside},
+               {"aside_percent", &load.aside_percent}, {NULL, NULL}};
 
 static bool argument(const char *name, char *value) {
   for (int place = 0; numbers[place].name; place++) {
@@ -236,6 +252,12 @@ static void arguments(int count, char **texts) {
   }
 }
 
+static void open_connection(connection *one, long port, int set) {
+  *one = (connection){.fd = connect_to((int)port), .set = set, .input = malloc(INPUT)};
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = one};
+  if (epoll_ctl(set, EPOLL_CTL_ADD, one->fd, &event) != 0) die("epoll_ctl");
+}
+
 static void watch(uint64_t *into) {
   for (int place = 0; place < load.watched_count; place++) into[place] = cpu_ns(load.watched[place]);
 }
@@ -260,15 +282,17 @@ int main(int count, char **texts) {
   again_room = (size_t)load.flood + 1;
   again = calloc(again_room, sizeof *again);
   message = malloc((size_t)(load.batch + 1) * RESERVE_MAX);
-  dirty = calloc((size_t)load.connections + 1, sizeof *dirty);
-  all = calloc((size_t)load.connections + 1, sizeof *all);
+  // Those to the server, that of the flood, and those where nobody answers.
+  size_t places = (size_t)load.connections * 2 + 1;
+  dirty = calloc(places, sizeof *dirty);
+  all = calloc(places, sizeof *all);
   int set = epoll_create1(0);
-  for (int place = 0; place < load.connections + (load.flood > 0); place++) {
-    all[place] = (connection){.fd = connect_to((int)load.port), .set = set,
-                               .flood = place == load.connections, .input = malloc(INPUT)};
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[place]};
-    if (epoll_ctl(set, EPOLL_CTL_ADD, all[place].fd, &event) != 0) die("epoll_ctl");
+  for (long place = 0; place < load.connections; place++) {
+    open_connection(&all[place], load.port, set);
+    if (load.aside_percent) open_connection(&all[load.connections + 1 + place], load.aside, set);
   }
+  if (load.flood) open_connection(&all[load.connections], load.port, set);
+  all[load.connections].flood = load.flood > 0;
 
   uint64_t start = now_ns(), cpu_before[WATCHED] = {0}, cpu_after[WATCHED] = {0};
   bool watching = false, watched = false;
@@ -288,7 +312,7 @@ int main(int count, char **texts) {
     if (load.rate > 0 && now < ends) {
       if ((double)now > next && now >= began && now - (uint64_t)next > lag_ns) lag_ns = now - (uint64_t)next;
       for (; next <= (double)now; next += -log(uniform()) / load.rate * 1e9)
-        reserve(any_connection(), (uint64_t)next);
+        reserve_any((uint64_t)next);
     }
     while (again_count && again[again_head].at <= now && now < ends) {
       reserve(&all[load.connections], now);
