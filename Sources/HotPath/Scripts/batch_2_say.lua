@@ -45,7 +45,7 @@ local function adopt(sku)
   if not sku.known then sku.held, sku.sold, sku.version = 0, 0, 0 end
   sku.available, sku.version = sku.shown, sku.version + 1
   sku.supplied = sku.available + sku.held + sku.sold
-  sku.known, sku.new, sku.open, sku.changed, sku.adopted = true, false, true, true, true
+  sku.known, sku.new, sku.open, sku.changed, sku.adopted = true, false, true, RESTOCKED, true
   emit_stock('STOCK_ADOPTED', '\10' .. varint(#sku.name) .. sku.name, sku, sku.supplied - before)
 end
 
@@ -59,7 +59,7 @@ local function member_of(created, when, slot_ms)
   end
   local member = generations[created]
   if not member then
-    member = {format('%.0f', created)}
+    member = {format('%d', created)}
     generations[created] = member
   end
   return member
@@ -82,6 +82,8 @@ end
 local function with_figures(outcome, sku)
   local more = pack('<I8I8I8I8B', sku.held or 0, sku.sold or 0, sku.supplied or 0, sku.version or 0,
     sku.retired and 1 or 0)
-  if outcome == STOCK_MISMATCH then more = more .. (sku.shown and format('%.0f', sku.shown) or sku.text) end
+  if outcome == STOCK_MISMATCH then
+    more = more .. (sku.shown and format('%d', sku.shown) or sub(sku.text or '', 1, 64))
+  end
   return outcome, sku.available or 0, more
 end

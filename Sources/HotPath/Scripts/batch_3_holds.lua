@@ -41,7 +41,8 @@ local function reserve(at, last)
   if available < qty then return SOLD_OUT, available end
 
   available = available - qty
-  sku.available, sku.shown, sku.held, sku.changed = available, available, sku.held + qty, true
+  sku.available, sku.shown, sku.held = available, available, sku.held + qty
+  sku.changed = sku.changed or MOVED
   local shared = beginning(ttl)
   local record = shared.life .. sub(operations, brought_at, last)
   holds[key], placed[key] = nil, record
@@ -58,7 +59,8 @@ end
 
 -- Gives the units of an active hold back.
 local function release(hold, sku, status, type, trace, said)
-  sku.available, sku.held, sku.changed = sku.available + hold.qty, sku.held - hold.qty, true
+  sku.available, sku.held = sku.available + hold.qty, sku.held - hold.qty
+  sku.changed = sku.changed or MOVED
   if sku.shown then sku.shown = sku.shown + hold.qty end
   change(hold, status, type, trace, said)
 end
@@ -76,7 +78,8 @@ local function confirm(at, last)
   local sku = skus[sku_of(hold)]
   if not sku then return SKU_NEEDED, 0, sku_of(hold) end
   if not sku.known or sku.held < hold.qty then return with_figures(STOCK_MISMATCH, sku) end
-  sku.held, sku.sold, sku.changed = sku.held - hold.qty, sku.sold + hold.qty, true
+  sku.held, sku.sold = sku.held - hold.qty, sku.sold + hold.qty
+  if sku.changed ~= RESTOCKED then sku.changed = SOLD_SOME end
   hold.ref = ref
   change(hold, CONFIRMED, 'HOLD_CONFIRMED', trace)
   return with_hold(CONFIRMED_NOW, hold, sku)

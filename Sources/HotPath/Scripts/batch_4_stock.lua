@@ -1,10 +1,5 @@
 -- Playing the operations: those on the stock of a SKU.
 
-local changes = {
-  [SET] = {STOCK_SET, 'STOCK_SET'}, [ADJUST] = {STOCK_ADJUSTED, 'STOCK_ADJUSTED'},
-  [RETIRE] = {STOCK_RETIRED, 'STOCK_RETIRED'},
-}
-
 -- `amount`: the units available of a set, what an adjustment adds to them.  `expected`: only if so
 -- many are available now; -1: whatever there is.
 local function change_stock(at, last)
@@ -35,11 +30,13 @@ local function change_stock(at, last)
 
   local delta = supplied - (sku.supplied or 0)
   sku.available, sku.shown, sku.held, sku.sold, sku.supplied = available, available, held, sold, supplied
-  sku.version, sku.changed, sku.known = (sku.version or 0) + 1, true, true
+  sku.version, sku.changed, sku.known = (sku.version or 0) + 1, RESTOCKED, true
   sku.open, sku.new, sku.unknown = true, false, false
   if how ~= ADJUST then sku.retired = how == RETIRE end
   requests[key] = print
-  local outcome, type = unpack(changes[how])
+  local outcome, type = STOCK_SET, 'STOCK_SET'
+  if how == ADJUST then outcome, type = STOCK_ADJUSTED, 'STOCK_ADJUSTED' end
+  if how == RETIRE then outcome, type = STOCK_RETIRED, 'STOCK_RETIRED' end
   emit_stock(type, sub(operations, part_at, last), sku, delta)
   return with_figures(outcome, sku)
 end

@@ -101,16 +101,16 @@ class Servers:
             capture_output=True, text=True, check=False)
 
     def supply(self, units=1_000_000_000, skus=1):
-        """Stock of so many SKUs; more than one is written into Redis, which the first reserve adopts."""
+        """Stock of so many SKUs; more than one is imported, so that no reserve is the first to see its SKU."""
         if skus == 1:
             done = self.stockctl("stock", "set", SKU, units)
-            if done.returncode:
-                raise RuntimeError(done.stdout + done.stderr)
-            return
-        lines = "".join(f"SET stock:sku-{number:016} {units}\r\n" for number in range(skus))
-        subprocess.run(
-            ["redis-cli", "-s", f"{self.folder}/redis.sock", "--pipe"], input=lines, text=True,
-            capture_output=True, check=True)
+        else:
+            with open(f"{self.folder}/stock.csv", "w", encoding="utf-8") as file:
+                file.write("sku,available\n")
+                file.writelines(f"sku-{number:016},{units}\n" for number in range(skus))
+            done = self.stockctl("stock", "import", file.name, "--yes")
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
 
     # --- the books
 
