@@ -1,8 +1,8 @@
 // The callers of a sale, in an open or a closed loop, and what came back:
 //
 //   load port=N [connections=1] [outstanding=1] [rate=0] [seconds=4] [timeout_ms=1000] [seed=1] [skus=1]
-//        [batch=0] [confirm=0] [flood=0] [ttl_ms=0] [spread=0] [calls=0] [aside=PORT] [aside_percent=0]
-//        [watch=PID,PID]
+//        [in_turn=0] [batch=0] [confirm=0] [flood=0] [ttl_ms=0] [spread=0] [calls=0] [aside=PORT]
+//        [aside_percent=0] [watch=PID,PID]
 //
 // rate > 0: an open loop.  Calls are due at the times of a Poisson process, whether or not earlier ones
 // have been answered, on a connection taken by lot; a call's time counts from when it was due.  rate = 0:
@@ -14,9 +14,9 @@
 // nobody answers; they are made and sent like the others, and not counted.
 //
 // Each reserve is of one unit, with a key of its own (36 bytes), by a user of 20 bytes, of a SKU of 20
-// bytes: one, or any of `skus`.  Counted is what is due after the first second, and the CPU time that the
-// watched processes take meanwhile; afterwards the answers of the last calls are waited for, 3 s beyond
-// their timeout at most.
+// bytes: one, or any of `skus`; in_turn=1: one after the other.  Counted is what is due after the first
+// second, and the CPU time that the watched processes take meanwhile; afterwards the answers of the last
+// calls are waited for, 3 s beyond their timeout at most.
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
@@ -27,7 +27,7 @@ enum { INPUT = 512 * 1024, RESERVE_MAX = 128, ENVELOPE_MAX = 64, REFUSED_PAUSE_N
 
 static struct {
   long port, connections, outstanding, timeout_ms, skus, batch, confirm, flood, ttl_ms, spread, calls;
-  long aside, aside_percent;
+  long aside, aside_percent, in_turn;
   double rate, seconds;
   uint64_t seed;
   pid_t watched[WATCHED];
@@ -68,8 +68,8 @@ static double uniform(void) { // xorshift64*: in (0, 1]
 
 static uint8_t *put_reserve(uint8_t *at) {
   char text[40];
-  long sku = load.skus > 1 ? (long)(uniform() * (double)load.skus) % load.skus : 0;
-  items++;
+  long sku = (long)(items++ % (uint64_t)load.skus);
+  if (load.skus > 1 && !load.in_turn) sku = (long)(uniform() * (double)load.skus) % load.skus;
   snprintf(text, sizeof text, "sku-%016ld", sku);
   at = put_bytes(at, 1, text, 20);
   *at++ = 2 << 3, *at++ = 1;
@@ -225,7 +225,7 @@ static const struct {
                {"confirm", &load.confirm}, {"ttl_ms", &load.ttl_ms},
                {"flood", &load.flood},     {"spread", &load.spread},
                {"calls", &load.calls},     {"aside", &load.aside},
-               {"aside_percent", &load.aside_percent}, {NULL, NULL}};
+               {"aside_percent", &load.aside_percent}, {"in_turn", &load.in_turn}, {NULL, NULL}};
 
 static bool argument(const char *name, char *value) {
   for (int place = 0; numbers[place].name; place++) {

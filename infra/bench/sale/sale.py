@@ -4,6 +4,7 @@ See infra/bench/sale.sh.  Rounds alternate; each point of each round has servers
 """
 import argparse
 import json
+import statistics
 import sys
 
 from points import Bench
@@ -17,13 +18,8 @@ WHOLE_BATCHES_OUT = 2
 GROWTH_SKUS, GROWTH_HOLDS, GROWTH_CONNECTIONS = (1, 128, 1_000, 100_000), (10_000, 3_000_000), (8, 5_000)
 
 
-def one_round(bench, found, note):
-    """Everything that is compared, once."""
-    def point(name, made):
-        found.setdefault(name, []).append(made)
-        note(name, made)
-        return made
-
+def one_round(bench, point):
+    """Everything that is compared with a peer, once."""
     with Servers(bench.programs) as servers:
         servers.start_postgres()
         servers.sql(f"CREATE TABLE stock (sku text PRIMARY KEY, qty bigint NOT NULL CHECK (qty >= 0));"
@@ -38,8 +34,8 @@ def one_round(bench, found, note):
 
     point("1x1", bench.reserves(connections=1))
     point("direct, 1", bench.direct(1))
-    point("direct, 64", bench.direct(64))
-    point("64x1", bench.reserves(connections=64))
+    direct = point("direct, 64", bench.direct(64))
+    crowd = point("64x1", bench.reserves(connections=64))
     eight = point("8x32", bench.reserves(connections=8, outstanding=32))
     point("ceiling of 8x32", bench.ceiling(eight["batch"]))
     point("ceiling, 128 a batch", bench.ceiling(128))
@@ -48,28 +44,28 @@ def one_round(bench, found, note):
     point("8x32, file rewritten", bench.rewritten(connections=8, outstanding=32))
     point("sold out, 8x32", bench.reserves(units=1, connections=8, outstanding=32))
     # Half the peak of each, which this round has found.
-    peak = max(found["8x32"][-1]["per_s"], found["64x1"][-1]["per_s"])
+    peak = max(eight["per_s"], crowd["per_s"])
     point("open loop, half the peak", bench.reserves(connections=64, rate=peak / 2))
-    point("direct, half its peak", bench.direct(64, rate=found["direct, 64"][-1]["per_s"] / 2))
+    point("direct, half its peak", bench.direct(64, rate=direct["per_s"] / 2))
 
 
-def once(bench, found, note, options):
-    """What is about growth and not about a peer."""
-    def point(name, made):
-        found[name] = [made]
-        note(name, made)
-
+def growth_round(bench, point):
+    """What growing costs, once; 128 SKUs in turn make batches of 128 different ones."""
     for skus in GROWTH_SKUS:
-        point(f"{skus} SKUs", bench.reserves(skus=skus, units=1_000_000, connections=8, outstanding=32))
+        point(f"{skus} SKUs", bench.reserves(
+            skus=skus, units=1_000_000, connections=8, outstanding=32, in_turn=int(skus == 128)))
+    for connections in GROWTH_CONNECTIONS:
+        point(f"{connections} connections", bench.reserves(connections=connections, spread=256))
+
+
+def once(bench, point, lives, life_seconds):
+    """What takes long."""
     for holds in GROWTH_HOLDS:
         point(f"{holds} live holds", bench.reserves(
             holds=holds, redis=("--maxmemory", "8gb"), connections=8, outstanding=32))
-    for connections in GROWTH_CONNECTIONS:
-        point(f"{connections} connections", bench.reserves(connections=connections, spread=256))
     point("memory", bench.memory_per_hold())
     point("expiry", bench.expiry())
-    locks = sorted(run["per_s"] for run in found["row locks, 64"])[len(found["row locks, 64"]) // 2]
-    point("life", bench.life(round(12 * locks), options.life_seconds))
+    point("life", bench.life(lives, life_seconds))
 
 
 def main():
@@ -83,18 +79,24 @@ def main():
     options = parser.parse_args()
     bench = Bench(options.programs, options.built, options.seconds)
 
-    def note(name, made):
+    found = {}
+
+    def point(name, made):
+        found.setdefault(name, []).append(made)
         figures = ", ".join(
             f"{key} {value:,.6g}" for key, value in made.items() if isinstance(value, (int, float)))
         print(f"  {name}: {figures}", file=sys.stderr, flush=True)
+        return made
 
-    found = {}
     bench.record()
     for number in range(options.rounds):
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
-        one_round(bench, found, note)
+        one_round(bench, point)
+        if not options.no_growth:
+            growth_round(bench, point)
     if not options.no_growth:
-        once(bench, found, note, options)
+        locks = statistics.median(run["per_s"] for run in found["row locks, 64"])
+        once(bench, point, round(12 * locks), options.life_seconds)
     write(found, json.loads(options.circumstances), options.results)
 
 
