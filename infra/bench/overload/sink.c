@@ -4,18 +4,11 @@
 // bytes away without a copy.
 #include "../rpc/measure.h"
 
-enum { CONNECTIONS_MAX = 4096, TAKEN = 1 << 20, PAUSE_NS = 10000000 };
+enum { CONNECTIONS_MAX = 65536, TAKEN = 1 << 20, PAUSE_NS = 10000000 };
 
 int main(void) {
   static int connections[CONNECTIONS_MAX];
-  int count = 0, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof address;
-  if (bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 1024) != 0) die("listen");
-  getsockname(listener, (struct sockaddr *)&address, &size);
-  printf("%d\n", ntohs(address.sin_port));
-  fflush(stdout);
-
+  int count = 0, listener = listen_and_print_port();
   for (struct timespec pause = {.tv_nsec = PAUSE_NS};; nanosleep(&pause, NULL)) {
     int accepted;
     while (count < CONNECTIONS_MAX && (accepted = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0)

@@ -43,14 +43,7 @@ static void echo(connection *one) {
 }
 
 int main(void) {
-  int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), set = epoll_create1(0), yes = 1;
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof address;
-  if (bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 1024) != 0) die("listen");
-  getsockname(listener, (struct sockaddr *)&address, &size);
-  printf("%d\n", ntohs(address.sin_port));
-  fflush(stdout);
-
+  int listener = listen_and_print_port(), set = epoll_create1(0), yes = 1;
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL}, ready[256];
   epoll_ctl(set, EPOLL_CTL_ADD, listener, &event);
   for (;;) {

@@ -73,3 +73,15 @@ static inline int connect_to(int port) {
   if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) die("fcntl");
   return fd;
 }
+
+// A non-blocking listener on a free port of the loopback, which is printed.
+static inline int listen_and_print_port(void) {
+  int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  if (bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 1024) != 0) die("listen");
+  getsockname(listener, (struct sockaddr *)&address, &size);
+  printf("%d\n", ntohs(address.sin_port));
+  fflush(stdout);
+  return listener;
+}
