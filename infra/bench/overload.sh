@@ -28,7 +28,7 @@ done
 # shellcheck source=infra/bench/rpc/servers.sh
 source infra/bench/rpc/servers.sh
 
-# point KIND LABEL CONNECTIONS RATE OUTSTANDING FLOOD [ASIDE_PERCENT]: one measurement, a line of JSON in `line`.
+# point KIND LABEL CONNECTIONS RATE OUTSTANDING FLOOD [ASIDE_PERCENT]: one measurement, as JSON in `line`.
 point() {
   start_redis env
   start_stockd env

@@ -101,7 +101,7 @@ class Servers:
             capture_output=True, text=True, check=False)
 
     def supply(self, units=1_000_000_000, skus=1):
-        """Stock of so many SKUs; more than one is imported, so that no reserve is the first to see its SKU."""
+        """Stock of so many SKUs; more than one is imported: no reserve is the first to see its SKU."""
         if skus == 1:
             done = self.stockctl("stock", "set", SKU, units)
         else:
