@@ -121,14 +121,18 @@ start_stockd() {
 
 # The circumstances, a line each, and as JSON in `circumstances`.
 say_circumstances() {
-  local commit model cores=unpinned
+  local commit model disk cores=unpinned
   commit=$(git describe --always --dirty 2> /dev/null || echo unknown)
   model=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
   [ -z "${server_core:-}" ] || cores="server on core $server_core, client on core $client_core"
   echo "commit $commit; $(nproc) cores of $model; Linux $(uname -r); load $(cut -d' ' -f1-3 /proc/loadavg)"
   echo "Redis $(redis-server --version | cut -d' ' -f3), append-only file synced always; stockd: one shard"
   echo "$cores"
+  build_c disk infra/bench/rpc/disk.c
+  read -r -a disk < <("$built/disk" "$work")
+  echo "disk: ${disk[0]} ms a sync after another, ${disk[1]} ms after a rest of 1 ms"
   circumstances=$(/usr/bin/python3 -c 'import json, sys
 print(json.dumps(dict(zip(sys.argv[1::2], sys.argv[2::2]))))' commit "$commit" machine "$model" \
-    cores "$cores" kernel "$(uname -r)" load "$(cut -d' ' -f1-3 /proc/loadavg)" "$@")
+    cores "$cores" kernel "$(uname -r)" load "$(cut -d' ' -f1-3 /proc/loadavg)" \
+    disk_ms "${disk[0]}" disk_rested_ms "${disk[1]}" "$@")
 }
