@@ -115,6 +115,7 @@ class Servers:
     # --- the books
 
     def start_postgres(self):
+        """As infra/postgres/README.md advises: with less, a checkpoint begins every half minute."""
         self.postgres_folder = f"{self.folder}/postgres"
         os.mkdir(self.postgres_folder)
         if os.getuid() == 0:
@@ -123,7 +124,8 @@ class Servers:
         as_postgres([postgres_program("initdb"), "-D", self.postgres_folder, "-A", "trust", "-U", "postgres"])
         as_postgres([
             postgres_program("pg_ctl"), "-D", self.postgres_folder, "-w", "-l", f"{self.postgres_folder}/log",
-            "-o", f"-p {port} -k {self.postgres_folder} -c listen_addresses=127.0.0.1 -c max_connections=200",
+            "-o", f"-p {port} -k {self.postgres_folder} -c listen_addresses=127.0.0.1 -c max_connections=200"
+            " -c shared_buffers=512MB -c max_wal_size=4GB",
             "start"])
         self.database = f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
