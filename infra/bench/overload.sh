@@ -8,7 +8,7 @@
 # due; then a single caller, alone and beside a connection with 10,000 calls in flight.  Each point has
 # a new Redis and a new stockd.  Generator, stockd and Redis share the cores, none is pinned: beside each
 # multiple above 1 stands what is done of the peak when the surplus is made and sent, too, but to where
-# nobody reads it.  What is missing there is the load's own share of the cores.
+# nobody looks at it.  What is missing there is mostly the load's own share of the cores.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -186,7 +186,7 @@ if sku_count > 0 then
     end
     -- Never seen by the service: a plain SET in redis-cli is adopted.  Anything else is not.
     local new = not hash.err and not (hash[1] or hash[2] or hash[3] or hash[4] or hash[5])
-    -- Everything that it may come to have, so that Lua makes the table once: a tenth of what a SKU costs.
+    -- With room for what it may come to have: growing the table later was 7% of what a SKU costs.
     local sku = {
       key = key, stock_key = stock_keys[i], name = string.match(key, '[^:]+$'), text = shown[i],
       shown = shown[i] and shown[i] == hash[1] and available or units(shown[i]),

@@ -10,8 +10,9 @@
 // taken by lot; calls > 0: it ends after so many.  batch > 0: each call is a BatchReserve of so many.
 // confirm=1: each hold is confirmed as soon as it is heard of, which counts apart.  flood > 0: one connection
 // more, in a closed loop of so many calls, each repeated 100 ms after a refusal; counted apart too.
-// aside_percent > 0: of an open loop's calls so many go to that port, on as many connections more, where
-// nobody answers; they are made and sent like the others, and not counted.
+// aside_percent > 0: of an open loop's calls so many go to that port, where nobody answers, and are not
+// counted.  On half as many connections more: with fewer calls to each, they would be more writes than
+// the same calls to the server.
 //
 // Each reserve is of one unit, with a key of its own (36 bytes), by a user of 20 bytes, of a SKU of 20
 // bytes: one, or any of `skus`; in_turn=1: one after the other.  Counted is what is due after the first
@@ -81,8 +82,8 @@ static uint8_t *put_reserve(uint8_t *at) {
   return at;
 }
 
-static connection *any_of(connection *some) {
-  return &some[(long)(uniform() * (double)load.connections) % load.connections];
+static connection *any_of(connection *some, long count) {
+  return &some[(long)(uniform() * (double)count) % count];
 }
 
 static uint8_t *message;
@@ -127,8 +128,8 @@ static void reserve(connection *one, uint64_t due) {
 
 // A call of the open loop: to the server, or to where nobody answers.
 static void reserve_any(uint64_t due) {
-  if (uniform() * 100 > (double)load.aside_percent) return reserve(any_of(all), due);
-  put_call(any_of(all + load.connections + 1), 1, "stock.v1.Reservations/Reserve",
+  if (uniform() * 100 > (double)load.aside_percent) return reserve(any_of(all, load.connections), due);
+  put_call(any_of(all + load.connections + 1, (load.connections + 1) / 2), 1, "stock.v1.Reservations/Reserve",
            (size_t)(put_reserve(message) - message));
 }
 
@@ -193,7 +194,7 @@ static void take(connection *one, answer read, uint64_t now) {
     }
     again[(again_head + again_count++) % again_room].at = now + REFUSED_PAUSE_NS;
   } else if (one->flood || (load.rate == 0 && (!load.calls || calls < (uint64_t)load.calls))) {
-    reserve(load.spread ? any_of(all) : one, now);
+    reserve(load.spread ? any_of(all, load.connections) : one, now);
   }
 }
 
@@ -287,10 +288,9 @@ int main(int count, char **texts) {
   dirty = calloc(places, sizeof *dirty);
   all = calloc(places, sizeof *all);
   int set = epoll_create1(0);
-  for (long place = 0; place < load.connections; place++) {
-    open_connection(&all[place], load.port, set);
-    if (load.aside_percent) open_connection(&all[load.connections + 1 + place], load.aside, set);
-  }
+  for (long place = 0; place < load.connections; place++) open_connection(&all[place], load.port, set);
+  for (long place = 0; load.aside_percent && place < (load.connections + 1) / 2; place++)
+    open_connection(&all[load.connections + 1 + place], load.aside, set);
   if (load.flood) open_connection(&all[load.connections], load.port, set);
   all[load.connections].flood = load.flood > 0;
 
