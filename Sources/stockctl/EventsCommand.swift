@@ -13,10 +13,11 @@ struct EventsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Prints every event that comes, until it is interrupted.",
       discussion: """
-        Goes on by itself after a lost connection; an event may come twice then, under the same id.
-        With --json, lines without an event say where to resume.  Several filters of a kind are one
-        or the other, filters of different kinds all hold.  What this version cannot read is printed
-        whatever the filter.
+        Goes on by itself after a lost connection; an event may come twice then, under the same id.  \
+        With --json, lines without an event say where to resume.
+
+        Several filters of a kind are one or the other, filters of different kinds all hold.  What \
+        this version cannot read is printed whatever the filter.
         """,
       aliases: ["follow"])
 

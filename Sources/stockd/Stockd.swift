@@ -17,7 +17,7 @@ struct Stockd: AsyncParsableCommand {
     commandName: "stockd",
     abstract: "Sells limited stock to a crowd without ever selling a unit twice.",
     discussion: """
-      Each setting can stand in the file, in the environment or on the command line; the later of
+      Each setting can stand in the file, in the environment or on the command line; the later of \
       these wins.  SIGTERM or SIGINT: answers what was accepted, then exits 0.
       """,
     version: Release.version)

@@ -19,11 +19,13 @@ struct Stockworker: AsyncParsableCommand {
     commandName: "stockworker",
     abstract: "Writes the events of the sale into PostgreSQL, each exactly once.",
     discussion: """
-      Makes and updates the tables by itself, and keeps trying while Redis or PostgreSQL is away.
+      Makes and updates the tables by itself, and keeps trying while Redis or PostgreSQL is away.  \
       Any number of workers may run, each under a name of its own and with an address of its own.
-      Each setting can stand in the file, in the environment or on the command line; the later of
+
+      Each setting can stand in the file, in the environment or on the command line; the later of \
       these wins.
-      SIGTERM or SIGINT: finishes the batch at hand, then exits 0.
+
+      SIGTERM or SIGINT: finishes the batch at hand, then exits 0.  \
       Exits 1 when the database belongs to a newer program, or another has its address.
       """,
     version: Release.version)

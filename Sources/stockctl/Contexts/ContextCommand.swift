@@ -7,7 +7,8 @@ struct ContextCommand: ParsableCommand {
     commandName: "context", abstract: "Remembers shops by name: addresses and timeouts.",
     discussion: """
       Kept in $XDG_CONFIG_HOME/stockstream/contexts.json (~/.config), which only its owner may read.
-      The command line outranks the environment, the environment the current context, and that the
+
+      The command line outranks the environment, the environment the current context, and that the \
       defaults; --context is the command line.
       """,
     subcommands: [Add.self, Use.self, List.self, Remove.self, Show.self])
