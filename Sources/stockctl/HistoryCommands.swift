@@ -67,7 +67,7 @@ extension MovementRecord {
     [
       ("time", .number(time)), ("cause", .text(cause)), ("available", .number(deltas.available)),
       ("held", .number(deltas.held)), ("sold", .number(deltas.sold)), ("actor", .text(actor)),
-      ("reason", .text(reason)), ("stream_id", .text(streamID)), ("hold_id", .text(holdID)),
+      ("reason", .text(reason)), ("hold_id", .text(holdID)), ("stream_id", .text(streamID)),
     ]
   }
 }

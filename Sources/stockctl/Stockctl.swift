@@ -47,13 +47,27 @@ struct Stockctl: AsyncParsableCommand {
     if code == ExitReason.done.rawValue {
       StandardOutput.line(fullMessage(for: error))
     } else if CommandLine.arguments.contains("--json") {
-      Output(json: true).misuse(message(for: error))
+      Output(json: true).misuse(message(for: error) + hint(to: message(for: error)))
     } else if isUnderstood, error is ValidationError {
       StandardError.line("Error: \(message(for: error))")
     } else {
-      StandardError.line(fullMessage(for: error))
+      // The message, and then how to write it.
+      var lines = fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false)
+      lines[0] += hint(to: message(for: error))
+      StandardError.line(lines.joined(separator: "\n"))
     }
     return code
+  }
+
+  /// Where a negative number stands for an argument, the parser says no more than that it is missing.
+  private static func hint(to message: String) -> String {
+    let words = CommandLine.arguments
+    let negative = words.indices.dropFirst().first { place in
+      words[place].first == "-" && words[place].dropFirst().first?.isNumber == true
+        && !words[place - 1].hasPrefix("--")
+    }
+    guard message.hasPrefix("Missing expected"), let negative else { return "" }
+    return " ('\(words[negative])' was taken for an option, as it begins with '-')"
   }
 }
 

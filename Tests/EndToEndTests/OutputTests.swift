@@ -67,6 +67,14 @@ struct OutputTests {
     #expect(said.stderr.split(separator: "\n").count == 1 && said.stdout.isEmpty)
   }
 
+  @Test("a negative number is named where it is not understood", arguments: [[], ["--json"]])
+  func negative(json: [String]) throws {
+    let said = try Program.run("stockctl", ["stock", "set", "tea", "-3"] + json)
+    #expect(said.status == 64 && said.stderr.contains("'-3' was taken for an option"), "\(said)")
+    let moved = try Program.run("stockctl", ["stock", "adjust", "--by", "-3"] + json)
+    #expect(moved.status == 64 && !moved.stderr.contains("taken"), "\(moved)")
+  }
+
   @Test("colours on a terminal alone, and not against a person's wish")
   func colours() throws {
     func screen(_ environment: [String: String]) throws -> String {
@@ -159,6 +167,16 @@ struct OutputTests {
     table.add(["a-very-long-name-of-a-sku", "12"])
     #expect(table.lines(width: nil)[1] == "a-very-long-name-of-a-sku     12")
     #expect(table.lines(width: 20) == ["sku            units", "a-very…-a-sku     12"])
+    var history = Table([("time", .time), ("cause", .word), ("hold id", .text), ("stream", .text)])
+    history.add(["2026-11-27T11:40:36Z", "HOLD_CANCELLED", "H-0123456789-42", "1795-0"])
+    #expect(history.leftOut(width: 61).isEmpty && !history.lines(width: 61)[1].contains("…"))
+    #expect(
+      history.lines(width: 54)[1] == "2026-11-27T11:40:36Z  HOLD_CANCELLED  H-01…-42  1795-0")
+    #expect(history.lines(width: 50)[1] == "11-27T11:40:36Z  HOLD_CANCELLED  H-01…9-42  1795-0")
+    #expect(history.leftOut(width: 46) == ["stream"])
+    #expect(history.lines(width: 46)[1] == "11-27T11:40:36Z  HOLD_CANCELLED  H-0123…789-42")
+    #expect(history.lines(width: 32)[1] == "11-27T11:40:36Z  HOLD_CANCELLED")
+    #expect(history.lines(width: 24)[1] == "11-27…0:36Z  HOLD_…ELLED")
     #expect("one two three".wrapped(to: 7) == ["one two", "three"] && "".wrapped(to: 9) == [""])
     #expect(1_234_567.grouped == "1,234,567" && (-12).grouped == "-12")
     #expect(1.counted("line") == "1 line" && 2_000.counted("line") == "2,000 lines")

@@ -76,7 +76,12 @@ struct Output {
   /// Rows with the same names, as a table, or as one object a line.
   func table(_ rows: [Fields]) {
     guard !json else { return rows.forEach { StandardOutput.line(Self.object($0)) } }
-    Self.table(of: rows)?.lines(width: Terminal.output.width).forEach(StandardOutput.line)
+    guard let table = Self.table(of: rows) else { return }
+    table.lines(width: Terminal.output.width).forEach(StandardOutput.line)
+    let leftOut = table.leftOut(width: Terminal.output.width)
+    if !leftOut.isEmpty {
+      note("no room here for \(leftOut.joined(separator: ", ")); --json shows all")
+    }
   }
 
   /// The same for rows whose sentences are to be read: where the table does not fit, they stand one
@@ -102,10 +107,17 @@ struct Output {
 
   private static func table(of rows: [Fields]) -> Table? {
     guard let first = rows.first else { return nil }
-    let numeric = first.indices.filter { column in
-      !first[column].name.isTime && rows.contains { $0[column].value.isNumber }
-    }
-    var table = Table(first.map(\.name.heading), numeric: Set(numeric))
+    var table = Table(
+      first.indices.map { column in
+        let name = first[column].name
+        return if name.isTime {
+          (name.heading, .time)
+        } else if rows.contains(where: { $0[column].value.isNumber }) {
+          (name.heading, .number)
+        } else {
+          (name.heading, name.isWord ? .word : .text)
+        }
+      })
     for row in rows { table.add(row.map { Self.shown($0.name, $0.value) }) }
     return table
   }
@@ -157,6 +169,10 @@ struct Output {
 extension String {
   /// By its name, a value that is milliseconds since 1970.
   fileprivate var isTime: Bool { hasSuffix("_at") || self == "time" }
+  /// By its name, a value of a few.
+  fileprivate var isWord: Bool {
+    ["cause", "change", "event_type", "outcome", "state", "status"].contains(self)
+  }
   fileprivate var heading: String { split(separator: "_").joined(separator: " ") }
 }
 

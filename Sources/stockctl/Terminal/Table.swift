@@ -1,17 +1,34 @@
-/// Columns for a person.  Numbers stand to the right; where lines have to fit, the widest column of
-/// text gives way.
+/// Columns for a person.  Numbers stand to the right.
+///
+/// Where lines have to fit, the widest text gives way, down to `columnsMin`; then times lose their
+/// year; then the last text is left out; and words only when nothing else is left.
 struct Table {
+  /// What a column holds.
+  enum Kind {
+    case text
+    /// Never cut.
+    case number
+    /// `2026-11-27T11:40:35Z`, or empty.
+    case time
+    /// One of a few that the service uses: cut, it would say nothing.
+    case word
+  }
+
   /// No column of text becomes narrower.
   private static let columnsMin = 8
 
   private let headers: [String]
-  private let numeric: Set<Int>
+  private let kinds: [Kind]
   private var rows: [[String]] = []
 
-  /// - Parameter numeric: the places of the columns that stand to the right.
+  init(_ columns: [(header: String, kind: Kind)]) {
+    headers = columns.map(\.header)
+    kinds = columns.map(\.kind)
+  }
+
+  /// - Parameter numeric: the places of the columns that hold numbers; the others hold texts.
   init(_ headers: [String], numeric: Set<Int> = []) {
-    self.headers = headers
-    self.numeric = numeric
+    self.init(headers.indices.map { (headers[$0], numeric.contains($0) ? .number : .text) })
   }
 
   mutating func add(_ row: [String]) {
@@ -23,19 +40,20 @@ struct Table {
   /// - Returns: a line for the headers and one for each row; none without rows.
   func lines(width: Int?) -> [String] {
     guard !rows.isEmpty else { return [] }
-    let widths = widths(within: width ?? .max)
+    let layout = Layout(of: self, within: width ?? .max)
     return ([headers] + rows).enumerated().map { number, row in
       var line = ""
       var used = 0
-      for (column, text) in row.enumerated() {
-        let gap = column > 0 ? 2 : 0
-        let left = (width ?? .max) - used - gap
+      for column in layout.columns {
+        let gap = used > 0 ? 2 : 0
+        let left = min(layout.widths[column], (width ?? .max) - used - gap)
         guard left > 0 else { break }
-        let shown = text.cutInside(to: min(widths[column], left))
-        let pad = String(repeating: " ", count: max(min(widths[column], left) - shown.columns, 0))
+        let text = layout.hasYears ? row[column] : withoutYear(row[column], column)
+        let shown = text.cutInside(to: left)
+        let pad = String(repeating: " ", count: max(left - shown.columns, 0))
         let painted = Terminal.output.paint(shown, number == 0 ? .bold : Paint.of(text))
         line += String(repeating: " ", count: gap)
-        line += numeric.contains(column) ? pad + painted : painted + pad
+        line += kinds[column] == .number ? pad + painted : painted + pad
         used += gap + shown.columns + pad.count
       }
       while line.last == " " { line.removeLast() }
@@ -43,19 +61,64 @@ struct Table {
     }
   }
 
-  private func widths(within width: Int) -> [Int] {
-    var widths = headers.indices.map { column in
-      (rows + [headers]).map { $0[column].columns }.max() ?? 0
+  /// The headers of the columns for which so narrow a line has no room.
+  func leftOut(width: Int?) -> [String] {
+    let shown = Set(Layout(of: self, within: width ?? .max).columns)
+    return headers.indices.filter { !shown.contains($0) }.map { headers[$0] }
+  }
+
+  private func withoutYear(_ text: String, _ column: Int) -> String {
+    kinds[column] == .time && text.first?.isNumber == true
+      ? String(text.drop { $0 != "-" }.dropFirst()) : text
+  }
+}
+
+extension Table {
+  /// Which columns are shown, and how wide.
+  private struct Layout {
+    var columns: [Int]
+    var widths: [Int] = []
+    var hasYears = true
+
+    init(of table: Table, within width: Int) {
+      columns = Array(table.headers.indices)
+      widths = table.widths(years: true)
+      while true {
+        giveWay(to: width) { table.kinds[$0] == .text }
+        guard excess(over: width) > 0 else { return }
+        if hasYears, table.kinds.contains(.time) {
+          hasYears = false
+        } else if let last = columns.dropFirst().last(where: { table.kinds[$0] == .text }) {
+          columns.removeAll { $0 == last }
+        } else {
+          giveWay(to: width) { table.kinds[$0] != .number }
+          return
+        }
+        widths = table.widths(years: hasYears)
+      }
     }
-    var excess = widths.reduce(2 * (widths.count - 1), +) - width
-    while excess > 0 {
-      let texts = widths.indices.filter { !numeric.contains($0) }
-      guard let widest = texts.max(by: { widths[$0] < widths[$1] }),
-        widths[widest] > Self.columnsMin
-      else { break }
-      widths[widest] -= 1
-      excess -= 1
+
+    private func excess(over width: Int) -> Int {
+      columns.reduce(2 * (columns.count - 1)) { $0 + widths[$1] } - width
     }
-    return widths
+
+    /// The widest of some becomes narrower, until all fits or none can.
+    private mutating func giveWay(to width: Int, _ mayGive: (Int) -> Bool) {
+      for _ in 0..<max(excess(over: width), 0) {
+        guard let widest = columns.filter(mayGive).max(by: { widths[$0] < widths[$1] }),
+          widths[widest] > Table.columnsMin
+        else { return }
+        widths[widest] -= 1
+      }
+    }
+  }
+
+  /// What each column needs.
+  private func widths(years: Bool) -> [Int] {
+    headers.indices.map { column in
+      (rows + [headers]).map { row in
+        (years ? row[column] : withoutYear(row[column], column)).columns
+      }.max() ?? 0
+    }
   }
 }
