@@ -71,10 +71,24 @@ final class Lane {
         bytesMax: batchBytes, blockMs: ProjectionLimits.blockMs)
       try take(news, from: stream, into: books)
       works()
+      gather(after: news)
     }
     if try !stream.leave() {
       logger.notice("entries stay with this name until it comes back, or another takes them over")
     }
+  }
+
+  /// Lets events gather for the next transaction, unless enough wait for it already, or the one event
+  /// that there was came at a quiet moment: somebody may wait for it.
+  ///
+  /// A transaction of few events costs PostgreSQL nearly as much as one of many, and syncs the disk for
+  /// which the sale waits.  ARCHITECTURE.md, decision 45, has the figures.
+  private func gather(after news: [StreamEntry]) {
+    let isFull =
+      news.count >= EventStream.readEntriesMax
+      || news.reduce(0) { $0 + $1.byteCount } >= batchBytes
+    let events = news.reduce(0) { $0 + $1.events.count }
+    if events > 1, !isFull { stop.sleep(ms: settings.gatherMs) }
   }
 
   // MARK: the line

@@ -28,6 +28,8 @@ public final class Projection: Sendable {
     public var lanes = ProjectionLimits.lanesDefault
     /// Bytes of events in one transaction, about.
     public var batchBytes = ProjectionLimits.batchBytesDefault
+    /// Milliseconds for which a lane leaves events to gather after a transaction.
+    public var gatherMs = ProjectionLimits.gatherMsDefault
     /// Milliseconds after which another consumer's entries are taken over.
     public var reclaimAfterMs = ProjectionLimits.reclaimAfterMsDefault
     /// Milliseconds for which applied entries stay in the stream.

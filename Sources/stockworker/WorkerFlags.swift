@@ -91,6 +91,13 @@ struct WorkerFlags: ParsableArguments {
 
   @Option(
     help: """
+      Milliseconds for which events gather after a transaction of several; 0: they do not. \
+      [STOCK_GATHER_MS, default 10]
+      """)
+  var gatherMs: String?
+
+  @Option(
+    help: """
       Lines from the stream to the books, each with a connection to both stores. \
       [STOCK_LANES, default 2]
       """)
@@ -157,6 +164,7 @@ struct WorkerFlags: ParsableArguments {
       settings.groups += try found.value(of: Self.waitForGroup, flag: waitForGroup)
       settings.stalledAfterMs = try found.value(of: Self.stalledAfter, flag: stalledAfter)
       settings.batchBytes = try found.value(of: Self.batchBytes, flag: batchBytes)
+      settings.gatherMs = try found.value(of: Self.gatherMs, flag: gatherMs)
       settings.lanes = try found.value(of: Self.lanes, flag: lanes)
       settings.retentionMs = try found.value(of: Self.retentionMs, flag: retentionMs)
       settings.limits = Postgres.Limits(
@@ -241,6 +249,12 @@ struct WorkerFlags: ParsableArguments {
       "batch-bytes", variable: "STOCK_BATCH_BYTES",
       standard: ProjectionLimits.batchBytesDefault, in: 1...ProjectionLimits.batchBytesMax,
       unit: "bytes")
+  }
+
+  private static var gatherMs: Setting<UInt64> {
+    .number(
+      "gather-ms", variable: "STOCK_GATHER_MS", standard: ProjectionLimits.gatherMsDefault,
+      in: 0...ProjectionLimits.gatherMsMax, unit: "milliseconds")
   }
 
   private static var lanes: Setting<Int> {

@@ -7,7 +7,7 @@ import struct
 import subprocess
 import time
 
-from servers import SKU, Servers, measured, postgres_program
+from servers import SKU, Servers, measured, postgres_program, wait_until
 
 WHOLE = {"timeout_ms": 10_000}
 
@@ -55,6 +55,23 @@ class Bench:
             "rewrites": int(servers.info("persistence").get("aof_rewrites", 0)) - rewrites,
             "failed": calls["refused"] + calls["deadline_exceeded"] + calls["other"] + said["unanswered"],
             "generator_cpu": said["generator_cpu"]}
+
+    def beside_the_books(self, **load):
+        """The same with a worker, as in a shop: what PostgreSQL takes for an event, and what it does to
+        the sale, whose disk it shares."""
+        with Servers(self.programs) as servers:
+            servers.start_postgres()
+            servers.start_redis(opened=False)
+            servers.start_worker()
+            servers.start_stockd()
+            servers.supply()
+            spent = servers.postgres_cpu()
+            found = self.counted(servers, **load)
+            wait_until("the books have everything", lambda: not seconds_behind(servers), 60)
+            spent = servers.postgres_cpu() - spent
+            events, transactions = map(int, servers.sql(
+                "SELECT count(*), count(DISTINCT xmin::text) FROM stock_movements").split("|"))
+            return {**found, "postgres_us": spent * 1e6 / events, "a_transaction": events / transactions}
 
     def rewritten(self, **load):
         """The same while Redis writes its file anew."""

@@ -16,7 +16,7 @@ def spread(values):
 
 def write(found, circumstances, results):
     print(f"\n{'':34} {'per second':>26} {'p50 ms':>8} {'p99 ms':>8} {'stockd µs':>10} {'Redis µs':>9}"
-          f" {'a batch':>8}")
+          f" {'PG µs':>8} {'a batch':>8}")
     for name, runs in found.items():
         if "per_s" not in runs[0]:
             continue
@@ -24,10 +24,11 @@ def write(found, circumstances, results):
 
         def middle(figure):
             return statistics.median(run[figure] for run in runs) if figure in runs[0] else None
-        cells = [middle("p50_ms"), middle("p99_ms"), middle("stockd_us"), middle("redis_us"), middle("batch")]
+        cells = [middle("p50_ms"), middle("p99_ms"), middle("stockd_us"), middle("redis_us"),
+                 middle("postgres_us"), middle("batch")]
         texts = ["" if cell is None else f"{cell:,.2f}" for cell in cells]
         print(f"{name:34} {spread(rates):>26} {texts[0]:>8} {texts[1]:>8} {texts[2]:>10} {texts[3]:>9}"
-              f" {texts[4]:>8}")
+              f" {texts[4]:>8} {texts[5]:>8}")
     print(f"\n{'':66} {'measured':>26} {'target':>10}")
     rows = []
     for what, comparison, target, unit, measure in TARGETS:

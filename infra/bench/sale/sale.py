@@ -36,6 +36,8 @@ def one_round(bench, point):
     point("direct, 1", bench.direct(1))
     direct = point("direct, 64", bench.direct(64))
     crowd = point("64x1", bench.reserves(connections=64))
+    point("64x1 beside the books", bench.beside_the_books(connections=64))
+    point("2,000/s beside the books", bench.beside_the_books(connections=64, rate=2_000))
     eight = point("8x32", bench.reserves(connections=8, outstanding=32))
     point("ceiling of 8x32", bench.ceiling(eight["batch"]))
     point("ceiling, 128 a batch", bench.ceiling(128))

@@ -134,11 +134,28 @@ class Servers:
             ["psql", "-X", "-q", "-A", "-t", "-d", self.database, "-c", text], capture_output=True, text=True,
             check=True).stdout.strip()
 
+    def postgres_cpu(self):
+        """Seconds that PostgreSQL has taken, all its processes together."""
+        with open(f"{self.postgres_folder}/postmaster.pid", encoding="utf-8") as file:
+            first = int(file.readline())
+        with open(f"/proc/{first}/task/{first}/children", encoding="utf-8") as file:
+            return cpu(first) + sum(cpu(child) for child in file.read().split())
+
     def start_worker(self):
         self.worker_process = self.start("worker", [
             f"{self.programs}/stockworker", "--redis", f"unix:{self.folder}/redis.sock",
             "--database", self.database, "--name", "bench", "--listen", f"127.0.0.1:{free_port()}"])
         wait_until("the worker reads", lambda: "ready" in open(f"{self.folder}/worker.log").read())
+
+
+def cpu(process):
+    """Seconds of one process, and of its children that have ended."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+    except FileNotFoundError:
+        return 0
+    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
 def postgres_program(name):
