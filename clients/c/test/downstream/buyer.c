@@ -3,9 +3,16 @@
 #include <stockstream.h>
 
 int main(int count, char **arguments) {
-  if (count != 4) return 64;
-  stock_client *client = stock_client_new(arguments[1], NULL, NULL);
-  if (client == NULL) return 64;
+  if (count != 4) {
+    fprintf(stderr, "usage: buyer ADDRESS SKU KEY\n");
+    return 64;
+  }
+  const char *error = NULL;
+  stock_client *client = stock_client_new(arguments[1], NULL, &error);
+  if (client == NULL) {
+    fprintf(stderr, "%s\n", error);
+    return 64;
+  }
   stock_reservation what = {.sku = arguments[2], .qty = 1, .user_id = "buyer", .key = arguments[3]};
   for (int time = 0; time < 2; time++) {
     const stock_reply *reply = stock_reserve(client, &what, 0);

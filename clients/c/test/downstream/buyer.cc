@@ -6,7 +6,10 @@
 #include <string>
 
 int main(int count, char **arguments) {
-  if (count != 4) return 64;
+  if (count != 4) {
+    std::cerr << "usage: buyer ADDRESS SKU KEY\n";
+    return 64;
+  }
   const char *error = nullptr;
   std::unique_ptr<stock_client, decltype(&stock_client_free)> client{
       stock_client_new(arguments[1], nullptr, &error), stock_client_free};

@@ -15,9 +15,16 @@ static void on_reply(const Stock__V1__ReserveReply *reply, void *times) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 4) return 64;
-  stock_client *client = stock_client_new(arguments[1], NULL, NULL);
-  if (client == NULL) return 64;
+  if (count != 4) {
+    fprintf(stderr, "usage: stubs ADDRESS SKU KEY\n");
+    return 64;
+  }
+  const char *error = NULL;
+  stock_client *client = stock_client_new(arguments[1], NULL, &error);
+  if (client == NULL) {
+    fprintf(stderr, "%s\n", error);
+    return 64;
+  }
   ProtobufCService *service = stock_service_new(client, &stock__v1__reservations__descriptor, 0);
   Stock__V1__ReserveRequest request = STOCK__V1__RESERVE_REQUEST__INIT;
   request.sku = text(arguments[2]);

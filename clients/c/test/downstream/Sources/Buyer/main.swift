@@ -1,10 +1,16 @@
 // Buyer ADDRESS SKU KEY: reserves twice under one key.
 import CStockStream
+import Glibc
 
-guard CommandLine.arguments.count == 4 else { fatalError("usage: Buyer ADDRESS SKU KEY") }
+func misused(_ message: String) -> Never {
+  (message + "\n").withCString { _ = write(STDERR_FILENO, $0, strlen($0)) }
+  exit(64)
+}
+
+guard CommandLine.arguments.count == 4 else { misused("usage: Buyer ADDRESS SKU KEY") }
 var error: UnsafePointer<CChar>?
 guard let client = stock_client_new(CommandLine.arguments[1], nil, &error) else {
-  fatalError(error.map { String(cString: $0) } ?? "no client")
+  misused(error.map { String(cString: $0) } ?? "no client")
 }
 defer { stock_client_free(client) }
 
