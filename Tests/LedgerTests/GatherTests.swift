@@ -1,5 +1,6 @@
 import Foundation
 import Harness
+import Projection
 import Testing
 
 @testable import Ledger
@@ -55,5 +56,19 @@ struct GatherTests {
     try stream.add(Example.created(0..<2))
     try await eventually("it is acknowledged") { try stream.isDone() }
     #expect(try worker.terminate() == 0)
+  }
+
+  @Test("the pause is a setting, of up to a minute")
+  func setting() throws {
+    let most = "\(ProjectionLimits.gatherMsMax)"
+    let told = try Program.run(
+      "stockworker", ["--check-config"], environment: ["STOCK_GATHER_MS": most])
+    let line = told.stdout.split(separator: "\n").first { $0.hasPrefix("gather-ms:") }
+    #expect(told.status == 0 && line?.contains(" \(most) ") == true, "\(told)")
+    for wrong in ["60001", "-1", "soon"] {
+      let refused = try Program.run("stockworker", ["--check-config", "--gather-ms=\(wrong)"])
+      #expect(refused.status == 64)
+      #expect(refused.stderr.contains("--gather-ms must be 0 to 60000 milliseconds"), "\(refused)")
+    }
   }
 }
