@@ -169,11 +169,11 @@ struct OutputTests {
     #expect(table.lines(width: 20) == ["sku            units", "a-very…-a-sku     12"])
     var history = Table([("time", .time), ("cause", .word), ("hold id", .text), ("stream", .text)])
     history.add(["2026-11-27T11:40:36Z", "HOLD_CANCELLED", "H-0123456789-42", "1795-0"])
-    #expect(history.leftOut(width: 61).isEmpty && !history.lines(width: 61)[1].contains("…"))
+    #expect(history.fitted(to: 61).leftOut.isEmpty && !history.lines(width: 61)[1].contains("…"))
     #expect(
       history.lines(width: 54)[1] == "2026-11-27T11:40:36Z  HOLD_CANCELLED  H-01…-42  1795-0")
     #expect(history.lines(width: 50)[1] == "11-27T11:40:36Z  HOLD_CANCELLED  H-01…9-42  1795-0")
-    #expect(history.leftOut(width: 46) == ["stream"])
+    #expect(history.fitted(to: 46).leftOut == ["stream"])
     #expect(history.lines(width: 46)[1] == "11-27T11:40:36Z  HOLD_CANCELLED  H-0123…789-42")
     #expect(history.lines(width: 32)[1] == "11-27T11:40:36Z  HOLD_CANCELLED")
     #expect(history.lines(width: 24)[1] == "11-27…0:36Z  HOLD_…ELLED")

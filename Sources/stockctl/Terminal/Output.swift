@@ -77,8 +77,8 @@ struct Output {
   func table(_ rows: [Fields]) {
     guard !json else { return rows.forEach { StandardOutput.line(Self.object($0)) } }
     guard let table = Self.table(of: rows) else { return }
-    table.lines(width: Terminal.output.width).forEach(StandardOutput.line)
-    let leftOut = table.leftOut(width: Terminal.output.width)
+    let (lines, leftOut) = table.fitted(to: Terminal.output.width)
+    lines.forEach(StandardOutput.line)
     if !leftOut.isEmpty {
       note("no room here for \(leftOut.joined(separator: ", ")); --json shows all")
     }

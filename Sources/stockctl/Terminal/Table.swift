@@ -38,10 +38,13 @@ struct Table {
 
   /// - Parameter width: columns of a line; nil: nothing is cut.
   /// - Returns: a line for the headers and one for each row; none without rows.
-  func lines(width: Int?) -> [String] {
-    guard !rows.isEmpty else { return [] }
+  func lines(width: Int?) -> [String] { fitted(to: width).lines }
+
+  /// - Returns: the same, and the headers of the columns for which so narrow a line has no room.
+  func fitted(to width: Int?) -> (lines: [String], leftOut: [String]) {
+    guard !rows.isEmpty else { return ([], []) }
     let layout = Layout(of: self, within: width ?? .max)
-    return ([headers] + rows).enumerated().map { number, row in
+    let lines = ([headers] + rows).enumerated().map { number, row in
       var line = ""
       var used = 0
       for column in layout.columns {
@@ -59,12 +62,8 @@ struct Table {
       while line.last == " " { line.removeLast() }
       return line
     }
-  }
-
-  /// The headers of the columns for which so narrow a line has no room.
-  func leftOut(width: Int?) -> [String] {
-    let shown = Set(Layout(of: self, within: width ?? .max).columns)
-    return headers.indices.filter { !shown.contains($0) }.map { headers[$0] }
+    let leftOut = headers.indices.filter { !layout.columns.contains($0) }
+    return (lines, leftOut.map { headers[$0] })
   }
 
   private func withoutYear(_ text: String, _ column: Int) -> String {
@@ -82,19 +81,22 @@ extension Table {
 
     init(of table: Table, within width: Int) {
       columns = Array(table.headers.indices)
-      widths = table.widths(years: true)
+      var needed = table.widths
       while true {
+        widths = needed
         giveWay(to: width) { table.kinds[$0] == .text }
         guard excess(over: width) > 0 else { return }
         if hasYears, table.kinds.contains(.time) {
           hasYears = false
+          for column in columns where table.kinds[column] == .time {
+            needed[column] = max(needed[column] - "2026-".count, table.headers[column].columns)
+          }
         } else if let last = columns.dropFirst().last(where: { table.kinds[$0] == .text }) {
           columns.removeAll { $0 == last }
         } else {
           giveWay(to: width) { table.kinds[$0] != .number }
           return
         }
-        widths = table.widths(years: hasYears)
       }
     }
 
@@ -114,11 +116,9 @@ extension Table {
   }
 
   /// What each column needs.
-  private func widths(years: Bool) -> [Int] {
+  private var widths: [Int] {
     headers.indices.map { column in
-      (rows + [headers]).map { row in
-        (years ? row[column] : withoutYear(row[column], column)).columns
-      }.max() ?? 0
+      rows.reduce(headers[column].columns) { max($0, $1[column].columns) }
     }
   }
 }

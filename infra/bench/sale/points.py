@@ -60,11 +60,7 @@ class Bench:
         """The same with a worker, as in a shop: what PostgreSQL takes for an event, and what it does to
         the sale, whose disk it shares."""
         with Servers(self.programs) as servers:
-            servers.start_postgres()
-            servers.start_redis(opened=False)
-            servers.start_worker()
-            servers.start_stockd()
-            servers.supply()
+            servers.start_shop()
             spent = servers.postgres_cpu()
             found = self.counted(servers, **load)
             wait_until("the books have everything", lambda: not seconds_behind(servers), 60)
@@ -167,11 +163,7 @@ class Bench:
     def life(self, rate, seconds):
         """Reserve and confirm in an open loop, with a worker: how far the books fall behind."""
         with Servers(self.programs) as servers:
-            servers.start_postgres()
-            servers.start_redis(opened=False)
-            servers.start_worker()
-            servers.start_stockd()
-            servers.supply()
+            servers.start_shop()
             load = subprocess.Popen(
                 [f"{self.built}/load", f"port={servers.stock_port}", "connections=64", f"rate={rate}",
                  f"seconds={seconds}", "confirm=1", "timeout_ms=10000"], stdout=subprocess.PIPE, text=True)

@@ -141,6 +141,14 @@ class Servers:
         with open(f"/proc/{first}/task/{first}/children", encoding="utf-8") as file:
             return cpu(first) + sum(cpu(child) for child in file.read().split())
 
+    def start_shop(self):
+        """Everything, as infra/run.sh does: the worker opens Redis to the sale."""
+        self.start_postgres()
+        self.start_redis(opened=False)
+        self.start_worker()
+        self.start_stockd()
+        self.supply()
+
     def start_worker(self):
         self.worker_process = self.start("worker", [
             f"{self.programs}/stockworker", "--redis", f"unix:{self.folder}/redis.sock",
