@@ -77,7 +77,9 @@ static inline int connect_to(int port) {
 // A non-blocking listener on a free port of the loopback, which is printed.
 static inline int listen_and_print_port(void) {
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in address = {};  // C++ has no nested designators
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   if (bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 1024) != 0) die("listen");
   getsockname(listener, (struct sockaddr *)&address, &size);
