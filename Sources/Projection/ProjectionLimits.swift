@@ -7,8 +7,8 @@ public enum ProjectionLimits {
   public static let batchBytesMax = 64 * 1024 * 1024
   /// After a failure a transaction takes half of what it took before, down to this.
   static let batchBytesMin = 16 * 1024
-  /// How long a lane leaves events to gather after a transaction of more than one that was not full:
-  /// what it adds, at most, to the wait for LEDGER and to how far the books are behind.
+  /// How long a lane leaves events to gather after a transaction of more than one that was not full.
+  /// While others buy, the wait for LEDGER grows by that, and by a transaction that has become larger.
   public static let gatherMsDefault: UInt64 = 10
   /// The longest that a setting may ask for.
   public static let gatherMsMax: UInt64 = 60_000
