@@ -37,14 +37,14 @@ public final class Batch: EndOfPass {
   /// Called exactly once for each operation.
   public typealias Completion = (Result<Answer, StoreFault>) -> Void
 
-  private typealias Told = (pending: Pending, result: Result<Answer, StoreFault>)
+  typealias Told = (pending: Pending, result: Result<Answer, StoreFault>)
 
-  private let store: Store
+  let store: Store
   private let loop: EventLoop
   private let logger: Logger
   private let arena = Arena()
   private var command: ScriptCommand
-  private var queue = BatchQueue<Pending>(fitting: operationsMax)
+  var queue = BatchQueue<Pending>(fitting: operationsMax)
   private var admission = BatchAdmission()
   /// Operations in the queue that were taken back, and leave it when their turn comes.
   var withdrawn = 0
@@ -54,7 +54,7 @@ public final class Batch: EndOfPass {
   /// In the order in which they come back.
   private var flights = FIFO<Flight>()
   /// What has come back; its callers hear of it when the next batch is on its way.
-  private var answered: [Told] = []
+  var answered: [Told] = []
   private var telling: [Told] = []
   /// What has come back from Redis so far.
   public private(set) var counters = BatchCounters()
@@ -207,6 +207,7 @@ public final class Batch: EndOfPass {
   }
 
   private func sendNext() {
+    if store.absence == .refusing { return refuseWaiting() }
     while mayGo, store.isOpen, sendOne() {}
   }
 
@@ -244,7 +245,7 @@ public final class Batch: EndOfPass {
         answered.append((pending, .failure(.deadline(sent: pending.sent))))
         continue
       }
-      command.add(pending.operation, sku: pending.sku)
+      command.add(pending.operation, sku: pending.sku, deadline: pending.deadline)
       batch.append(pending)
     }
     queue.callIsFull()
@@ -289,6 +290,13 @@ public final class Batch: EndOfPass {
           pending.cameBackUndone()
           pending.sku = sku
           again.append(pending)
+        case .tooLate:
+          pending.cameBackUndone()
+          if pending.deadline > loop.now {
+            again.append(pending)  // the clocks were judged with too much care
+          } else {
+            answered.append((pending, .failure(.deadline(sent: pending.sent))))
+          }
         }
       } catch {
         logger.error("the script's reply cannot be read", metadata: ["error": "\(error)"])

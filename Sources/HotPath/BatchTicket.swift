@@ -86,4 +86,16 @@ extension Batch {
     withdrawn += 1
     pending.complete(.failure(.cancelled))
   }
+
+  /// Whoever waits hears at once that Redis takes no writes, as long as it takes none.
+  func refuseWaiting() {
+    while let pending = queue.next()?.element {
+      guard !pending.isAnswered else {
+        withdrawn -= 1
+        continue
+      }
+      pending.leaves()
+      answered.append((pending, .failure(.refused(sent: pending.sent))))
+    }
+  }
 }

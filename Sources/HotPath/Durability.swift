@@ -11,8 +11,14 @@ struct Durability: Equatable {
   private(set) var memoryRefusal: String?
   /// Why FSYNC cannot be promised; nil: it can.
   private(set) var fsyncRefusal: String?
-  /// Replicas that are connected and follow.
+  /// Replicas that are connected and follow, and were heard a moment ago.
   private(set) var replicas = 0
+  /// Replicas that are connected, and silent.
+  private(set) var silentReplicas = 0
+  /// Whom this Redis is a replica of; nil: it is a master.
+  private(set) var masterOfReplica: String?
+  /// A replica that has not been heard for so many seconds is silent: it speaks every second.
+  static let replicaSilentSeconds = 3
   /// What breaks no promise today.
   private var advice: [String] = []
   /// The file was off when it was last looked at.  While Redis makes a new one, what it answers is in no
@@ -36,9 +42,7 @@ struct Durability: Equatable {
   ///   - settings: what CONFIG GET says; nil: Redis does not let them be read.
   ///   - info: the lines of INFO's sections `server`, `persistence` and `replication`.
   mutating func judge(settings: [String: String]?, info: RedisInfo) {
-    replicas = info.count { name, value in
-      name.hasPrefix("slave") && value.contains("state=online")
-    }
+    judgeReplicas(info)
     advice = []
     defer {
       let second = fsyncRefusal == memoryRefusal ? nil : fsyncRefusal
@@ -60,6 +64,24 @@ struct Durability: Equatable {
         "redis never makes its append-only file shorter (auto-aof-rewrite-percentage 0): "
           + "it grows until the disk is full")
     }
+  }
+
+  private mutating func judgeReplicas(_ info: RedisInfo) {
+    masterOfReplica =
+      info["role"] == "slave"
+      ? "\(info["master_host"] ?? "?"):\(info["master_port"] ?? "?")" : nil
+    func count(silent: Bool) -> Int {
+      info.count { name, value in
+        guard name.hasPrefix("slave"), value.contains("state=online") else { return false }
+        let lag = value.split(separator: ",").first { $0.hasPrefix("lag=") }?.dropFirst(4)
+        return (lag.flatMap { Int($0) } ?? 0 >= Self.replicaSilentSeconds) == silent
+      }
+    }
+    (replicas, silentReplicas) = (count(silent: false), count(silent: true))
+    guard silentReplicas > 0 else { return }
+    advice.append(
+      "\(silentReplicas) replicas of redis have been silent for \(Self.replicaSilentSeconds) s or more: "
+        + "they count for nothing")
   }
 
   private mutating func judgeFile(_ info: RedisInfo, isKept: Bool) {

@@ -1,19 +1,23 @@
 // What a worker asks and tells the fence of a Redis.
 extension EventStream {
   /// Names the process of Redis at the other end; the same for as long as the connection lives.
-  public func runID() throws(StreamFault) -> String {
-    let found = try session.call(["INFO", "server"]) { RedisInfo($0.text ?? "").runID }
-    guard let found else { throw .unreadable("INFO") }
-    return found
+  public func runID() throws(StreamFault) -> String { try identity().runID }
+
+  /// Which process of Redis is at the other end, and what it is by now.
+  public func identity() throws(StreamFault) -> RedisIdentity {
+    let runID = try session.call(["INFO", "server"]) { RedisInfo($0.text ?? "").runID }
+    guard let runID else { throw .unreadable("INFO") }
+    return try session.call(["INFO", "replication"]) { reply in
+      RedisIdentity(runID: runID, RedisInfo(reply.text ?? ""))
+    }
   }
 
   /// What this Redis says of itself.
   public func fence() throws(StreamFault) -> Fence {
-    try session.call(["HMGET", keys.fence, "epoch", "open", "lost"]) { reply in
-      guard reply.count == 3 else { return Fence() }
-      return Fence(
-        epoch: reply[0].text ?? "", opening: reply[1].text ?? "", lost: reply[2].text ?? "")
-    }
+    let text = String(decoding: PackageResources.fence_lua, as: UTF8.self)
+    let found = try session.call(["EVAL_RO", text, "1", keys.fence]) { Fence($0) }
+    guard let found else { throw .unreadable("EVAL_RO") }
+    return found
   }
 
   /// The newest id that the stream has ever given; 0-0 when there is no stream.
@@ -21,22 +25,85 @@ extension EventStream {
     try HotPath.newestID(in: session, keys)
   }
 
-  /// Opens this process of Redis to the sale, unless a writer objects or has yet to be heard.
+  /// Whether this process of Redis may be opened, as far as its writers know.
+  /// - Parameter patienceMs: for how long at least somebody must have wanted to open it.
+  /// - Returns: why not; nil: it may be.
+  public func mayOpen(_ opening: Opening, patienceMs: UInt64) throws(StreamFault) -> String? {
+    try open(opening, patienceMs, ["ask", "0", "", ""])
+  }
+
+  /// Opens this process of Redis to the sale, which the books have just named as the one, unless a writer
+  /// objects or has yet to be heard.
   /// - Returns: why not; nil: it is open.
-  public func open(_ opening: Opening) throws(StreamFault) -> String? {
+  public func open(_ opening: Opening, _ lease: Lease) throws(StreamFault) -> String? {
+    try open(opening, 0, ["open", "\(lease.askedMs)"] + lease.fields)
+  }
+
+  private func open(
+    _ opening: Opening, _ patienceMs: UInt64, _ rest: [String]
+  ) throws(StreamFault) -> String? {
     let text = String(decoding: PackageResources.open_lua, as: UTF8.self)
-    let refusal = try session.call([
-      "EVAL", text, "1", keys.fence, opening.epoch.description, opening.runID,
-      "\(Fence.writerGoneMs)", "\(Fence.writerForgottenMs)", "\(Fence.writerReturnMs)",
-    ]) { $0.text ?? "" }
+    let refusal = try session.call(
+      [
+        "EVAL", text, "1", keys.fence, opening.epoch.description, opening.runID,
+        "\(Fence.writerGoneMs)", "\(Fence.writerForgottenMs)", "\(Fence.writerReturnMs)",
+        "\(patienceMs)",
+      ] + rest
+    ) { $0.text ?? "" }
     return refusal.isEmpty ? nil : refusal
   }
 
-  /// Closes this Redis to the sale until it has been rebuilt.
-  /// - Parameter reason: what is lost, for a person.
-  public func close(because reason: String) throws(StreamFault) {
-    try session.call(["HDEL", keys.fence, "open"]) { _ in }
-    try session.call(["HSET", keys.fence, "lost", reason]) { _ in }
+  /// Renews the opening, which the books have just confirmed.
+  public func renew(_ opening: Opening, _ lease: Lease) throws(StreamFault) {
+    let text = String(decoding: PackageResources.renew_lua, as: UTF8.self)
+    try session.call(
+      ["EVAL", text, "1", keys.fence, opening.description] + lease.fields
+    ) { _ in }
+  }
+
+  /// Says why nobody opens this Redis, for those who ask a server.
+  public func explain(_ reason: String) throws(StreamFault) {
+    try session.call(["HSET", keys.fence, "why", reason]) { _ in }
+  }
+
+  /// Closes this Redis to the sale, unless it belongs to another epoch by now.
+  /// - Parameters:
+  ///   - epoch: the one that was seen.
+  ///   - lost: what is lost, for a person: it stays closed until it has been rebuilt; nil: a worker may
+  ///     open it again.
+  public func close(in epoch: Epoch?, lost: String?) throws(StreamFault) {
+    let text = String(decoding: PackageResources.close_lua, as: UTF8.self)
+    try session.call(
+      ["EVAL", text, "1", keys.fence, epoch?.description ?? "", lost ?? ""]
+    ) { _ in }
+  }
+
+  /// Takes back that something is lost: what was begun has not been done.
+  public func takeBackLoss() throws(StreamFault) {
+    try session.call(["HDEL", keys.fence, "lost"]) { _ in }
+  }
+}
+
+/// A process of Redis, and what it is among others.
+public struct RedisIdentity: Equatable, Sendable {
+  /// Names the process.
+  public let runID: String
+  /// Whom it is a replica of, `host:port`; nil: it is a master.
+  public let master: String?
+  /// Whether a replica follows it, or did within the last hour.
+  public let hasReplicas: Bool
+  /// Whether it was a replica before it became a master.
+  public let wasReplica: Bool
+
+  /// - Parameter info: its section `replication`.
+  init(runID: String, _ info: RedisInfo) {
+    self.runID = runID
+    master =
+      info["role"] == "slave"
+      ? "\(info["master_host"] ?? "?"):\(info["master_port"] ?? "?")" : nil
+    // The backlog is made with the first replica, and given up an hour after the last.
+    hasReplicas = info["connected_slaves"] != "0" || info["repl_backlog_active"] == "1"
+    wasReplica = info["second_repl_offset"] != "-1"
   }
 }
 

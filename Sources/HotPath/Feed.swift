@@ -34,7 +34,7 @@ public final class Feed {
   /// How often followers learn how far they are, when nothing that they want has come.
   static let progressMs: UInt64 = 10_000
 
-  private let address: RedisAddress
+  private let store: Store
   let keys: KeySpace
   private let loop: EventLoop
   let logger: Logger
@@ -51,10 +51,17 @@ public final class Feed {
   private var isClosed = false
 
   /// A feed that connects with its first follower.
-  public init(
-    of address: RedisAddress, keys: KeySpace = KeySpace(), on loop: EventLoop, logger: Logger
-  ) {
-    (self.address, self.keys, self.loop, self.logger) = (address, keys, loop, logger)
+  ///
+  /// It reads from the process of Redis that the store is with, and from no other.
+  public init(beside store: Store, on loop: EventLoop, logger: Logger) {
+    (self.store, self.loop, self.logger) = (store, loop, logger)
+    keys = store.keys
+  }
+
+  /// Leaves another process of Redis than the one that is sold from.
+  public func stayBeside() {
+    tail?.stay(beside: store)
+    pages?.link.stay(beside: store)
   }
 
   /// Ends both connections; nobody is told anything more.
@@ -104,8 +111,8 @@ public final class Feed {
 
   private func work() {
     guard tail == nil else { return }
-    pages = FeedPages(link: makeLink(), for: self)
-    let link = makeLink()
+    pages = FeedPages(link: .beside(store, on: loop, logger: logger), for: self)
+    let link = RedisLink.beside(store, on: loop, logger: logger)
     tail = link
     link.changed = { [weak self, weak link] in
       guard let self, let link, tail === link, link.state == .open else { return }
@@ -125,13 +132,6 @@ public final class Feed {
     recent = RecentEntries(after: StreamID(ms: 0, sequence: 0), bytesMax: Self.recentBytesMax)
     tail?.close()
     pages?.close()
-  }
-
-  private func makeLink() -> RedisLink {
-    let address = address
-    return RedisLink(to: address, on: loop, logger: logger) { link, done in
-      link.introduce(to: address, done)
-    }
   }
 
   // MARK: the tail

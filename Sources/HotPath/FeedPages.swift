@@ -12,7 +12,7 @@ final class FeedPages {
   /// Pages that are kept, each for one reader.
   static let keptMax = 8
 
-  private let link: RedisLink
+  let link: RedisLink
   private unowned let feed: Feed
   /// Those who have no position yet, or whose position must be looked at again.
   private var unlocated: [FeedFollower] = []

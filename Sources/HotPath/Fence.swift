@@ -72,6 +72,13 @@ public struct Fence: Equatable, Sendable {
   public static let writerReturnMs: UInt64 = 3_000
   /// A writer that has not voted for this long, in milliseconds, is forgotten: a week.
   public static let writerForgottenMs: UInt64 = 7 * 86_400_000
+  /// An answer that took longer than this, in milliseconds, may be of a Redis whose opening has run out
+  /// meanwhile; no other is opened sooner than this after the opening's end.
+  public static let answerMsMax: UInt64 = 2_000
+  /// No caller waits longer than this, in milliseconds: so old is the oldest call that may still run.
+  static let deadlineMsMax: UInt64 = 65_535
+  /// A clock that is set back by no more than this, in milliseconds, ends no opening.
+  public static let clockSlackMs: UInt64 = 500
 
   /// nil: it was never opened, or it has been emptied.
   public var epoch: Epoch?
@@ -79,23 +86,46 @@ public struct Fence: Equatable, Sendable {
   public var opening: Opening?
   /// Why nobody may sell from it until it has been rebuilt; nil: nothing is known to be lost.
   public var lost: String?
+  /// For how many milliseconds the opening still holds, unless it is renewed; nil: it does not end by
+  /// itself, or in a thousand years.
+  public var leaseLeftMs: UInt64?
+  /// Why no worker opens it, as one has said last; nil: none has said anything.
+  public var why: String?
 
   /// A fence from its parts.
-  public init(epoch: Epoch? = nil, opening: Opening? = nil, lost: String? = nil) {
+  public init(
+    epoch: Epoch? = nil, opening: Opening? = nil, lost: String? = nil, leaseLeftMs: UInt64? = nil
+  ) {
     (self.epoch, self.opening, self.lost) = (epoch, opening, lost)
+    self.leaseLeftMs = leaseLeftMs
   }
 
-  /// The texts of its fields; '' for what there is not.
-  init(epoch: String, opening: String, lost: String) {
+  /// As `vote.lua` and `fence.lua` say it: epoch, opening, what is lost, for how long the opening still
+  /// holds, and why it is not opened; '' for what there is not.
+  init?(_ reply: RedisReply) {
+    guard reply.error == nil, reply.count >= 5 else { return nil }
+    func text(_ place: Int) -> String? {
+      reply[place].text.flatMap { $0.isEmpty ? nil : $0 }
+    }
     self.init(
-      epoch: Epoch(epoch), opening: Opening(opening), lost: lost.isEmpty ? nil : lost)
+      epoch: text(0).flatMap { Epoch($0) }, opening: text(1).flatMap { Opening($0) },
+      lost: text(2),
+      leaseLeftMs: text(3).flatMap { UInt64($0) }.flatMap { $0 < Lease.never / 2 ? $0 : nil })
+    why = text(4)
   }
 
   /// Why a writer that sees this process of Redis may not sell; nil: it may.
   func refusal(runID: String) -> String? {
     if let lost { return "closed until it is rebuilt: \(lost)" }
-    guard let opening else { return "not opened by a worker yet" }
-    guard opening.runID == runID else { return "restarted, and not opened by a worker yet" }
-    return opening.epoch == epoch ? nil : "its fence contradicts itself"
+    let reason = why.map { ": \($0)" } ?? ""
+    guard let opening else { return "not opened by a worker yet\(reason)" }
+    guard opening.runID == runID else {
+      return "restarted, or a replica before, and not opened by a worker yet\(reason)"
+    }
+    guard opening.epoch == epoch else { return "its fence contradicts itself" }
+    guard leaseLeftMs == 0 else { return nil }
+    return
+      "its opening has run out, and no worker has renewed it: is one running, and can it reach "
+      + "PostgreSQL?"
   }
 }

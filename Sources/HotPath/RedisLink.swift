@@ -37,6 +37,8 @@ public final class RedisLink: Descriptor, EndOfPass {
 
   /// Where the link is in its life.
   public private(set) var state = State.down("not connected yet")
+  /// Names the process of Redis at the other end, once a greeting has asked; empty before.
+  var process = ""
   /// Called whenever `state` has changed to open or from open.
   public var changed: () -> Void = {}
 

@@ -9,10 +9,16 @@ public import Loop
 /// the replicas after everything that Redis had answered by then, touches no key and stands in no file.
 /// Those who come while a WAIT is out go with the next.
 ///
+/// What WAIT says counts only for the process of Redis on which the script ran, and for the line of
+/// writes in which it ran: two connections to one address may end at two processes, and one that was
+/// made a replica and a master again has forgotten what it had answered.
+///
 /// Lives on the loop's queue.
 public final class ReplicaWait: EndOfPass {
   /// How long one WAIT may take.
   static let waitMs = 1_000
+  /// How long anybody waits, be it for a connection, for the WAIT of others and for its own.
+  static let patienceMs: UInt64 = 2_000
   /// How often deadlines are looked at while anybody waits.
   static let deadlineCheckMs: UInt64 = 10
   /// What PUBLISH names; nobody listens.
@@ -21,9 +27,18 @@ public final class ReplicaWait: EndOfPass {
   private struct Waiter {
     /// Nanoseconds of CLOCK_MONOTONIC.
     let deadline: UInt64
+    /// Where the script ran, as the store saw it.
+    let origin: Origin
     let completion: (Bool) -> Void
   }
 
+  /// A process of Redis, and the line of writes that it continued.
+  private struct Origin: Equatable {
+    let runID: String
+    let replicationID: String
+  }
+
+  private let store: Store
   private let count: Int
   private let loop: EventLoop
   private let link: RedisLink
@@ -34,15 +49,11 @@ public final class ReplicaWait: EndOfPass {
   private var waiting: [Int: Waiter] = [:]
   private var numbers = 0
 
-  /// - Parameter count: how many replicas must have a change.
-  public init(
-    for count: Int, of address: RedisAddress, on loop: EventLoop, logger: Logger
-  ) {
-    self.count = count
-    self.loop = loop
-    link = RedisLink(to: address, on: loop, logger: logger) { link, done in
-      link.introduce(to: address, done)
-    }
+  /// - Parameter store: whose changes are waited for, by as many replicas as it is set to.
+  public init(for store: Store, on loop: EventLoop, logger: Logger) {
+    (self.store, self.loop) = (store, loop)
+    count = store.settings.replicas
+    link = RedisLink.beside(store, on: loop, logger: logger)
     link.changed = { [weak self] in self?.changed() }
   }
 
@@ -52,7 +63,10 @@ public final class ReplicaWait: EndOfPass {
   ///   - completion: called once: whether so many replicas have it.
   public func wait(until deadline: UInt64, _ completion: @escaping (Bool) -> Void) {
     numbers += 1
-    waiting[numbers] = Waiter(deadline: deadline, completion: completion)
+    waiting[numbers] = Waiter(
+      deadline: min(deadline, loop.now + Self.patienceMs * 1_000_000),
+      origin: Origin(runID: store.runID, replicationID: store.replicationID),
+      completion: completion)
     if !isStarted {
       isStarted = true
       link.start()
@@ -66,6 +80,9 @@ public final class ReplicaWait: EndOfPass {
     link.close()
     giveUp(Array(waiting.keys))
   }
+
+  /// Leaves another process of Redis than the one that is sold from.
+  public func stayBeside() { link.stay(beside: store) }
 
   /// What was answered over a connection that has died is not asked of the Redis that comes next.
   private func changed() {
@@ -82,14 +99,31 @@ public final class ReplicaWait: EndOfPass {
     guard !isOut, link.state == .open, !waiting.isEmpty else { return }
     isOut = true
     let asked = Array(waiting.keys)
+    var replicas: Int64 = -1
     link.send(["PUBLISH", Self.channel, ""]) { _ in }
-    link.send(["WAIT", "\(count)", "\(Self.waitMs)"]) { [weak self] reply in
+    link.send(["WAIT", "\(count)", "\(Self.waitMs)"]) { reply in
+      if let reply, reply.error == nil { replicas = reply.integer }
+    }
+    // After the WAIT: a change of role before it is seen here.
+    link.send(["INFO", "replication"]) { [weak self] reply in
       guard let self else { return }
       isOut = false
-      let isThere = reply.map { $0.error == nil && $0.integer >= count } ?? false
-      for number in asked { waiting.removeValue(forKey: number)?.completion(isThere) }
+      let origin = origin(as: reply)
+      let isThere = replicas >= Int64(count)
+      for number in asked {
+        guard let waiter = waiting.removeValue(forKey: number) else { continue }
+        waiter.completion(isThere && waiter.origin == origin)
+      }
       loop.putOff(self, first: false)
     }
+  }
+
+  /// What is at the other end now; nil: no master.
+  private func origin(as reply: RedisReply?) -> Origin? {
+    guard let reply, reply.error == nil else { return nil }
+    let info = RedisInfo(reply.text ?? "")
+    guard info["role"] == "master", let id = info["master_replid"] else { return nil }
+    return Origin(runID: link.process, replicationID: String(id))
   }
 
   private func watchDeadlines() {
@@ -106,23 +140,5 @@ public final class ReplicaWait: EndOfPass {
 
   private func giveUp(_ numbers: [Int]) {
     for number in numbers { waiting.removeValue(forKey: number)?.completion(false) }
-  }
-}
-
-extension RedisLink {
-  /// Says who we are, and which database is meant.
-  /// - Parameter done: called once, with why Redis does not accept it, or nil.
-  func introduce(to address: RedisAddress, _ done: @escaping (String?) -> Void) {
-    var refusal: String?
-    func note(_ reply: RedisReply?) {
-      if refusal == nil { refusal = reply == nil ? "connection closed" : reply?.error }
-    }
-    if let password = address.password {
-      send(["AUTH"] + [address.user, password].compactMap { $0 }) { note($0) }
-    }
-    send(["SELECT", "\(address.database)"]) { reply in
-      note(reply)
-      done(refusal)
-    }
   }
 }

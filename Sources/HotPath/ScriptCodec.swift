@@ -138,6 +138,8 @@ enum ScriptResult {
   case answer(Answer)
   /// Nothing was done: the hold is of this SKU, whose keys the batch did not name.
   case skuNeeded(SKU)
+  /// Nothing was done: by Redis's clock the deadline had passed.
+  case tooLate
 }
 
 /// A reply that is not what the script of this version writes.
@@ -153,6 +155,10 @@ extension ScriptResult {
     if said.code == 255 {
       guard let sku = SKU(reader.rest) else { throw ScriptReplyError() }
       self = .skuNeeded(sku)
+      return
+    }
+    if said.code == 254 {
+      self = .tooLate
       return
     }
     guard let outcome = Outcome(rawValue: said.code) else { throw ScriptReplyError() }

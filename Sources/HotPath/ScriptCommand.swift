@@ -13,6 +13,9 @@ struct ScriptCommand: ~Copyable {
     var sha = "" { didSet { spellOut() } }
     /// The last batch that changed something and was answered.
     var answered: UInt64 = 0
+    /// When a connection was lost last that may still deliver what went into it, in nanoseconds of
+    /// CLOCK_MONOTONIC; nil: none was.
+    var lostAt: UInt64?
     /// This shard of this incarnation of the server.
     let writer: String
     /// Rises by one with every batch of this writer.
@@ -48,6 +51,8 @@ struct ScriptCommand: ~Copyable {
     var placing: Store.Placing
     var retentionMs: UInt64
     var retentionCancelledMs: UInt64
+    /// How Redis's clock stands to the deadlines.
+    var clock: RedisClock
   }
 
   private let keys: KeySpace
@@ -55,6 +60,8 @@ struct ScriptCommand: ~Copyable {
   private var sharedKeys = ByteBuffer(capacity: 128)
   private let arena = Arena()
   private var operations = ByteBuffer(capacity: 64 * 1024)
+  /// Of each operation; of a sweep none is needed.
+  private var deadlines: [UInt64] = []
   private var holdKeys = ByteBuffer(capacity: 16 * 1024)
   private var requestKeys = ByteBuffer(capacity: 1024)
   private var skuKeys = ByteBuffer(capacity: 1024)
@@ -88,6 +95,7 @@ struct ScriptCommand: ~Copyable {
   /// Begins the next batch.
   mutating func clear() {
     operations.consume(operations.count)
+    deadlines.removeAll(keepingCapacity: true)
     holdKeys.consume(holdKeys.count)
     requestKeys.consume(requestKeys.count)
     skuKeys.consume(skuKeys.count)
@@ -100,9 +108,13 @@ struct ScriptCommand: ~Copyable {
   /// - Parameters:
   ///   - sku: of an operation that does not say it itself.
   ///   - member: for `.expire`: the place, from 1, of the member that is swept.
-  mutating func add(_ operation: Operation, sku: SKU?, member: UInt16 = 0) {
+  ///   - deadline: nanoseconds of CLOCK_MONOTONIC, after which it must not happen any more.
+  mutating func add(
+    _ operation: Operation, sku: SKU?, member: UInt16 = 0, deadline: UInt64 = .max
+  ) {
     count += 1
     weight += operation.weight
+    deadlines.append(deadline)
     operations.append(
       operation, places: (key(of: operation), skuPlace(of: operation, sku)), member: member,
       arena: arena)
@@ -154,21 +166,44 @@ struct ScriptCommand: ~Copyable {
   /// - Parameter swept: the members of the expiry index that these operations sweep.
   mutating func encode(from sender: Sender, _ terms: Terms, swept: [[UInt8]]) {
     let keyCount = 4 + Int(holds) + Int(requests) + 2 * places.count
-    bytes.begin(command: 3 + keyCount + 6 + swept.count + 1)
+    bytes.begin(command: 3 + keyCount + 6 + swept.count + 2)
     bytes.append(sender.call.readable)
     bytes.append(argument: UInt64(keyCount))
     bytes.append(sharedKeys.readable)
     bytes.append(holdKeys.readable)
     bytes.append(requestKeys.readable)
     bytes.append(skuKeys.readable)
-    appendHeader(sender, terms, swept)
+    let first = firstDeadline(terms.clock)
+    appendHeader(sender, terms, swept, first?.ms ?? 0)
     bytes.append(argument: operations.readable)
+    appendDeadlines(after: first?.moment)
   }
 
-  /// `<I4I4I4I4Bi8i8`, as the script reads it.
-  private static let figuresBytes = 4 * 4 + 1 + 2 * 8
+  /// The earliest deadline, on both clocks; nil: nobody has one, or Redis's clock is not known yet.
+  private func firstDeadline(_ clock: RedisClock) -> (moment: UInt64, ms: UInt64)? {
+    guard let moment = deadlines.min(), moment < .max, let ms = clock.ms(at: moment) else {
+      return nil
+    }
+    return (moment, ms)
+  }
 
-  private mutating func appendHeader(_ sender: Sender, _ terms: Terms, _ swept: [[UInt8]]) {
+  /// `<I2` for each operation: how many milliseconds its deadline is after the first.
+  private mutating func appendDeadlines(after first: UInt64?) {
+    bytes.begin(argument: first == nil ? 0 : 2 * count)
+    if let first {
+      for deadline in deadlines {
+        bytes.append(integer: UInt16(clamping: (deadline - first) / 1_000_000))
+      }
+    }
+    bytes.endLine()
+  }
+
+  /// `<I4I4I4I4Bi8i8i8`, as the script reads it.
+  private static let figuresBytes = 4 * 4 + 1 + 3 * 8
+
+  private mutating func appendHeader(
+    _ sender: Sender, _ terms: Terms, _ swept: [[UInt8]], _ firstDeadlineMs: UInt64
+  ) {
     bytes.begin(argument: Self.figuresBytes)
     let figuresAt = bytes.count
     bytes.append(integer: UInt32(holds))
@@ -178,6 +213,7 @@ struct ScriptCommand: ~Copyable {
     bytes.append(integer: terms.placing.rawValue)
     bytes.append(integer: terms.retentionMs)
     bytes.append(integer: terms.retentionCancelledMs)
+    bytes.append(integer: firstDeadlineMs)
     assert(bytes.count - figuresAt == Self.figuresBytes)
     bytes.endLine()
     bytes.append(argument: sender.sourceHead.readable, sender.sequence)

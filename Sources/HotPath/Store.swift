@@ -71,7 +71,7 @@ public final class Store {
     let off = "the fence is off: a redis that has lost its memory would sell again"
     return settings.isFenced ? durability.warnings : durability.warnings + [off]
   }
-  private var durability = Durability()
+  private(set) var durability = Durability()
   /// As CONFIG GET has just said; nil: it is refused.
   private var redisSettings: [String: String]?
   /// Whether a worker has ever read the stream; nil: not known yet.
@@ -92,9 +92,19 @@ public final class Store {
   private var backlog: Backlog?
   let sender: ScriptCommand.Sender
   /// What the fence said last; nil: nothing against this Redis.
-  var fenced: Absence?
-  /// Of the Redis at the other end.
-  var runID = ""
+  var fenced: (absence: Absence, reason: String)?
+  /// Whether this Redis's opening ends by itself.
+  var isLeased = false
+  /// Whether a replica follows this Redis, or did.
+  var hasReplicas = false
+  /// How Redis's clock stands to ours.
+  var clock = RedisClock()
+  /// Names the process of Redis at the other end; empty before the first greeting.
+  public internal(set) var runID = ""
+  /// Names the line of writes that it continues: another one after each change of its role.
+  public internal(set) var replicationID = ""
+  /// Called when another process of Redis is at the other end.
+  public var processChanged: () -> Void = {}
 
   /// - Parameter writer: names this shard of this incarnation of the server, in every stream entry.
   public init(
@@ -116,7 +126,7 @@ public final class Store {
   public func start() {
     link.start()
     checkMemory()
-    if settings.isFenced { voteFromTimeToTime() }
+    voteFromTimeToTime()
   }
 
   /// Closes the link; what is outstanding ends with its outcome unknown.
@@ -129,7 +139,7 @@ public final class Store {
   public var downReason: String? {
     switch link.state {
     case .open: nil
-    case .greeting: "redis: being checked"
+    case .greeting: "redis: \(fenced?.reason ?? "being checked")"
     case .down(let reason): "redis: \(reason)"
     }
   }
@@ -143,7 +153,9 @@ public final class Store {
       guard durability.fsyncRefusal == nil, isOpen, durability.replicas < settings.replicas else {
         return durability.fsyncRefusal
       }
+      let silent = durability.silentReplicas
       return "redis has \(durability.replicas) replicas that follow, not \(settings.replicas)"
+        + (silent > 0 ? " (\(silent) silent for \(Durability.replicaSilentSeconds) s or more)" : "")
     case .ledger:
       return durability.fsyncRefusal
         ?? (hasBooks == false ? "no worker has ever read the events of this redis" : nil)
@@ -160,10 +172,10 @@ public final class Store {
       from: sender,
       ScriptCommand.Terms(
         placing: placing, retentionMs: settings.retentionMs,
-        retentionCancelledMs: settings.retentionCancelledMs),
+        retentionCancelledMs: settings.retentionCancelledMs, clock: clock),
       swept: swept)
     let operations = command.count
-    let sequence = sender.sequence
+    let (sequence, sentAt) = (sender.sequence, loop.now)
     // Without `weak`, which costs its object a table beside it: the link lets go of this in any case.
     link.send(command.bytes) { [self] raw in
       guard let raw else { return completion(.unknown) }
@@ -171,6 +183,14 @@ public final class Store {
       guard let reply = Reply(raw, operations: operations) else {
         logger.error("the script's reply has another shape")
         return completion(.failed)
+      }
+      let now = monotonicNow()
+      clock.heard(reply.now, at: now)
+      // A Redis that stood still in the middle of a script may have lost its opening meanwhile.
+      if isLeased, now > sentAt + Fence.answerMsMax * 1_000_000 {
+        completion(.unknown)
+        return link.drop(
+          "redis answered after more than \(Fence.answerMsMax) ms: is it still the one?")
       }
       if reply.wrote { sender.answered = sequence }
       completion(.replied(reply))
@@ -191,16 +211,20 @@ public final class Store {
         if let failure { self?.link.drop(failure) } else { self?.changed() }
       }
     }
-    if error.hasPrefix("FENCED ") {
+    for prefix in ["FENCED ", "STALE "] where error.hasPrefix(prefix) {
       // Nothing has run.  Greeting again asks what is wrong with this Redis.
       completion(.notRun)
-      return link.drop(String(error.dropFirst("FENCED ".count)))
+      let reason = String(error.dropFirst(prefix.count))
+      fenced = (.notOpened, reason)
+      return link.drop(reason)
     }
     logger.error("redis refused the script", metadata: ["error": "\(error)"])
     // A script that fails by itself answers ERR; Redis's own refusals carry another word, and come
     // before the first write.
     completion(error.hasPrefix("ERR") ? .failed : .refused)
-    link.drop(error)
+    let refusal = Self.refusalToWrite(error)
+    if let refusal { fenced = (.refusing, refusal) }
+    link.drop(refusal ?? error)
   }
 
   /// Read, play, write: one script in five files.
@@ -244,7 +268,9 @@ public final class Store {
         }
       }
     }
+    if greetings > 0 { sender.lostAt = loop.now }
     greetings += 1
+    clock.forget()
     link.send(["XINFO", "GROUPS", keys.events]) { [weak self] reply in
       // Without a stream it is an error, which has no elements.
       self?.hasBooks = reply.map { Backlog.group(KeySpace.group, in: $0) != nil }
@@ -253,8 +279,9 @@ public final class Store {
     loadScript { [weak self] failure in
       if refusal == nil { refusal = failure }
       guard refusal == nil, let self else { return done(refusal) }
+      if let replicaRefusal { return done(replicaRefusal) }
       if durability.mustRewrite { return rewriteFile(link, done) }
-      if settings.isFenced { vote(done) } else { done(nil) }
+      vote(done)
     }
   }
 
@@ -277,8 +304,9 @@ public final class Store {
     link.send(["INFO", "server", "memory", "persistence", "replication"]) { [weak self] reply in
       guard let self, let reply, reply.error == nil else { return }
       let info = RedisInfo(reply.text ?? "")
-      runID = info.runID ?? runID
+      identify(info)
       judgeDurability(info)
+      if let replicaRefusal, isOpen { return link.drop(replicaRefusal) }
       judgeMemory(info)
     }
   }

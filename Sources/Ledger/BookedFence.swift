@@ -38,16 +38,6 @@ extension Postgres {
         """), [deployment, number])
   }
 
-  /// Writes down which process of Redis has been opened.
-  public func noteOpening(of runID: String) throws(PostgresError) {
-    let column = Column(.text)
-    column.add(runID)
-    _ = try run(
-      Statement(
-        "note_opening", "UPDATE fence SET opened_run_id = ($1::text[])[1], opened_at = now()"),
-      [column])
-  }
-
   /// Begins a new epoch: every Redis of an earlier one is refused from now on, and none is opened
   /// until `endRebuild`.
   /// - Returns: the number of the epoch.

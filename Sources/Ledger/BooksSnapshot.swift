@@ -50,21 +50,67 @@ public final class BooksSnapshot {
     }
   }
 
-  /// SKUs whose active holds do not add up to what their movements say is held, at most `limit`.
-  public func unbalancedSKUs(limit: Int) throws -> [String] {
-    var names: [String] = []
-    let statement = Statement(
-      "snapshot_unbalanced",
-      """
-      SELECT coalesce(m.sku, h.sku)
-      FROM (SELECT sku, sum(held_delta) AS held FROM stock_movements GROUP BY sku) AS m
-      FULL JOIN (SELECT sku, sum(qty) AS held FROM holds WHERE status = 'ACTIVE' GROUP BY sku) AS h
-        ON h.sku = m.sku
-      WHERE coalesce(m.held, 0) <> coalesce(h.held, 0) ORDER BY 1
-      """)
-    try database.each(statement) { rows in if names.count < limit { names.append(rows.text(0, 0)) }
+  /// A SKU of which the books say two things.
+  public struct Contradiction: Sendable, CustomStringConvertible {
+    /// Its name.
+    public let sku: String
+    /// What its movements add up to, in units.
+    public let (available, held, sold, supplied): (Int64, Int64, Int64, Int64)
+    /// Units of its holds, by the state of their rows.
+    public let (active, confirmed): (Int64, Int64)
+
+    init(
+      sku: String, movements: (Int64, Int64, Int64, Int64), holds: (active: Int64, confirmed: Int64)
+    ) {
+      self.sku = sku
+      (available, held, sold, supplied) = movements
+      (active, confirmed) = holds
     }
-    return names
+
+    /// One line for a person.
+    public var description: String {
+      var text =
+        "\(sku): its movements say available \(available), held \(held), sold \(sold) of "
+        + "\(supplied) supplied; its holds are \(active) active and \(confirmed) confirmed"
+      if active + confirmed > supplied {
+        text += ": \(active + confirmed - supplied) units are promised twice"
+      }
+      return text
+    }
+  }
+
+  /// SKUs whose holds are not what their movements say, or whose movements add up to less than nothing.
+  public func contradictions() throws -> [Contradiction] {
+    var found: [Contradiction] = []
+    let statement = Statement(
+      "snapshot_contradictions",
+      """
+      SELECT coalesce(m.sku, h.sku), coalesce(m.available, 0)::bigint, coalesce(m.held, 0)::bigint,
+        coalesce(m.sold, 0)::bigint, coalesce(m.supplied, 0)::bigint, coalesce(h.active, 0)::bigint,
+        coalesce(h.confirmed, 0)::bigint
+      FROM (
+        SELECT sku, sum(available_delta) AS available, sum(held_delta) AS held,
+          sum(sold_delta) AS sold, sum(supplied_delta) AS supplied
+        FROM stock_movements GROUP BY sku
+      ) AS m
+      FULL JOIN (
+        SELECT sku, sum(qty) FILTER (WHERE status = 'ACTIVE') AS active,
+          sum(qty) FILTER (WHERE status = 'CONFIRMED') AS confirmed
+        FROM holds GROUP BY sku
+      ) AS h ON h.sku = m.sku
+      WHERE coalesce(m.held, 0) <> coalesce(h.active, 0)
+        OR least(m.available, m.held, m.sold, m.supplied) < 0 ORDER BY 1
+      """)
+    try database.each(statement) { rows in
+      found.append(
+        Contradiction(
+          sku: rows.text(0, 0),
+          movements: (
+            rows.integer(0, 1), rows.integer(0, 2), rows.integer(0, 3), rows.integer(0, 4)
+          ),
+          holds: (rows.integer(0, 5), rows.integer(0, 6))))
+    }
+    return found
   }
 
   /// Every active hold, and every finished one that changed since; the oldest first.

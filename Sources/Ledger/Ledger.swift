@@ -61,9 +61,23 @@ public final class Ledger {
 
   private let database: Postgres
   private let effects = Effects()
+  /// That the Redis of the events is the one that sells.
+  private let condition: [Postgres.Step]
 
   /// The books in a database whose tables are up to date (`Postgres.migrate`).
-  public init(in database: Postgres) { self.database = database }
+  /// - Parameter runID: the process of Redis that the events come from: when the books have opened another,
+  ///   they are refused (`PostgresError.isOfAnotherRedis`).  nil: they are taken from anywhere.
+  public init(in database: Postgres, from runID: String? = nil) {
+    self.database = database
+    condition =
+      runID.map { runID in
+        let column = Column(.text)
+        column.add(runID)
+        return [
+          .init(Statement("require_opened", "SELECT require_opened(($1::text[])[1])"), [column])
+        ]
+      } ?? []
+  }
 
   /// Applies a batch, normally in one transaction.  When it returns, all is committed.
   ///
@@ -110,10 +124,10 @@ public final class Ledger {
   /// Writes the effects as if all events were new; when one is not, again, looking for each.
   private func write() throws(PostgresError) -> Int {
     do {
-      return try database.run(effects.steps(known: false))
+      return try database.run(condition + effects.steps(known: false))
     } catch {
       guard error.isUniqueViolation else { throw error }
-      return try database.run(effects.steps(known: true))
+      return try database.run(condition + effects.steps(known: true))
     }
   }
 }

@@ -49,6 +49,9 @@ struct Migration {
     Migration(
       version: 8, name: "applied", up: PackageResources._008_applied_up_sql,
       down: PackageResources._008_applied_down_sql),
+    Migration(
+      version: 9, name: "lease", up: PackageResources._009_lease_up_sql,
+      down: PackageResources._009_lease_down_sql),
   ]
 
   /// The version that this program expects.

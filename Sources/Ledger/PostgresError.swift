@@ -21,6 +21,12 @@ public enum PostgresError: Error, Hashable, CustomStringConvertible {
     return true
   }
 
+  /// The events are of another Redis than the one that the books have opened to the sale.
+  public var isOfAnotherRedis: Bool {
+    guard case .statement("ST001", _) = self else { return false }
+    return true
+  }
+
   /// For the log.
   public var description: String {
     switch self {

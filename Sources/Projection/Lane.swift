@@ -59,11 +59,15 @@ final class Lane {
   /// From connecting to the first failure, or to the stop.
   private func follow() throws {
     let database = try connectedDatabase()
-    let books = Ledger(in: database)
     let stream = try EventStream(at: settings.redis, keys: settings.keys, consumer: consumer)
     try ForeignRedis.check(stream, against: database)
+    let books = Ledger(in: database, from: try stream.runID())
     try stream.makeGroup()
     ready()
+    // Asked again each time, so that a Redis which has ended is noticed.
+    while try !database.takesEvents(of: try stream.runID()), !stop.isRaised {
+      stop.sleep(ms: ProjectionLimits.openerEveryMs)
+    }
     try takeOwn(from: stream, into: books)
     while !stop.isRaised {
       if reclaim.isDue() { try takeOver(from: stream, into: books) }
@@ -297,7 +301,9 @@ final class Lane {
   }
 
   private func failed(_ error: any Error) {
-    if let error = error as? PostgresError {
+    if let error = error as? PostgresError, error.isOfAnotherRedis {
+      outage.began("the events of this redis are not taken", error.description, logger)
+    } else if let error = error as? PostgresError {
       // A new connection finds out whether the tables are still those that this program knows.
       database = nil
       // What was too much to do in time may be possible in halves.

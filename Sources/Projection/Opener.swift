@@ -2,11 +2,16 @@ import HotPath
 import Ledger
 import Logging
 
-/// Opens Redis to the sale, each process of it once: when the books know nothing that it does not
-/// know, and no writer objects.  Until then servers refuse to sell, and the log says why.
+/// Opens Redis to the sale, one process of it at a time, and keeps it open.
 ///
-/// Any number of workers may do so at once: each compares for itself, and the writing is one script.
-/// While PostgreSQL is away nothing is opened, and what is open stays open.
+/// How it works.  A process of Redis is opened when the books know nothing that it does not know, when no
+/// writer objects, and when the process that was opened before cannot sell any more; the books name it in
+/// one transaction, and then it is told.  Where a replica could take its place it may sell for as long as
+/// it has been told, by its own clock, and is told again every second, each time after the books have
+/// confirmed that it is still the one.  Where there is none, an opening does not end by itself.
+///
+/// Any number of workers may do so at once, each with whichever Redis it sees.  While PostgreSQL is away
+/// nothing is opened and nothing renewed.
 ///
 /// One thread at a time; `run` keeps the thread until the flag is raised.
 final class Opener {
@@ -14,16 +19,18 @@ final class Opener {
   private let logger: Logger
   private let stop: StopFlag
   private var database: Postgres?
+  /// For what must not take long: a server that is silent is given up while there is still time.
+  private var confirming: Postgres?
   private var backoff = Backoff()
   private var outage = Outage()
-  private var refusal: String?
-  private var alarm = Cadence(everyMs: ProjectionLimits.alarmEveryMs)
-  private var epochCheck = Cadence(everyMs: ProjectionLimits.epochCheckEveryMs)
+  private var refusals: Refusals
+  private var renewal = Cadence(everyMs: ProjectionLimits.renewEveryMs)
 
   init(_ settings: Projection.Settings, stop: StopFlag, logger: Logger) {
     self.settings = settings
     self.stop = stop
     self.logger = logger
+    refusals = Refusals(logger)
   }
 
   func run() {
@@ -32,9 +39,9 @@ final class Opener {
         try follow()
       } catch {
         // The lanes tell the log which store is away.
-        if case .lost? = error as? PostgresError { database = nil }
+        if case .lost? = error as? PostgresError { (database, confirming) = (nil, nil) }
         outage.began("redis cannot be compared with the books", "\(error)", logger)
-        stop.sleep(ms: backoff.next())
+        stop.sleep(ms: min(backoff.next(), ProjectionLimits.renewEveryMs))
       }
     }
   }
@@ -46,9 +53,9 @@ final class Opener {
     while !stop.isRaised {
       let fence = try stream.fence()
       if fence.lost == nil, let opening = fence.opening, opening.runID == runID {
-        if epochCheck.isDue() { try closeIfSuperseded(stream, opening.epoch) }
+        if renewal.isDue() { try keepOpen(stream, fence, opening) }
       } else {
-        try compare(stream, fence, runID)
+        try open(stream, fence)
       }
       backoff.reset()
       outage.ended("redis is compared with the books again", logger)
@@ -56,58 +63,185 @@ final class Opener {
     }
   }
 
-  private func compare(_ stream: EventStream, _ fence: Fence, _ runID: String) throws {
-    let database = try connectedDatabase()
-    let nowMs = try stream.time()
-    // The books before Redis: whatever comes in between is newer there, never older.
+  // MARK: one that is open
+
+  private func keepOpen(_ stream: EventStream, _ fence: Fence, _ opening: Opening) throws {
+    let redis = try stream.identity()
+    guard isMaster(redis) else { return }
+    let lease = Lease(askedMs: try stream.time(), length: length(of: redis, fence))
+    let books = try connected(&confirming, replyMs: ProjectionLimits.renewReplyMs)
+    if try books.bookedEpoch().map({ $0.number == opening.epoch.number }) ?? false,
+      try books.renew(opening: redis.runID, leaseMs: lease.exclusiveMs, by: settings.name)
+    {
+      try stream.renew(opening, lease)
+      return refusals.ended()
+    }
+    // The books name another one, or none.
+    if try !name(redis, stream, fence) { try stream.close(in: fence.epoch, lost: nil) }
+  }
+
+  /// A replica takes what its master has, and its master may sell.
+  private func isMaster(_ redis: RedisIdentity) -> Bool {
+    guard let master = redis.master else { return true }
+    refusals.began(.waiting("it is a replica of \(master)"))
+    return false
+  }
+
+  /// When the opening of a Redis ends by itself.
+  private func length(of redis: RedisIdentity, _ fence: Fence) -> Lease.Length {
+    // One that was leased stays so: its replicas may be somewhere.
+    guard redis.hasReplicas || redis.wasReplica || fence.leaseLeftMs != nil else {
+      return .standing
+    }
+    return settings.leaseMs == 0 ? .endless : .ms(settings.leaseMs)
+  }
+
+  // MARK: one that is not
+
+  private func open(_ stream: EventStream, _ fence: Fence) throws {
+    let redis = try stream.identity()
+    guard isMaster(redis) else { return }
+    _ = try name(redis, stream, fence)
+  }
+
+  /// Has the books name this Redis, and tells it.
+  /// - Returns: whether it is open.
+  private func name(_ redis: RedisIdentity, _ stream: EventStream, _ fence: Fence) throws -> Bool {
+    let database = try connected(&database, replyMs: settings.limits.replyMs)
+    let refusal = try refusal(redis, stream, fence, database)
+    guard let refusal else { return true }
+    if refusals.began(refusal) { try? stream.explain(refusal.reason) }
+    return false
+  }
+
+  private func refusal(
+    _ redis: RedisIdentity, _ stream: EventStream, _ fence: Fence, _ database: Postgres
+  ) throws -> Refusals.Refusal? {
+    if let other = try database.bookedOpening(), other.runID != redis.runID,
+      let reason = other.refusal(to: settings.name)
+    {
+      return .waiting(reason)
+    }
     let books = try database.bookedEpoch()
-    let newest = try database.newestStreamID(nowMs: nowMs).map {
+    let epoch: Epoch
+    switch try compare(stream, fence, books, database) {
+    case .refused(let reason): return .lasting(reason)
+    case .agrees(let agreed): epoch = agreed
+    }
+    let named = BookedEpoch(deployment: epoch.deployment, number: epoch.number)
+    if books == nil { try database.name(named) }
+    let opening = Opening(epoch: epoch, runID: redis.runID)
+    if let reason = try stream.mayOpen(opening, patienceMs: patienceMs(for: redis, database)) {
+      return .waiting(reason)
+    }
+    let lease = Lease(askedMs: try stream.time(), length: length(of: redis, fence))
+    var fault: (any Error)?
+    let reason = try database.grant(
+      opening: redis.runID, leaseMs: lease.exclusiveMs, to: settings.name
+    ) { () throws(PostgresError) in
+      do {
+        // Once more: what the other has sold is written into the books by now, or never.
+        guard try database.bookedEpoch() == named else { return "the books have another epoch" }
+        let comparison = try compare(stream, fence, books, database)
+        guard case .refused(let reason) = comparison else { return nil }
+        return reason
+      } catch {
+        fault = error
+        return "\(error)"
+      }
+    }
+    if let fault { throw fault }
+    if let reason { return .waiting(reason) }
+    if let reason = try stream.open(opening, lease) { return .waiting(reason) }
+    refusals.ended()
+    logger.notice(
+      "redis is open to the sale",
+      metadata: ["epoch": "\(epoch)", "run_id": "\(redis.runID)", "lease": "\(lease.length)"])
+    return nil
+  }
+
+  /// The books before Redis: whatever comes in between is newer there, never older.
+  private func compare(
+    _ stream: EventStream, _ fence: Fence, _ books: BookedEpoch?, _ database: Postgres
+  ) throws -> Comparison {
+    let newest = try database.newestStreamID(nowMs: try stream.time()).map {
       StreamID(ms: $0.ms, sequence: $0.sequence)
     }
-    let comparison = Comparison(
-      of: fence, last: try stream.newestID(), with: books, newest: newest)
-    switch comparison {
-    case .refused(let reason): refuse(reason)
-    case .agrees(let epoch):
-      if books == nil {
-        try database.name(BookedEpoch(deployment: epoch.deployment, number: epoch.number))
-        // Another worker may have been faster, with another name.
-        guard try database.bookedEpoch()?.deployment == epoch.deployment else { return }
+    return Comparison(of: fence, last: try stream.newestID(), with: books, newest: newest)
+  }
+
+  /// A master whose opening did not end by itself may have been told that it does when its replica came,
+  /// without the books: this process, which may be that replica, has to sit that out.
+  private func patienceMs(
+    for redis: RedisIdentity, _ database: Postgres
+  ) throws(PostgresError) -> UInt64 {
+    guard redis.wasReplica, settings.leaseMs > 0, let before = try database.bookedOpening(),
+      before.runID != redis.runID, before.leaseLeftMs == nil
+    else { return 0 }
+    return max(settings.leaseMs, Lease.msDefault) + Lease.marginMs
+  }
+
+  private func connected(
+    _ session: inout Postgres?, replyMs: Int
+  ) throws -> Postgres {
+    if let session { return session }
+    let made = try Postgres(
+      settings.database, name: "stockworker opener",
+      limits: Postgres.Limits(replyMs: min(replyMs, settings.limits.replyMs)))
+    try made.migrate()
+    session = made
+    return made
+  }
+}
+
+extension Lease {
+  /// For how long no other Redis may be opened, in milliseconds; nil: for as long as this one is seen.
+  fileprivate var exclusiveMs: Int64? {
+    guard case .ms(let ms) = length else { return nil }
+    return Int64(ms + Self.marginMs)
+  }
+}
+
+/// Why Redis is not opened, for the log: once for each reason, and again every minute.
+private struct Refusals {
+  enum Refusal: Equatable {
+    /// It passes by itself.
+    case waiting(String)
+    /// A matter for a person.
+    case lasting(String)
+
+    var reason: String {
+      switch self {
+      case .waiting(let reason), .lasting(let reason): reason
       }
-      if let reason = try stream.open(Opening(epoch: epoch, runID: runID)) {
-        return refuse(reason)
-      }
-      refusal = nil
-      logger.notice("redis is open to the sale", metadata: ["epoch": "\(epoch)"])
-      try database.noteOpening(of: runID)
     }
   }
 
-  /// A Redis that was rebuilt elsewhere meanwhile must not go on beside the new one.
-  private func closeIfSuperseded(_ stream: EventStream, _ epoch: Epoch) throws {
-    guard let books = try connectedDatabase().bookedEpoch() else { return }
-    guard epoch.deployment == books.deployment, epoch.number < books.number else { return }
-    let reason = "another Redis was rebuilt: epoch \(epoch.number) of \(books.number)"
-    try stream.close(because: reason)
-    refuse(reason)
+  private let logger: Logger
+  private var last: Refusal?
+  private var since = ContinuousClock.now
+  private var again = Cadence(everyMs: ProjectionLimits.alarmEveryMs)
+
+  init(_ logger: Logger) { self.logger = logger }
+
+  /// - Returns: whether it is another than before.
+  @discardableResult
+  mutating func began(_ refusal: Refusal) -> Bool {
+    let isNew = last != refusal
+    if last == nil { since = .now }
+    last = refusal
+    guard again.isDue() || isNew else { return isNew }
+    let reason: Logger.Metadata = ["reason": "\(refusal.reason)"]
+    switch refusal {
+    case .waiting where ContinuousClock.now < since + .milliseconds(ProjectionLimits.alarmEveryMs):
+      logger.notice("redis is not opened to the sale yet", metadata: reason)
+    case .waiting, .lasting:
+      logger.error("ALARM: redis is not opened to the sale", metadata: reason)
+    }
+    return isNew
   }
 
-  /// Once for each reason, and again every minute.
-  private func refuse(_ reason: String) {
-    let isNew = refusal != reason
-    refusal = reason
-    guard alarm.isDue() || isNew else { return }
-    logger.error("ALARM: redis is not opened to the sale", metadata: ["reason": "\(reason)"])
-  }
-
-  private func connectedDatabase() throws -> Postgres {
-    if let database { return database }
-    let made = try Postgres(
-      settings.database, name: "stockworker opener", limits: settings.limits)
-    try made.migrate()
-    database = made
-    return made
-  }
+  mutating func ended() { last = nil }
 }
 
 /// This Redis is not the one that the books are of: what it holds must not get into them.

@@ -36,6 +36,9 @@ public final class Projection: Sendable {
     public var trimWindowMs = ProjectionLimits.trimWindowMsDefault
     /// Milliseconds after which a group that trimming waits for, and that does not move, is an alarm.
     public var stalledAfterMs = ProjectionLimits.stalledAfterMsDefault
+    /// Milliseconds for which the opening of a Redis with replicas holds without being renewed; 0: it does
+    /// not end, and a person sees to it that only one is a master.
+    public var leaseMs = Lease.msDefault
     /// Milliseconds for which Redis remembers finished holds: a rebuild brings no older ones back.
     public var retentionMs: UInt64 = 86_400_000
     /// How long PostgreSQL may take.

@@ -42,8 +42,12 @@ public enum ProjectionLimits {
   static let alarmEveryMs: UInt64 = 60_000
   /// How often it is asked whether Redis has to be opened: as long as a sale waits after a restart.
   static let openerEveryMs: UInt64 = 200
-  /// How often an open Redis is compared with the epoch of the books.
-  static let epochCheckEveryMs: UInt64 = 2_000
+  /// How often the books confirm that the Redis which is open is the one.
+  static let renewEveryMs: UInt64 = 1_000
+  /// How long they may take to do so.
+  static let renewReplyMs = 3_000
+  /// For how long the opening of a Redis with replicas holds without being renewed: at least and at most.
+  public static let leaseMs: ClosedRange<UInt64> = 2_000...3_600_000
   /// A group that trimming waits for is an alarm when it has not moved for this long.
   public static let stalledAfterMsDefault: UInt64 = 60_000
   /// An event that the tables refuse is tried this often before it is dead.

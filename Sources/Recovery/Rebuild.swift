@@ -5,7 +5,8 @@ import Glibc
 
 /// Makes Redis anew from the books.
 ///
-/// How it works.  The sale is closed, the workers apply what still lies in the stream, and the books
+/// How it works.  When nothing is against it, the books name this Redis as theirs, and the sale is closed;
+/// the workers apply what still lies in its stream, and the books
 /// begin a new epoch, in which no earlier copy of Redis is opened.  Then figures, live and recent
 /// holds, the index of what falls due and recent requests are written as the script would have written
 /// them, and the stream goes on above every id that the books know.  Cut off anywhere, it is run again
@@ -38,6 +39,8 @@ public struct Rebuild {
   static let replyMs = 600_000
   /// The workers get this long to apply what still lies in the stream.
   static let drainMsMax: UInt64 = 90_000
+  /// Another Redis gets this long, at least, to lose its opening, in milliseconds.
+  static let otherMsMax: UInt64 = 30_000
   /// Changes of stock have their requests remembered for so long.
   static let requestMs: UInt64 = 86_400_000
 
@@ -74,7 +77,10 @@ public struct Rebuild {
     plan.last = try stream.newestID()
     plan.unapplied = try unapplied()
     plan.deadLetters = try target.countDeadLetters()
-    plan.unbalanced = try snapshot.unbalancedSKUs(limit: RebuildPlan.namesMax)
+    plan.redis = try stream.identity()
+    plan.opening = try control.bookedOpening()
+    plan.contradictions = try snapshot.contradictions()
+    guard plan.contradictions.isEmpty else { return plan }
     try snapshot.eachSKU { sku, figures in try target.compare(sku, figures, &plan.skus) }
     try eachPage(of: snapshot, nowMs) { page in
       plan.active += page.count { $0.status == .active }
@@ -87,23 +93,23 @@ public struct Rebuild {
   /// Does it.
   /// - Returns: the epoch, in which a worker can now open Redis to the sale.
   public func run() throws -> Epoch {
-    try refuseForeign()
-    try stream.close(because: "it is being rebuilt from the books")
+    let before = try stream.fence()
+    // While the sale goes on: a plan that cannot be carried out must not end it.
+    try refuseForeign(before)
+    try refuseWhatBooksLack()
+    try takeBooks()
+    try stream.close(in: before.epoch, lost: "it is being rebuilt from the books")
     say("the sale is closed")
-    try drain()
-    let deadLetters = try target.countDeadLetters()
-    guard deadLetters == 0 else {
-      throw Refusal(
-        description:
-          "\(deadLetters) dead letters are not in the books: replay or discard them first")
+    do {
+      try drain()
+      try refuseWhatBooksLack()
+    } catch {
+      // As it was; a worker opens it again if it was open.
+      try? stream.takeBackLoss()
+      if let lost = before.lost { try? stream.close(in: before.epoch, lost: lost) }
+      throw error
     }
     let snapshot = try BooksSnapshot(in: try Self.connect(settings))
-    let unbalanced = try snapshot.unbalancedSKUs(limit: RebuildPlan.namesMax)
-    guard unbalanced.isEmpty else {
-      throw Refusal(
-        description: "the books contradict themselves: the active holds of "
-          + unbalanced.joined(separator: ", ") + " are not what the movements say is held")
-    }
     let epoch = try beginEpoch()
     say("epoch \(epoch) has begun")
     try target.wipe()
@@ -158,13 +164,46 @@ public struct Rebuild {
 
   // MARK: what must be true
 
-  private func refuseForeign() throws {
-    guard let redis = try stream.fence().epoch, let books = try control.bookedEpoch(),
+  private func refuseForeign(_ fence: Fence) throws {
+    if let master = try stream.identity().master {
+      throw Refusal(description: "this Redis is a replica of \(master): rebuild the master")
+    }
+    guard let redis = fence.epoch, let books = try control.bookedEpoch(),
       redis.deployment != books.deployment
     else { return }
     throw Refusal(
       description: "this Redis belongs to deployment \(redis.deployment), and the books to "
         + "\(books.deployment): empty it yourself if it is not needed")
+  }
+
+  private func refuseWhatBooksLack() throws {
+    let deadLetters = try target.countDeadLetters()
+    guard deadLetters == 0 else {
+      throw Refusal(
+        description:
+          "\(deadLetters) dead letters are not in the books: replay or discard them first")
+    }
+    let contradictions = try BooksSnapshot(in: try Self.connect(settings)).contradictions()
+    guard contradictions.isEmpty else {
+      throw Refusal(
+        description: "the books contradict themselves: "
+          + contradictions.prefix(RebuildPlan.namesMax).map(\.description).joined(separator: "; "))
+    }
+  }
+
+  /// From now on the books take events from this Redis, and let no other be opened.
+  private func takeBooks() throws {
+    guard try control.bookedEpoch() != nil else { return }
+    let runID = try stream.runID()
+    let deadline = ContinuousClock.now + .milliseconds(Self.otherMsMax)
+    while true {
+      let reason = try control.grant(opening: runID, leaseMs: nil, to: "rebuild") { nil }
+      guard let reason else { return }
+      guard ContinuousClock.now < deadline else {
+        throw Refusal(description: "\(reason): end its sale first, or wait")
+      }
+      usleep(200_000)
+    }
   }
 
   /// Entries of the stream that the books do not know yet; nil: Redis cannot tell how many.

@@ -3,7 +3,7 @@ public import Ledger
 
 /// What a rebuild would find and do.
 public struct RebuildPlan: CustomStringConvertible {
-  /// Names of SKUs that are listed.
+  /// SKUs that are listed.
   static let namesMax = 5
 
   /// What Redis says of itself.
@@ -18,8 +18,12 @@ public struct RebuildPlan: CustomStringConvertible {
   public internal(set) var unapplied: Int?
   /// Events that could not be applied, and lie in Redis alone.
   public internal(set) var deadLetters = 0
-  /// SKUs whose active holds are not what their movements say is held.
-  public internal(set) var unbalanced: [String] = []
+  /// The process of Redis that is compared; nil: it has not been asked.
+  public internal(set) var redis: RedisIdentity?
+  /// The one that the books have opened to the sale; nil: none ever was.
+  public internal(set) var opening: BookedOpening?
+  /// SKUs of which the books say two things.
+  public internal(set) var contradictions: [BooksSnapshot.Contradiction] = []
   /// SKUs, as they compare.
   public internal(set) var skus = RebuildSession.Tally()
   /// Live and recent holds, as they compare.
@@ -37,6 +41,7 @@ public struct RebuildPlan: CustomStringConvertible {
       "books    epoch \(books.map { "\($0.deployment).\($0.number)" } ?? "none"), newest entry "
         + (newest?.description ?? "none")
         + (books?.isRebuilding == true ? ", a rebuild has begun and not ended" : ""),
+      "selling  " + whoSells,
       "",
       "           in the books       same  different    missing  only in redis",
       line("SKUs", skus, nil), line("holds", holds, onlyInRedis), "active holds: \(active)",
@@ -51,16 +56,28 @@ public struct RebuildPlan: CustomStringConvertible {
       lines.append(
         "\(deadLetters) dead letters are not in the books: replay or discard them first.")
     }
-    if !unbalanced.isEmpty {
-      lines.append(
-        "The books contradict themselves, and nothing is rebuilt from them: "
-          + unbalanced.joined(separator: ", ") + ".")
+    if !contradictions.isEmpty {
+      lines.append("The books contradict themselves, and nothing is rebuilt from them:")
+      lines += contradictions.prefix(Self.namesMax).map { "  \($0)" }
+      if contradictions.count > Self.namesMax {
+        lines.append("  and \(contradictions.count - Self.namesMax) more SKUs")
+      }
     }
     lines.append(
       "Lost, and known to nobody here: what Redis acknowledged after "
         + "\(newest?.description ?? "the beginning") and no worker has read, and the dead letters of "
         + "a Redis that is gone.")
     return lines.joined(separator: "\n")
+  }
+
+  /// Whether what is compared is what is sold from.
+  private var whoSells: String {
+    guard let opening else { return "the books have never opened a Redis" }
+    guard let redis, redis.runID != opening.runID else { return "this Redis, \(opening.runID)" }
+    let left = opening.leaseLeftMs.map {
+      $0 > 0 ? ", for \($0) ms or until it is renewed" : ", no more"
+    }
+    return "ANOTHER Redis, \(opening.runID)\(left ?? ""); what it has sold is not compared here"
   }
 
   private func line(_ name: String, _ tally: RebuildSession.Tally, _ only: Int?) -> String {

@@ -81,7 +81,11 @@ final class Sale {
   /// Refuses a call that would wait for too long, or for a person, before anything else is done for it.
   /// A stream is work for as long as it is open: while calls are refused, no more of them begin.
   private func admit(_ call: Call) throws(Status) {
-    if store.absence == .lost { throw .fenced(outcomeUnknown: false) }
+    switch store.absence {
+    case .lost: throw .fenced(outcomeUnknown: false)
+    case .refusing: throw Status(.refused(sent: false), absence: .refusing)
+    case .notOpened, .unreachable, nil: break
+    }
     if let fault = batch.refusal(deadline: call.deadline, source: call.source) {
       throw Status(fault, absence: store.absence)
     }

@@ -81,14 +81,16 @@ public actor Shard {
     let store = Store(settings.store, writer: writer, on: loop, logger: logger)
     let batch = Batch(on: store, loop: loop, logger: logger)
     let sweep = Sweep(of: store, through: batch, on: loop, logger: logger)
-    let feed = Feed(of: settings.store.address, on: loop, logger: logger)
+    let feed = Feed(beside: store, on: loop, logger: logger)
     let board = StockBoard(on: feed, through: batch, loop: loop)
+    let replicas = ReplicaWait(for: store, on: loop, logger: logger)
     let acknowledging = Acknowledging(
-      store,
-      replicas: ReplicaWait(
-        for: settings.store.replicas, of: settings.store.address, on: loop, logger: logger),
-      books: BooksWait(on: store, loop: loop), loop: loop,
+      store, replicas: replicas, books: BooksWait(on: store, loop: loop), loop: loop,
       standard: settings.store.acknowledgement)
+    store.processChanged = { [weak feed, weak replicas] in
+      feed?.stayBeside()
+      replicas?.stayBeside()
+    }
     let sale = Sale(
       store: store, batch: batch, feed: feed, board: board, acknowledging: acknowledging,
       decoder: OperationDecoder(holdMsDefault: settings.holdMsDefault), logger: logger)

@@ -112,6 +112,14 @@ struct WorkerFlags: ParsableArguments {
 
   @Option(
     help: """
+      Milliseconds for which a Redis that has replicas may sell without the books confirming it; no other \
+      is opened before.  0: without end, and a person sees to it that only one is a master. \
+      [STOCK_LEASE_MS, default 15000]
+      """)
+  var leaseMs: String?
+
+  @Option(
+    help: """
       Milliseconds within which PostgreSQL must answer; for locks a quarter of it. \
       [STOCK_POSTGRES_TIMEOUT_MS, default 20000]
       """)
@@ -166,6 +174,7 @@ struct WorkerFlags: ParsableArguments {
       settings.batchBytes = try found.value(of: Self.batchBytes, flag: batchBytes)
       settings.gatherMs = try found.value(of: Self.gatherMs, flag: gatherMs)
       settings.lanes = try found.value(of: Self.lanes, flag: lanes)
+      settings.leaseMs = try found.value(of: Self.leaseMs, flag: leaseMs)
       settings.retentionMs = try found.value(of: Self.retentionMs, flag: retentionMs)
       settings.limits = Postgres.Limits(
         replyMs: try found.value(of: Self.postgresTimeout, flag: postgresTimeout))
@@ -267,6 +276,16 @@ struct WorkerFlags: ParsableArguments {
     .number(
       "retention-ms", variable: "STOCK_RETENTION_MS", standard: Limits.retentionMsDefault,
       in: 60_000...(90 * 86_400_000), unit: "milliseconds (one minute to ninety days)")
+  }
+
+  private static var leaseMs: Setting<UInt64> {
+    let range = ProjectionLimits.leaseMs
+    return Setting(
+      "lease-ms", variable: "STOCK_LEASE_MS", standard: "\(Lease.msDefault)",
+      rule: "\(range.lowerBound) to \(range.upperBound) milliseconds, or 0",
+      parse: { text in
+        UInt64(text).flatMap { $0 == 0 || range.contains($0) ? $0 : nil }
+      })
   }
 
   private static var postgresTimeout: Setting<Int> {

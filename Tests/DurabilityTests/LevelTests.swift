@@ -167,6 +167,69 @@ struct LevelTests {
     #expect(try await market.reserve("k", at: .replica).acknowledged == .replica)
   }
 
+  @Test("WAIT counts only for the Redis on which the script ran: another's replicas prove nothing")
+  func anothersReplica() async throws {
+    let (redis, other) = (try master(), try master())
+    let (silent, alive) = (try await replica(of: redis), try await replica(of: other))
+    let address = try MovingAddress(to: redis)
+    let market = try await Market.open(redis, environment: ["REDIS_URL": address.url])
+    defer {
+      market.close()
+      for redis in [other, silent, alive] { redis.stop() }
+    }
+    try await market.supply(10)
+    #expect(try await market.reserve("before").outcome == .held)
+    // The server's link stays where it is; the one that waits is made now, and ends elsewhere.
+    silent.pause()
+    try address.move(to: other)
+    for key in 0..<5 {
+      let reply = try await market.reserve("k\(key)", at: .replica, timeoutMs: 1_000)
+      #expect(reply.outcome == .held && reply.acknowledged == .fsync)
+    }
+  }
+
+  @Test("a connection for WAIT that cannot be made costs two seconds, not the call's whole time")
+  func noConnection() async throws {
+    let redis = try master()
+    let replica = try await replica(of: redis)
+    let address = try MovingAddress(to: redis)
+    let market = try await Market.open(redis, environment: ["REDIS_URL": address.url])
+    defer {
+      market.close()
+      replica.stop()
+    }
+    try await market.supply(10)
+    try address.remove()
+    let clock = ContinuousClock()
+    let began = clock.now
+    let reply = try await market.reserve("k", at: .replica, timeoutMs: 20_000)
+    #expect(reply.outcome == .held && reply.acknowledged == .fsync)
+    #expect(clock.now - began < .seconds(4))
+  }
+
+  @Test("replicas that are silent count for nothing: REPLICA is refused at once, and health says so")
+  func silentReplica() async throws {
+    let market = try await Market.open(try master())
+    let replica = try await replica(of: market.redis)
+    defer {
+      replica.stop()
+      market.close()
+    }
+    try await market.supply(10)
+    try await ready(market, for: .replica)
+    replica.pause()
+    try await eventually(timeout: .seconds(20), "health says that the replica is silent") {
+      let health = try await market.health()
+      return health.status == .degraded && health.warnings.contains { $0.contains("silent") }
+    }
+    let status = try await market.refusal(of: ReserveRequest.of("k", at: .replica))
+    #expect(status.reason == "ACKNOWLEDGE_UNAVAILABLE" && status.message.contains("1 silent"))
+    #expect(try await market.figures().held == 0)
+    #expect(try await market.reserve("k").outcome == .held, "at its own level it sells")
+    replica.resume()
+    try await ready(market, for: .replica)
+  }
+
   @Test("without a worker: LEDGER is refused until one has read, and less is said while it is away")
   func workerAway() async throws {
     let market = try await Market.open()

@@ -56,6 +56,32 @@ struct SettingsCheckTests {
     try await market.ready()
   }
 
+  @Test("a Redis that takes no writes: not ready in every look, with the reason, and calls hear at once")
+  func tooFewReplicas() async throws {
+    let market = try await Market.open()
+    defer { market.close() }
+    try await market.ready()
+    try await market.supply(1)
+    try market.redis.cli("CONFIG", "SET", "min-replicas-to-write", "1")
+    let reason = "min-replicas-to-write"
+    try await eventually("not ready, and why") {
+      try await market.health().warnings.contains { $0.contains(reason) }
+    }
+    let clock = ContinuousClock()
+    for look in 0..<20 {
+      let health = try await market.health()
+      #expect(health.status == .notServing, "look \(look)")
+      #expect(health.warnings.contains { $0.contains(reason) }, "look \(look): \(health.warnings)")
+      let began = clock.now
+      let status = try await market.refusal(of: GetStockRequest(sku: "x"))
+      #expect(status.reason == "STORE_REFUSED" && !status.outcomeUnknown)
+      #expect(clock.now - began < .seconds(1), "not the call's whole time")
+    }
+    try market.redis.cli("CONFIG", "SET", "min-replicas-to-write", "0")
+    try await market.ready()
+    #expect(try await market.reserve("open").outcome == .held)
+  }
+
   @Test("a file that is being made for the first time promises nothing until it is there")
   func fileInTheMaking() async throws {
     let redis = try RedisServer.start(

@@ -23,5 +23,12 @@ public final class MovingAddress: Sendable {
     }
   }
 
+  /// From now on it leads nowhere.
+  public func remove() throws {
+    guard unlink(link) == 0 else {
+      throw HarnessError("cannot remove a link: \(String(cString: strerror(errno)))")
+    }
+  }
+
   deinit { scratch.remove() }
 }

@@ -156,7 +156,10 @@ public final class RedisServer: Sendable {
     }
     guard let line else { throw HarnessError("redis-server does not say its run_id") }
     let epoch = "0123456789abcdef.1"
-    try cli("HSET", "fence", "epoch", epoch, "open", "\(epoch) \(line.dropFirst(key.count))")
+    // Without an end: no worker is there to renew it.
+    try cli(
+      "HSET", "fence", "epoch", epoch, "open", "\(epoch) \(line.dropFirst(key.count))", "from", "0",
+      "until", "9007199254740991")
   }
 }
 

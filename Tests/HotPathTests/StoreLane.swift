@@ -16,6 +16,8 @@ actor StoreLane {
   let keys: KeySpace
   /// One for each operation that was handed in, in order.
   private var tickets: [Batch.Ticket] = []
+  /// Operations that were answered.
+  private(set) var told = 0
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -101,14 +103,22 @@ actor StoreLane {
   func submit(
     _ operations: [Operation], timeoutMs: UInt64 = 10_000
   ) async -> [Result<Answer, StoreFault>] {
+    await submit(operations, timeoutsMs: operations.map { _ in timeoutMs })
+  }
+
+  /// The same, each with a time limit of its own.
+  func submit(
+    _ operations: [Operation], timeoutsMs: [UInt64]
+  ) async -> [Result<Answer, StoreFault>] {
     await withCheckedContinuation { continuation in
       var results = [Result<Answer, StoreFault>?](repeating: nil, count: operations.count)
       var open = operations.count
-      let deadline = monotonicNow() + timeoutMs * 1_000_000
       for (place, operation) in operations.enumerated() {
+        let deadline = monotonicNow() + timeoutsMs[place] * 1_000_000
         let ticket = batch.submit(operation, deadline: deadline) { result in
           precondition(results[place] == nil, "answered twice")
           results[place] = result
+          self.assumeIsolated { $0.told += 1 }
           open -= 1
           if open == 0 { continuation.resume(returning: results.map { $0! }) }
         }

@@ -15,7 +15,8 @@
 --        each `change_stock` | for each SKU: stock:<sku>, sku:<sku>
 -- ARGV   1 counts and settings   2 source of the stream entry   3 writer   4 its sequence
 --        5 the opening that the writer has seen, or ''   6 the last sequence that was answered to it
---        7... the members of the expiry index that are being swept; then all the operations in one
+--        7... the members of the expiry index that are being swept; then all the operations in one,
+--        and for each of them how long after the earliest deadline its own is, in milliseconds
 -- Reply  now, stream id or '', how many members were swept, the heads of all results in one; then
 --        what follows a head, of those results that say more
 --
@@ -45,7 +46,7 @@ local TOO_FEW_AVAILABLE, AVAILABLE_DIFFERS, STOCK_RETIRED, NOT_FOR_SALE = 15, 16
 local EXTENDED, EXTENDED_TOO_OFTEN = 19, 20
 local KEY_REUSED, PAYMENT_REF_MISMATCH, STOCK_MISMATCH, STORE_FULL = 64, 65, 66, 67
 local REQUEST_ID_REUSED, TOO_MANY_UNITS, NOT_DUE, FORGOTTEN = 68, 69, 70, 71
-local HOLD_UNREADABLE, BACKLOG, SKU_NEEDED = 72, 73, 255
+local HOLD_UNREADABLE, BACKLOG, TOO_LATE, SKU_NEEDED = 72, 73, 254, 255
 
 -- Whether new holds may begin (Store.swift)
 local STORE_IS_FULL, BOOKS_ARE_BEHIND = 0, 2
@@ -73,21 +74,34 @@ local SLOT_MS = 200   -- holds that fall due within one slot of a batch share an
 local MEMBER_HOLDS = 96   -- holds that share an index entry at most (Sweep.swift)
 local SLICE = 1000    -- arguments that go through one unpack(); Lua's stack ends near 8,000
 
-local hold_count, request_count, sku_count, member_count, placing, retention, retention_cancelled =
-  unpack_struct('<I4I4I4I4BI8I8', ARGV[1])
+-- `first_deadline`: the earliest of the operations', by this Redis's clock; 0: none has one.
+local hold_count, request_count, sku_count, member_count, placing, retention, retention_cancelled,
+  first_deadline = unpack_struct('<I4I4I4I4BI8I8I8', ARGV[1])
 local writer = ARGV[3]
-local operations = ARGV[7 + member_count]
+local operations, deadlines = ARGV[7 + member_count], ARGV[8 + member_count]
 -- Nobody waits for a finished hold to be forgotten, so many may share a member: a minute of 24 hours.
 local FORGET_SLOT_MS = math.min(60000, math.max(1, retention / 16))
 local FIXED = 4   -- keys before those of the operations
 local first_request = FIXED + hold_count
 local first_sku = first_request + request_count
 
-local fence = call('HMGET', KEYS[1], 'now', 'open', writer)
--- A Redis that the books have not opened, or that has forgotten what it answered, does nothing.
+local fence = call('HMGET', KEYS[1], 'now', 'open', writer, 'from', 'until')
+local time = call('TIME')
+local now = time[1] * 1000 + floor(time[2] / 1000)
+local known = tonumber(fence[3] or 0)
+-- A kernel or a proxy may deliver what its sender has given up long ago, and sent again on another
+-- connection.  Greeting there has raised the number that stands here (vote.lua).
+if known >= tonumber(ARGV[4]) then
+  return {err = 'STALE writer ' .. writer .. ' has done with batch ' .. ARGV[4] .. ' before'}
+end
+-- A Redis that the books have not opened, whose opening has run out, or that has forgotten what it
+-- answered, does nothing.  The lease is measured by the clock that granted it: set back, it has none.
 if ARGV[5] ~= '' then
   if fence[2] ~= ARGV[5] then return {err = 'FENCED this Redis is not open to the sale'} end
-  if tonumber(fence[3] or 0) < tonumber(ARGV[6]) then
+  if fence[5] and (now >= tonumber(fence[5]) or now < tonumber(fence[4])) then
+    return {err = 'FENCED the opening of this Redis has run out, and nobody has renewed it'}
+  end
+  if known < tonumber(ARGV[6]) then
     local reason = 'FENCED writer ' .. writer .. ' was answered up to ' .. ARGV[6]
       .. ', and this Redis knows ' .. (fence[3] or 'nothing') .. ' of it'
     call('HDEL', KEYS[1], 'open')
@@ -95,8 +109,6 @@ if ARGV[5] ~= '' then
     return {err = reason}
   end
 end
-local time = call('TIME')
-local now = time[1] * 1000 + floor(time[2] / 1000)
 local before = tonumber(fence[1])
 if before and before > now and before < EXACT then now = before end
 

@@ -18,10 +18,14 @@ local function play_and_adopt(kind, at, last)
   if sku then sku.adopted = false end
 end
 
+-- Nothing is done for a caller who has been told that its time is up.
+local is_late = first_deadline > 0 and now > first_deadline
 local at, size, kind = 1
 while at <= #operations do
   size, kind = unpack_struct('<I2B', operations, at)
-  if some_new then
+  if is_late and now > first_deadline + unpack_struct('<I2', deadlines, head_count + 1) then
+    answer(TOO_LATE)
+  elseif some_new then
     play_and_adopt(kind, at + 3, at + size - 1)
   else
     answer(play[kind](at + 3, at + size - 1))

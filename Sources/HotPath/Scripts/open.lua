@@ -1,16 +1,20 @@
 #!lua flags=allow-oom
--- Opens a Redis to the sale, once the books have been compared with it, and forgets writers that have
--- been gone for long.  Every writer that was there a moment ago must have seen this process of Redis:
--- it may know that something is lost.  Files from long ago say nothing of a moment ago: who was there
--- last, as they have it, gets some time to come back.
+-- Opens a Redis to the sale, once the books have been compared with it and name it, and forgets writers
+-- that have been gone for long.  Every writer that was there a moment ago must have seen this process of
+-- Redis: it may know that something is lost.  Files from long ago say nothing of a moment ago: who was
+-- there last, as they have it, gets some time to come back.
 --
 -- KEYS   fence
--- ARGV   epoch, run id of Redis, milliseconds after which a silent writer counts as gone, after which
---        it is forgotten, and within which those of old files come back
--- Reply  '' when it is open, else why it is not
+-- ARGV   1 epoch   2 run id of Redis   3 milliseconds after which a silent writer counts as gone
+--        4 after which it is forgotten   5 within which those of old files come back
+--        6 for how long at least somebody must have wanted to open this process
+--        7 'ask', or 'open'   8 this Redis's time when the books were asked   9 from when and 10 until
+--        when, by this Redis's clock, the opening holds; '': it does not end by itself
+-- Reply  '' when it is open, or may be; else why not
 
 local fence, epoch, run_id = KEYS[1], ARGV[1], ARGV[2]
 local gone_ms, forget_ms, return_ms = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local patience_ms = tonumber(ARGV[6])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -25,6 +29,10 @@ if met_run ~= run_id then
   met_at = now
   redis.call('HSET', fence, 'met', run_id .. ' ' .. string.format('%.0f', now))
 end
+local met_ms = now - tonumber(met_at)
+if met_ms >= 0 and met_ms < patience_ms then
+  return 'waiting until another Redis, which this one followed, has surely ended its sale'
+end
 
 local votes, last_moment = {}, 0
 for name, value in pairs(found) do
@@ -37,7 +45,7 @@ for name, value in pairs(found) do
 end
 -- The moment up to which a writer must have been heard of for it to be waited for.
 local since = now - gone_ms
-if now - tonumber(met_at) < return_ms then since = math.min(since, last_moment - gone_ms) end
+if met_ms < return_ms then since = math.min(since, last_moment - gone_ms) end
 
 local forgotten = {}
 for name in pairs(found) do
@@ -50,11 +58,21 @@ for name in pairs(found) do
       return 'waiting for writer ' .. vote.writer
     end
   elseif string.find(name, '%.') and not found['seen:' .. name] then
-    forgotten[#forgotten + 1] = name   -- of a version that did not vote
+    forgotten[#forgotten + 1] = name   -- of a version that did not vote, or that has left
   end
 end
+if ARGV[7] == 'ask' then return '' end
+-- What the books have granted holds from when they were asked.
+if math.abs(now - tonumber(ARGV[8])) > 5000 then return 'waiting for books that answer sooner' end
+
 for first = 1, #forgotten, 1000 do
   redis.call('HDEL', fence, unpack(forgotten, first, math.min(first + 999, #forgotten)))
 end
 redis.call('HSET', fence, 'epoch', epoch, 'open', epoch .. ' ' .. run_id)
+redis.call('HDEL', fence, 'why')
+if ARGV[10] == '' then
+  redis.call('HDEL', fence, 'from', 'until')
+else
+  redis.call('HSET', fence, 'from', ARGV[9], 'until', ARGV[10])
+end
 return ''

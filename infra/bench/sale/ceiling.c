@@ -12,7 +12,8 @@
 
 enum { ARGUMENTS_MAX = 4096, FIXED_KEYS = 4, HEADER = 6, PLACE_AT = 3, HOLD_KEY = 37 };
 enum { KEYS_AT = 3, HOLD_AT = KEYS_AT + FIXED_KEYS, HEADER_AT = HOLD_AT + 3 };
-enum { TEMPLATE = HEADER_AT + HEADER + 1 }; // arguments of a script with one reserve
+enum { TEMPLATE = HEADER_AT + HEADER + 2 }; // arguments of a script with one reserve
+enum { SEQUENCE_AT = HEADER_AT + 3, DEADLINE_AT = 33 };
 
 typedef struct {
   size_t count, bytes[ARGUMENTS_MAX];
@@ -64,13 +65,15 @@ static bool is(const command *said, size_t place, const char *text) {
 }
 
 // EVALSHA sha 7 | fence events expiry skus | hold | stock sku | header source writer sequence opening
-// answered | operations
+// answered | operations, deadlines.  The sequence rises with each; there is no deadline.
 static void send_batch(redisContext *redis, const command *one) {
   static command many;
-  static char hold_names[ARGUMENTS_MAX][HOLD_KEY + 1], header[64], key_count[16];
+  static char hold_names[ARGUMENTS_MAX][HOLD_KEY + 1], header[64], key_count[16], sequence[24];
+  static unsigned long long sequences;
+  if (sequences == 0) sequences = run / 1000; // above those of every run before
   static char operations[512 * 1024];
   size_t batch = (size_t)load.batch, hold_bytes = one->bytes[HOLD_AT];
-  size_t operation_at = TEMPLATE - 1;
+  size_t operation_at = TEMPLATE - 2;
   many.count = 0;
 #define PUT(text, length) (many.at[many.count] = (text), many.bytes[many.count++] = (length))
   PUT(one->at[0], one->bytes[0]);
@@ -89,8 +92,15 @@ static void send_batch(redisContext *redis, const command *one) {
   memcpy(header, one->at[HEADER_AT], one->bytes[HEADER_AT]);
   uint32_t count = (uint32_t)batch;
   memcpy(header, &count, sizeof count);
+  memset(header + DEADLINE_AT, 0, 8);
   PUT(header, one->bytes[HEADER_AT]);
-  for (size_t place = HEADER_AT + 1; place < operation_at; place++) PUT(one->at[place], one->bytes[place]);
+  for (size_t place = HEADER_AT + 1; place < operation_at; place++) {
+    if (place == SEQUENCE_AT) {
+      PUT(sequence, (size_t)snprintf(sequence, sizeof sequence, "%llu", ++sequences));
+    } else {
+      PUT(one->at[place], one->bytes[place]);
+    }
+  }
   for (size_t hold = 0; hold < batch; hold++) {
     uint16_t place = (uint16_t)(hold + 1);
     char *operation = operations + hold * one->bytes[operation_at];
@@ -98,6 +108,7 @@ static void send_batch(redisContext *redis, const command *one) {
     memcpy(operation + PLACE_AT, &place, sizeof place);
   }
   PUT(operations, batch * one->bytes[operation_at]);
+  PUT("", 0);
   redisAppendCommandArgv(redis, (int)many.count, many.at, many.bytes);
 }
 
