@@ -44,22 +44,31 @@ actor AuditDesk {
         ])
       return RepairReply(outcome)
     } catch {
-      throw failed(error, changing: true)
+      throw failed(error)
     }
   }
 
-  /// - Parameter changing: whether entries may have been written.
-  private func failed(_ fault: AuditFault, changing: Bool = false) -> Status {
+  private func failed(_ fault: AuditFault) -> Status {
     switch fault {
+    case .interrupted(let fault):
+      var status = failed(fault)
+      status.outcomeUnknown = true
+      return status
     case .redis, .books:
       logger.warning("an audit on demand has failed", metadata: ["reason": "\(fault)"])
       var status = Status(
         .unavailable, reason: "STORE_UNREACHABLE", message: "The stock store cannot be reached.",
-        retryable: true, retryAfterMs: 1_000, outcomeUnknown: changing)
+        retryable: true, retryAfterMs: 1_000)
       if case .books = fault {
         (status.reason, status.message) = ("BOOKS_UNREACHABLE", "The books cannot be reached.")
       }
       return status
+    case .storeRefuses:
+      logger.warning("redis refuses a repair", metadata: ["reason": "\(fault)"])
+      return Status(
+        .unavailable, reason: "STORE_REFUSED",
+        message: "The stock store refuses to write; nothing was written.", retryable: true,
+        retryAfterMs: 1_000)
     case .busy:
       return Status(
         .unavailable, reason: "REPAIR_BUSY", message: "Another repair is under way.",
@@ -67,11 +76,12 @@ actor AuditDesk {
     case .planChanged(let plan):
       return Status(
         .aborted, reason: "PLAN_CHANGED",
-        message: "Something else would be written now: look at plan \(plan.id).", field: "plan")
+        message: "Nothing was written, since something else would be by now: look at plan "
+          + "\(plan.id).", field: "plan")
     case .refused(let plan):
       return Status(
         .failedPrecondition, reason: "REPAIR_REFUSED",
-        message: plan.refusals.prefix(3).joined(separator: "; ") + ".")
+        message: "Nothing was written: " + plan.refusals.prefix(3).joined(separator: "; ") + ".")
     }
   }
 }

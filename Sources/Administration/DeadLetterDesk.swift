@@ -77,7 +77,11 @@ actor DeadLetterDesk {
       try replayMatching(request, deadline, letters, &reply)
     } else {
       for id in request.eventIDs {
-        if try replay(id, letters) { reply.replayed += 1 } else { reply.unknown.append(id) }
+        if try replay(id, letters, after: reply.replayed) {
+          reply.replayed += 1
+        } else {
+          reply.unknown.append(id)
+        }
       }
     }
     if reply.replayed > 0 {
@@ -104,10 +108,10 @@ actor DeadLetterDesk {
       do throws(StreamFault) {
         page = try letters.page(after: place, limit: AdministrationLimits.pageLetters)
       } catch {
-        throw failed(error)
+        throw failed(error, changing: reply.replayed > 0)
       }
       for record in page.records where record.place <= until && request.filter.lets(record) {
-        if try replay(record.letter.id, letters) { reply.replayed += 1 }
+        if try replay(record.letter.id, letters, after: reply.replayed) { reply.replayed += 1 }
       }
       guard let last = page.last, last < until else { return }
       place = last
@@ -115,9 +119,12 @@ actor DeadLetterDesk {
     reply.next = place.map { "\($0)" } ?? "0-0"
   }
 
-  private func replay(_ id: String, _ letters: DeadLetters) throws(Status) -> Bool {
+  /// - Parameter done: how many this call has replayed before.
+  private func replay(
+    _ id: String, _ letters: DeadLetters, after done: Int
+  ) throws(Status) -> Bool {
     do throws(StreamFault) { return try letters.replay(id) != nil } catch {
-      throw failed(error, changing: true)
+      throw failed(error, changing: done > 0 || !error.isRefusedAtOnce)
     }
   }
 
@@ -146,7 +153,7 @@ actor DeadLetterDesk {
     do throws(StreamFault) {
       for record in found where try letters.discard(record.letter.id) { reply.discarded += 1 }
     } catch {
-      throw failed(error, changing: true)
+      throw failed(error, changing: reply.discarded > 0 || !error.isRefusedAtOnce)
     }
     for record in found {
       logger.notice(

@@ -49,6 +49,11 @@ public enum AuditFault: Error, Sendable, CustomStringConvertible {
   case redis(String)
   /// PostgreSQL cannot be reached, or refuses.
   case books(String)
+  /// A store went away, or refused, when entries of a repair may have been written: the next plan has
+  /// what is left.
+  indirect case interrupted(AuditFault)
+  /// Redis refuses to write, and nothing was written.
+  case storeRefuses(String)
   /// Another repair is under way.
   case busy
   /// The plan is not the one that was confirmed: look at this one.
@@ -61,6 +66,8 @@ public enum AuditFault: Error, Sendable, CustomStringConvertible {
     switch self {
     case .redis(let reason): "redis: \(reason)"
     case .books(let reason): "postgresql: \(reason)"
+    case .interrupted(let fault): fault.description
+    case .storeRefuses(let reason): "redis: \(reason)"
     case .busy: "another repair is under way"
     case .planChanged(let plan): "the plan is now \(plan.id)"
     case .refused(let plan): plan.refusals.joined(separator: "; ")
@@ -69,6 +76,12 @@ public enum AuditFault: Error, Sendable, CustomStringConvertible {
 }
 
 extension AuditFault {
+  /// The same without the store's own words.
+  var forCallers: String {
+    if case .books = self { return "the books cannot be reached" }
+    return "the stock store cannot be reached"
+  }
+
   /// What went wrong with a store.
   init(_ error: any Error) {
     switch error {

@@ -109,10 +109,30 @@ extension Examination {
     let why = "Redis had \(rest.text) more than the books; \(judge.rawValue) is right"
     switch judge {
     case .books:
+      refusals += impossible(sku, Correction.Deltas(figures) - rest)
       return .stock(sku, expected: figures.version, store: -rest, books: .none, found: why)
     case .redis:
       return .stock(sku, expected: figures.version, store: .none, books: rest, found: why)
     }
+  }
+
+  /// Why Redis cannot have these figures; empty: it can.
+  private func impossible(_ sku: SKU, _ figures: Correction.Deltas) -> [String] {
+    let units = [figures.available, figures.held, figures.sold, figures.supplied]
+    let why = "Redis would come to \(figures.text)"
+    if figures.available < 0, units.dropFirst().allSatisfy({ $0 >= 0 }) {
+      let missing = -figures.available
+      return [
+        "\(why): \(missing) more are held and sold than the books were ever given; where these units "
+          + "exist, 'stockctl stock adjust \(sku) --by \(missing) --reason …' puts them into both, "
+          + "else 'stockctl hold release' gives up holds; then plan again"
+      ]
+    }
+    if units.allSatisfy({ (0...Int64(Limits.stockUnitsMax)).contains($0) }) { return [] }
+    return [
+      "\(why), which no figures can be: look at its movements, 'stockctl stock history \(sku)'; "
+        + "a person must put them right, as stock_owner"
+    ]
   }
 
   private static func text(_ differences: [Difference]) -> String {

@@ -14,7 +14,8 @@ extension Auditor {
   ///   - actor: who asks for it.
   ///   - reason: why, in that person's words.
   /// - Throws: `.planChanged` when something else would be written now; `.refused` when nothing may be;
-  ///   `.busy`; `.redis` or `.books` when one of them went away: then plan again.
+  ///   `.busy`; `.redis`, `.books` or `.storeRefuses` when one of them went away or refused before anything
+  ///   was written; `.interrupted` when entries may have been: then plan again.
   public func repair(
     _ sku: SKU, plan id: String, actor: Label, reason: Label
   ) throws(AuditFault) -> RepairOutcome {
@@ -25,29 +26,56 @@ extension Auditor {
       guard plan.refusals.isEmpty else { throw AuditFault.refused(plan) }
       guard plan.id == id else { throw AuditFault.planChanged(plan) }
       var outcome = RepairOutcome()
-      for entry in plan.entries {
-        guard let at = try stores.write(entry, actor: actor, reason: reason) else {
-          outcome.stoppedAt = entry
-          break
-        }
-        outcome.written.append((entry, at))
+      try stores.write(plan.entries, actor: actor, reason: reason, &outcome)
+      do {
+        try examination.look(at: plan, after: &outcome)
+      } catch {
+        // What was written is known, and worth more than what cannot be said of it.
+        outcome.undecided = AuditFault(error).forCallers
       }
-      if let last = outcome.written.last?.at,
-        let why = try stores.settle(to: last, withinMs: AuditLimits.repairMsMax)
-      {
-        outcome.undecided = why
-        return outcome
-      }
-      try examination.judge(plan.differences.compactMap(\.hold).uniqued())
-      try examination.judge(skus: [sku])
-      outcome.undecided = examination.undecided
-      outcome.left = examination.found.values.flatMap { $0 }.filter { $0.sku == sku.text }
       return outcome
     }
   }
 }
 
+extension Examination {
+  /// Whether a repair has helped, once the books have its entries.
+  fileprivate func look(at plan: RepairPlan, after outcome: inout RepairOutcome) throws {
+    if let last = outcome.written.last?.at,
+      let why = try stores.settle(to: last, withinMs: AuditLimits.repairMsMax)
+    {
+      outcome.undecided = why
+      return
+    }
+    try judge(plan.differences.compactMap(\.hold).uniqued())
+    try judge(skus: [plan.sku])
+    outcome.undecided = undecided
+    outcome.left = found.values.flatMap { $0 }.filter { $0.sku == plan.sku.text }
+  }
+}
+
 extension Stores {
+  /// Writes the entries in their order, up to one whose hold or SKU has changed.
+  /// - Throws: `.storeRefuses` when nothing was written; else `.interrupted`.
+  fileprivate func write(
+    _ entries: [RepairPlan.Entry], actor: Label, reason: Label, _ outcome: inout RepairOutcome
+  ) throws(AuditFault) {
+    for entry in entries {
+      do throws(StreamFault) {
+        guard let at = try write(entry, actor: actor, reason: reason) else {
+          outcome.stoppedAt = entry
+          return
+        }
+        outcome.written.append((entry, at))
+      } catch {
+        guard outcome.written.isEmpty, error.isRefusedAtOnce else {
+          throw .interrupted(AuditFault(error))
+        }
+        throw .storeRefuses(error.description)
+      }
+    }
+  }
+
   /// Writes one entry.
   /// - Returns: its place in the stream; nil: its hold or SKU has changed, and nothing was written.
   func write(

@@ -10,9 +10,9 @@ struct Backlog: Equatable {
   /// - Parameters:
   ///   - streamBytes: `MEMORY USAGE` of the stream.
   ///   - entries: `XLEN` of it.
-  ///   - group: what `XINFO GROUPS` says of the group; nil: there is none, and nothing is applied.
-  init(streamBytes: Int64, entries: Int64, group: (pending: Int64, lag: Int64?)?) {
-    let waiting = group.map { $0.pending + ($0.lag ?? entries) } ?? entries
+  ///   - group: that of the books; nil: there is none, and nothing is applied.
+  init(streamBytes: Int64, entries: Int64, group: StreamGroup?) {
+    let waiting = group.map { Int64($0.pending) + ($0.lag.map(Int64.init) ?? entries) } ?? entries
     let share = entries > 0 ? Double(min(waiting, entries)) / Double(entries) : 0
     bytes = Int64(Double(streamBytes) * share)
   }
@@ -26,19 +26,8 @@ struct Backlog: Equatable {
     return Double(bytes) > Double(limitBytes) * (refusing ? Self.againBelow : 1)
   }
 
-  /// The figures of one group in the reply to `XINFO GROUPS`; nil: there is no such group.
-  static func group(_ name: String, in reply: RedisReply) -> (pending: Int64, lag: Int64?)? {
-    for fields in reply.elements {
-      var values: [String: RedisReply] = [:]
-      for place in stride(from: 0, to: fields.count - 1, by: 2) {
-        values[fields[place].text ?? ""] = fields[place + 1]
-      }
-      guard values["name"]?.text == name else { continue }
-      return (
-        values["pending"]?.integer ?? 0,
-        values["lag"].flatMap { $0.text == nil ? nil : $0.integer }
-      )
-    }
-    return nil
+  /// One group in a list of all; nil: it is not there.
+  static func group(_ name: String, in reply: RedisReply) -> StreamGroup? {
+    StreamGroup.all(in: reply)?.first { $0.name == name }
   }
 }

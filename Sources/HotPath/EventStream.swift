@@ -10,7 +10,7 @@ import Wire
 public final class EventStream {
   let session: RedisSession
   let keys: KeySpace
-  private let group: String
+  let group: String
   private let consumer: String
   /// How large an entry was of late, in bytes.
   private var entryBytes = 16 * 1024

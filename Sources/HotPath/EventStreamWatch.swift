@@ -2,25 +2,18 @@
 extension EventStream {
   /// Every group of the stream.
   public func groups() throws(StreamFault) -> [StreamGroup] {
-    let groups = try session.call(["XINFO", "GROUPS", keys.events]) { reply -> [StreamGroup]? in
-      var groups: [StreamGroup] = []
-      for fields in reply.elements {
-        var values: [String: RedisReply] = [:]
-        for place in stride(from: 0, to: fields.count - 1, by: 2) {
-          values[fields[place].text ?? ""] = fields[place + 1]
-        }
-        guard let name = values["name"]?.text, let pending = values["pending"]?.integer,
-          let last = values["last-delivered-id"]?.text.flatMap({ StreamID($0) })
-        else { return nil }
-        groups.append(
-          StreamGroup(
-            name: name, pending: Int(pending), lastDelivered: last,
-            lag: values["lag"].flatMap { $0.text == nil ? nil : Int($0.integer) }))
-      }
-      return groups
-    }
+    let groups = try session.call(StreamGroup.question(about: keys)) { StreamGroup.all(in: $0) }
     guard let groups else { throw .unreadable("XINFO GROUPS") }
     return groups
+  }
+
+  /// Puts Redis's own count of what this group has not been handed yet right, where it is wrong and
+  /// nothing waits.  Which entry was the last to be handed out stays as it is.
+  /// - Returns: whether it was wrong.
+  @discardableResult
+  public func recount() throws(StreamFault) -> Bool {
+    let text = String(decoding: PackageResources.recount_lua, as: UTF8.self)
+    return try session.call(["EVAL", text, "1", keys.events, group]) { $0.integer == 1 }
   }
 
   /// The oldest entry that was handed out to a group and not acknowledged; nil when there is none.

@@ -13,6 +13,12 @@ public enum StreamFault: Error, Equatable, CustomStringConvertible {
   /// The reply is not one that Redis 7.0 gives.
   case unreadable(String)
 
+  /// Redis would not even begin what it was sent, so that nothing of it was done.  An error from within
+  /// a script names the place.
+  public var isRefusedAtOnce: Bool {
+    if case .refused(let text) = self { !text.contains("@user_script") } else { false }
+  }
+
   /// For the log.
   public var description: String {
     switch self {

@@ -342,7 +342,7 @@ public final class Store {
       guard isOpen else { return }
       link.send(["MEMORY", "USAGE", keys.events]) { [weak self] in self?.streamBytes = $0?.integer }
       link.send(["XLEN", keys.events]) { [weak self] in self?.entries = $0?.integer }
-      link.send(["XINFO", "GROUPS", keys.events]) { [weak self] in self?.judgeBacklog($0) }
+      link.send(StreamGroup.question(about: keys)) { [weak self] in self?.judgeBacklog($0) }
       askForSettings()
     }
   }

@@ -73,18 +73,6 @@ public struct StreamEntry: Sendable {
   public var byteCount: Int { events.reduce(0) { $0 + $1.bytes.count } }
 }
 
-/// A consumer group, and how far it is.
-public struct StreamGroup: Sendable {
-  /// Its name.
-  public let name: String
-  /// Entries that were handed out and not acknowledged.
-  public let pending: Int
-  /// The newest entry that was handed out.
-  public let lastDelivered: StreamID
-  /// Entries that were not handed out yet; nil where Redis cannot tell, as after an XDEL.
-  public let lag: Int?
-}
-
 /// An event that cannot be applied, for `inventory.dead`.
 public struct DeadLetter: Sendable {
   /// The event's id; for one that cannot even be decoded, `<entry id>/<index>`.

@@ -68,8 +68,9 @@ final class Lane {
     while try !database.takesEvents(of: try stream.runID()), !stop.isRaised {
       stop.sleep(ms: ProjectionLimits.openerEveryMs)
     }
-    try takeOwn(from: stream, into: books)
+    var own = Cadence(everyMs: ProjectionLimits.ownEveryMs)
     while !stop.isRaised {
+      if own.isDue() { try takeOwn(from: stream, into: books) }
       if reclaim.isDue() { try takeOver(from: stream, into: books) }
       let news = try stream.readNew(
         bytesMax: batchBytes, blockMs: ProjectionLimits.blockMs)
@@ -98,6 +99,12 @@ final class Lane {
   // MARK: the line
 
   /// What was handed out before, and not acknowledged.
+  ///
+  /// Between two batches that is nothing, unless somebody else has read under this lane's name: a
+  /// connection that a partition has cut, and of which Redis did not know yet that nobody listens.  A
+  /// command on its way there is carried out when the network is back, after the lane has connected
+  /// anew, so looking once does not suffice, nor would ending the old connection when making the new:
+  /// of a process that died meanwhile nobody knows which it was.
   private func takeOwn(from stream: EventStream, into books: Ledger) throws {
     var last: StreamID?
     while !stop.isRaised {

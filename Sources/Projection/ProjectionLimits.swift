@@ -18,6 +18,9 @@ public enum ProjectionLimits {
   public static let lanesMax = 64
   /// How long a read waits for news, and so the longest that a stop signal waits for one.
   static let blockMs = 500
+  /// How often a lane looks for entries under its own name that are not in its hands: one small command,
+  /// beside a busy stream too.
+  static let ownEveryMs: UInt64 = 1_000
   /// Entries that their consumer has not acknowledged for this long are taken over.
   public static let reclaimAfterMsDefault: UInt64 = 60_000
   /// Others' entries that one command takes over; each may hold 128 KiB.

@@ -16,6 +16,7 @@ final class Watch {
   private var behind = Cadence(everyMs: ProjectionLimits.alarmEveryMs)
   private var isBehind = false
   private var outage = Outage()
+  private var miscount = Outage()
   private var strangers: Set<String> = []
   private var missing: Set<String> = []
   private var stalls: StalledGroups
@@ -51,6 +52,7 @@ final class Watch {
       at: settings.redis, keys: settings.keys, consumer: settings.name)
     try stream.makeGroup()
     while !stop.isRaised {
+      try recount(stream)
       let verdict = try trimming.judge(stream)
       let stalledNow = stalls.look(at: verdict.waiting, nowMs: verdict.nowMs)
       report(verdict, stalledNow)
@@ -58,6 +60,20 @@ final class Watch {
       if trim.isDue(), let floor = verdict.floor { try removeEntries(of: stream, before: floor) }
       outage.ended("the stream is watched again", logger)
       stop.sleep(ms: everyMs)
+    }
+  }
+
+  /// Ids say that nothing waits, but not how much does: that is counted right only once Redis's own
+  /// counter is.  Where Redis does not let it be put right, as with an older list of users, the figures
+  /// of a stream that is read on are too large.
+  private func recount(_ stream: EventStream) throws(StreamFault) {
+    do throws(StreamFault) {
+      if try stream.recount() {
+        logger.notice("redis counted wrongly what waits for the books: its count is put right")
+      }
+      miscount.ended("redis lets its count of the group be put right", logger)
+    } catch .refused(let reason) {
+      miscount.began("redis does not let its count of the group be put right", reason, logger)
     }
   }
 

@@ -30,9 +30,9 @@ struct AuditCommand: AsyncParsableCommand {
     guard let sku else { return try await audit() }
     let plan = try await worker.call(PlanRepairRequest(sku: sku))
     show(plan)
+    if repair, !plan.refusals.isEmpty { throw refused(plan) }
     let differs = plan.differences.contains { $0.letters.isEmpty }
-    let isPossible = !plan.entries.isEmpty && plan.refusals.isEmpty
-    guard repair, isPossible, yes || (Terminal.input.isTerminal && reason != nil) else {
+    guard repair, !plan.entries.isEmpty, yes || (Terminal.input.isTerminal && reason != nil) else {
       if repair, !yes, !plan.entries.isEmpty {
         say([
           ("written", .number(0)), ("hint", .text("say --yes and --reason to write these entries")),
@@ -46,7 +46,8 @@ struct AuditCommand: AsyncParsableCommand {
     }
     try Confirmation.ask("These entries would be written for good", yes: yes)
     let outcome = try await worker.call(
-      RepairRequest(sku: sku, plan: plan.plan, actor: actor, reason: reason ?? ""))
+      RepairRequest(sku: sku, plan: plan.plan, actor: actor, reason: reason ?? ""),
+      reading: Self.reading)
     for line in outcome.written { say([("written", .text(line))]) }
     if !outcome.stoppedAt.isEmpty { say([("stopped_before", .text(outcome.stoppedAt))]) }
     for difference in outcome.left { say([("left", .text("yes"))] + difference.fields) }
@@ -57,6 +58,24 @@ struct AuditCommand: AsyncParsableCommand {
     let isLeft = outcome.left.contains { $0.letters.isEmpty }
     say([("verdict", .text(isLeft ? "DIFFERS" : "BALANCED"))])
     if isLeft || !outcome.stoppedAt.isEmpty { throw ExitReason.differs.exit }
+  }
+
+  /// As the worker would answer.
+  private func refused(_ plan: PlanRepairReply) -> ExitCode {
+    let status = Status(
+      .failedPrecondition, reason: "REPAIR_REFUSED",
+      message: "Nothing was written: " + plan.refusals.prefix(3).joined(separator: "; ") + ".")
+    Output(json: worker.json).failure(status)
+    return ExitReason(status).exit
+  }
+
+  /// The same plan again never tells what became of an attempt whose answer was lost; a new one does.
+  private static func reading(_ status: Status) -> Status {
+    guard status.reason == "PLAN_CHANGED", status.outcomeUnknown else { return status }
+    var status = status
+    status.outcomeUnknown = false
+    status.message += " An attempt before this one, which was not answered, may have written some."
+    return status
   }
 
   private func audit() async throws {

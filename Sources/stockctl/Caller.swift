@@ -17,7 +17,10 @@ struct Caller {
   }
 
   /// Makes one call; a failure is printed, and becomes the exit code.
-  func call<Request: RequestMessage & Sendable>(_ request: Request) async throws -> Request.Reply {
+  /// - Parameter reading: what a failure means for this call.
+  func call<Request: RequestMessage & Sendable>(
+    _ request: Request, reading: (Status) -> Status = { $0 }
+  ) async throws -> Request.Reply {
     var options = Self.options
     // A person would rather know.
     options.waitsForServer = false
@@ -31,8 +34,9 @@ struct Caller {
       return reply
     } catch {
       await client.close()
-      Output(json: json).failure(error)
-      throw ExitReason(error).exit
+      let status = reading(error)
+      Output(json: json).failure(status)
+      throw ExitReason(status).exit
     }
   }
 }

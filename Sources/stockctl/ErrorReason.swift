@@ -115,11 +115,11 @@ struct ErrorReason {
       "repeat after retry_after_ms"),
     ErrorReason(
       .aborted, "PLAN_CHANGED",
-      "the repair would write something else by now (worker)",
+      "the repair would write something else by now; nothing was written (worker)",
       "plan again, and look"),
     ErrorReason(
       .failedPrecondition, "REPAIR_REFUSED",
-      "the plan must not be carried out; it says why (worker)",
+      "the plan cannot or must not be carried out; it says why, and nothing was written (worker)",
       "settle that first"),
     ErrorReason(
       .notFound, "UNKNOWN_SERVICE",

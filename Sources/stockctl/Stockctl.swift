@@ -118,9 +118,12 @@ struct WorkerOptions: ParsableArguments {
   var timeoutMs: UInt32?
 
   /// Makes one call; a failure is printed, and becomes the exit code.
-  func call<Request: RequestMessage & Sendable>(_ request: Request) async throws -> Request.Reply {
+  /// - Parameter reading: what a failure means for this call.
+  func call<Request: RequestMessage & Sendable>(
+    _ request: Request, reading: (Status) -> Status = { $0 }
+  ) async throws -> Request.Reply {
     let endpoint = try Endpoint(
       of: .worker, address: address, timeoutMs: timeoutMs, context: context.name)
-    return try await Caller(endpoint, json: json).call(request)
+    return try await Caller(endpoint, json: json).call(request, reading: reading)
   }
 }

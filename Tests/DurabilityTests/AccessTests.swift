@@ -90,6 +90,8 @@ struct AccessTests {
       database, "ALTER TABLE holds ADD CONSTRAINT no_poison CHECK (user_id <> 'poison')")
     let poison = try await market.reserve("k", user: "poison", at: .ledger, timeoutMs: 30_000)
     #expect(poison.acknowledged == .fsync)
+    try redis.cli("XGROUP", "SETID", "inventory.events", "inventory.cg", "$", "ENTRIESREAD", "1")
+    try await worker.waitForLog("redis counted wrongly what waits for the books")
     try await eventually("what is applied has been trimmed, and the audit has looked") {
       let done = try redis.cli("INFO", "commandstats")
       return done.contains("cmdstat_xtrim") && done.contains("cmdstat_eval_ro")
@@ -190,10 +192,13 @@ struct AccessTests {
       }
     }
     for (user, scripts) in [
-      ("stockd", ["batch_1_read", "batch_5_write", "books", "vote"]),
+      ("stockd", ["batch_1_read", "batch_5_write", "books", "groups", "vote"]),
       (
         "stockworker",
-        ["bury", "leave", "audit_read", "open", "settle", "correct_hold", "correct_stock"]
+        [
+          "bury", "leave", "groups", "recount", "audit_read", "open", "settle", "correct_hold",
+          "correct_stock",
+        ]
       ),
     ] {
       let rules = try #require(lines.first { $0.hasPrefix("user \(user) ") })

@@ -151,4 +151,122 @@ struct AuditCallTests {
     let away = try office.ctl("audit")
     #expect(away.status == 7 && away.stderr.contains("STORE_UNREACHABLE"), "\(away.stderr)")
   }
+
+  @Test("a repair that cannot be done: the dry run says why and what to do, and nothing is written")
+  func impossible() async throws {
+    let (shop, office) = try await sold()
+    defer {
+      office.close()
+      shop.close()
+    }
+    // Fifty units that nobody has supplied, and all of them are held.
+    for (command, key) in [("HINCRBY", "sku:x available"), ("HINCRBY", "sku:x supplied")] {
+      try shop.redis.cli([command] + key.split(separator: " ").map(String.init) + ["50"])
+    }
+    try shop.redis.cli("INCRBY", "stock:x", "50")
+    let client = shop.client()
+    let held = try await client.call(ReserveRequest.of("all", qty: 59))
+    #expect(held.outcome == .held)
+    await client.close()
+    try await eventually("the hold is in the books") {
+      try office.sql("SELECT count(*) FROM holds") == "2"
+    }
+
+    let dry = try office.ctl("audit", "--sku", "x")
+    let why = "Redis would come to available -50, held +59, sold +1, supplied +10: 50 more are held"
+    #expect(dry.status == 11 && dry.stdout.contains("refused=\(why)"), "\(dry)")
+    #expect(dry.stdout.contains("stockctl stock adjust x --by 50"))
+    let plan = try #require(dry.stdout.firstMatch(of: /plan=(\w+)/)?.1)
+    let before = try shop.redis.cli("XLEN", "inventory.events")
+    for command in [["--yes", "--reason", "r", "--actor", "ada"], []] {
+      let done = try Program.run(
+        "stockctl",
+        ["audit", "--sku", "x", "--repair", "--address", "\(office.address)"] + command)
+      #expect(done.status == 9 && done.stderr.contains("REPAIR_REFUSED"), "\(done)")
+      #expect(done.stderr.contains("Nothing was written: \(why)"))
+      #expect(!done.stderr.contains("outcome is unknown"))
+    }
+    let direct = office.client()
+    let request = RepairRequest(sku: "x", plan: String(plan), actor: "ada", reason: "r")
+    let refusal = await outcome { () throws(Status) in try await direct.call(request) }
+    if case .failure(let status) = refusal {
+      #expect(status.reason == "REPAIR_REFUSED" && !status.outcomeUnknown && !status.retryable)
+      #expect(status.message.contains(why))
+    } else {
+      Issue.record("it was done: \(refusal)")
+    }
+    await direct.close()
+    #expect(try shop.redis.cli("XLEN", "inventory.events") == before)
+
+    // As it says.
+    #expect(try shop.ctl("stock", "adjust", "x", "--by", "50", "--reason", "found").status == 0)
+    try await eventually("the adjustment is in the books") {
+      try office.sql("SELECT count(*) FROM stock_movements WHERE cause = 'STOCK_ADJUSTED'") == "1"
+    }
+    let done = try office.ctl(
+      "audit", "--sku", "x", "--repair", "--yes", "--reason", "r", "--actor", "ada")
+    #expect(done.status == 0 && done.stdout.contains("verdict=BALANCED"), "\(done)")
+    let stock = try await shop.stock().figures
+    #expect(stock.available == 0 && stock.held == 59 && stock.sold == 1 && stock.supplied == 60)
+  }
+
+  @Test("an answer that was lost: the repeat says that the plan has changed, and what that means")
+  func lost() async throws {
+    let (shop, office) = try await sold()
+    guard case .tcp(_, let port) = office.address else { return }
+    let wire = try CuttingProxy(to: port)
+    defer {
+      wire.stop()
+      office.close()
+      shop.close()
+    }
+    _ = try office.sql("DELETE FROM orders")
+    wire.loseReplies(to: "Audit/Repair")
+    let caller = try Program.start(
+      "stockctl",
+      [
+        "audit", "--sku", "x", "--repair", "--yes", "--reason", "r", "--actor", "ada", "--address",
+        "127.0.0.1:\(wire.port)",
+      ])
+    try await eventually("the answer is lost") { wire.cuts > 0 }
+    wire.heal()
+    #expect(caller.wait() == 6)
+    #expect(caller.log.contains("PLAN_CHANGED") && caller.log.contains("may have written some"))
+    #expect(!caller.log.contains("outcome is unknown"))
+    #expect(try office.ctl("audit", "--sku", "x").status == 0)
+  }
+
+  @Test("Redis refuses, or a store is away: said to be unknown only where something may be written")
+  func known() async throws {
+    let (shop, office) = try await sold()
+    defer {
+      office.close()
+      shop.close()
+    }
+    _ = try office.sql("DELETE FROM orders")
+    let client = office.client()
+    let plan = try await client.call(PlanRepairRequest(sku: "x")).plan
+    await client.close()
+    func refusal() async -> Status? {
+      var options = StockClient.Options()
+      options.waitsForServer = false
+      let client = StockClient(to: office.address, options: options)
+      let request = RepairRequest(sku: "x", plan: plan, actor: "ada", reason: "r")
+      let result = await outcome { () throws(Status) in
+        try await client.call(request, timeoutMs: 3_000)
+      }
+      await client.close()
+      guard case .failure(let status) = result else { return nil }
+      return status
+    }
+    // It would write, if it had a replica.
+    try shop.redis.cli("CONFIG", "SET", "min-replicas-to-write", "1")
+    let refused = await refusal()
+    #expect(refused?.reason == "STORE_REFUSED" && refused?.outcomeUnknown == false)
+    try shop.redis.cli("CONFIG", "SET", "min-replicas-to-write", "0")
+    office.redis.kill()
+    let away = await refusal()
+    #expect(away?.reason == "STORE_UNREACHABLE" && away?.outcomeUnknown == false)
+    #expect(try office.sql("SELECT count(*) FROM orders") == "0")
+  }
 }

@@ -1,4 +1,5 @@
 import Harness
+import HotPath
 import RPC
 import Testing
 import Wire
@@ -44,6 +45,45 @@ struct BacklogTests {
       try postgres.psql(database, "SELECT count(*) FROM holds") == "\(held.count + 1)"
     }
     #expect(try postgres.psql(database, "SELECT count(*) FROM orders") == "1")
+    await client.close()
+  }
+
+  @Test("Redis counts applied events as waiting after a restart: new holds go on without a worker")
+  func miscounted() async throws {
+    let shop = try await Shop.open(arguments: ["--backlog-bytes", "4096"])
+    defer { shop.close() }
+    try await shop.ready()
+    let office = try await Office.open(redis: shop.redis)
+    defer { office.close() }
+    try await shop.supply(1_000)
+    let (client, keys) = (shop.client(), KeySpace())
+    func group(_ name: String) throws -> String {
+      let lines = try shop.redis.cli("XINFO", "GROUPS", keys.events).split(separator: "\n")
+      return String(lines[lines.firstIndex(of: Substring(name))! + 1])
+    }
+    for number in 0..<100 {
+      try await eventually("a hold, with the books close behind") {
+        try await client.call(ReserveRequest.of("k\(number)")).outcome != .soldOut
+      }
+    }
+    try await eventually("the books have everything") {
+      try group("pending") == "0" && group("lag") == "0"
+    }
+    office.worker.kill()
+    // As it is after a restart whose file was rewritten before the group had read anything.
+    try shop.redis.cli(
+      "XGROUP", "SETID", keys.events, KeySpace.group, group("last-delivered-id"), "ENTRIESREAD",
+      "0")
+    #expect(try Int(group("lag"))! > 100)
+    #expect(try Int(shop.redis.cli("MEMORY", "USAGE", keys.events))! > 2 * 4096)
+    func looks() throws -> Int {
+      let stats = try shop.redis.cli("INFO", "commandstats")
+      return stats.firstMatch(of: /cmdstat_memory\|usage:calls=(\d+)/).flatMap { Int($0.1) } ?? 0
+    }
+    let before = try looks()
+    try await eventually("the server has looked at the backlog") { try looks() >= before + 3 }
+    #expect(try await client.call(ReserveRequest.of("later")).outcome == .held)
+    #expect(!shop.server.log.contains("too many events wait for the books"))
     await client.close()
   }
 }

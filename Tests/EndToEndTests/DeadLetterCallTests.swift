@@ -62,6 +62,13 @@ struct DeadLetterCallTests {
     #expect(try lines(try office.ctl("dead", "list", "--json", "--reason", "eight")).count == 1)
     #expect(try lines(try office.ctl("dead", "list", "--json", "--reason", "seven")).count == 2)
 
+    // What Redis would not even begin is known not to have happened.
+    try shop.redis.cli("CONFIG", "SET", "min-replicas-to-write", "1")
+    let refused = try office.ctl("dead", "replay", event)
+    #expect(refused.status == 1 && refused.stderr.contains("STORE_FAILED"), "\(refused)")
+    #expect(!refused.stderr.contains("outcome is unknown"))
+    try shop.redis.cli("CONFIG", "SET", "min-replicas-to-write", "0")
+
     let shown = try office.ctl("dead", "show", event)
     for text in [
       "event.user_id          seven", "event.sku              x", "event.status           ACTIVE",

@@ -13,8 +13,13 @@ struct BacklogTests {
       (entries: 100, group: (pending: 60, lag: 60), bytes: 100_000),
       (entries: 100, group: nil, bytes: 100_000),  // no worker has ever been there
       (entries: 0, group: nil, bytes: 0),
-    ] as [(entries: Int64, group: (pending: Int64, lag: Int64?)?, bytes: Int64)])
-  func share(entries: Int64, group: (pending: Int64, lag: Int64?)?, bytes: Int64) {
+    ] as [(entries: Int64, group: (pending: Int, lag: Int?)?, bytes: Int64)])
+  func share(entries: Int64, group: (pending: Int, lag: Int?)?, bytes: Int64) {
+    let group = group.map {
+      StreamGroup(
+        name: KeySpace.group, pending: $0.pending, lastDelivered: StreamID(ms: 1, sequence: 0),
+        lag: $0.lag)
+    }
     let backlog = Backlog(streamBytes: 100_000, entries: entries, group: group)
     #expect(backlog.bytes == bytes)
   }

@@ -36,6 +36,15 @@ struct Stream {
     return try session.call(command) { $0.text ?? "" }
   }
 
+  /// Appends one entry that a consumer is handed at once, before anybody who waits for news.
+  func add(_ events: [Event], takenBy consumer: String) throws {
+    try session.call(["MULTI"]) { _ in }
+    try add(events)
+    let read = ["XREADGROUP", "GROUP", KeySpace.group, consumer, "COUNT", "1"]
+    try session.call(read + ["STREAMS", KeySpace().events, ">"]) { _ in }
+    try session.call(["EXEC"]) { _ in }
+  }
+
   /// A reader inside the test.
   func reader(_ consumer: String) throws -> EventStream {
     let stream = try EventStream(at: RedisAddress(redis.url)!, consumer: consumer)

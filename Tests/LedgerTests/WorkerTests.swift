@@ -98,6 +98,24 @@ struct WorkerTests {
       try books.psql("SELECT event_id, processed_at FROM processed_events ORDER BY 1") == processed)
   }
 
+  @Test("a connection that was cut long ago reads under a lane's name: the lane takes that, soon")
+  func ghost() async throws {
+    let (redis, books) = (try RedisServer.start(), try Books())
+    defer { redis.stop() }
+    let stream = try Stream(redis)
+    let worker = try startWorker(redis, books)
+    defer { worker.stop() }
+    try await eventually("both lanes read") { try stream.consumers().contains("one/2") }
+    let events = Example.created(0..<60)
+    for number in stride(from: 0, to: 60, by: 20) {
+      try stream.add(Array(events[number..<number + 10]), takenBy: "one")
+      try stream.add(Array(events[number + 10..<number + 20]), takenBy: "one/2")
+      try await eventually(timeout: .seconds(5), "all is acknowledged") { try stream.isDone() }
+    }
+    #expect(try books.rows() == ExpectedRows(of: events))
+    #expect(!worker.log.contains("taking over"))
+  }
+
   @Test("entries of a worker that never came back are taken over")
   func reclaim() async throws {
     let (redis, books) = (try RedisServer.start(), try Books())

@@ -1,14 +1,15 @@
 #!lua flags=allow-oom
 -- Corrects the figures of one SKU by differences, so that the sale may go on meanwhile, and says in
 -- an event which figures that leaves.  Nothing happens unless the SKU still has the version that was
--- looked at: the same correction, made twice, does nothing the second time.
+-- looked at: the same correction, made twice, does nothing the second time; nor where the sale has left
+-- figures meanwhile that the correction does not fit.
 --
 -- The write that can fail goes first (XADD).
 --
 -- KEYS   events, fence, stock:<sku>, sku:<sku>
 -- ARGV   source | version | what to add to available, held, sold, supplied | the event before the
 --        figures, and after them
--- Reply  the entry's id; nil: the SKU has changed; or why it cannot be done
+-- Reply  the entry's id; nil: the SKU has changed
 
 local UNITS_MAX = 1000000000000
 local names = {'available', 'held', 'sold', 'supplied'}
@@ -20,15 +21,11 @@ if not version or version ~= tonumber(ARGV[2]) then return false end
 local figures = {}
 for i = 1, 4 do
   local units = tonumber(hash[i] or nil)
-  if not units then return redis.error_reply('ERR ' .. names[i] .. ' is not a number') end
+  if not units then return false end
   figures[i] = units + tonumber(ARGV[2 + i])
-  if figures[i] < 0 or figures[i] > UNITS_MAX then
-    return redis.error_reply('ERR ' .. names[i] .. ' would be out of range')
-  end
+  if figures[i] < 0 or figures[i] > UNITS_MAX then return false end
 end
-if figures[1] + figures[2] + figures[3] ~= figures[4] then
-  return redis.error_reply('ERR the figures would not balance')
-end
+if figures[1] + figures[2] + figures[3] ~= figures[4] then return false end
 
 local time, before = redis.call('TIME'), tonumber(redis.call('HGET', KEYS[2], 'now') or nil)
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
