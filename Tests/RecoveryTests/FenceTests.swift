@@ -251,6 +251,30 @@ struct FenceTests {
     }
   }
 
+  @Test("a server that died long before costs a restart of Redis nothing")
+  func longGone() async throws {
+    let shop = try await Deployment.start(servers: 2)
+    defer { shop.stop() }
+    // As if it had been an hour ago.
+    shop.servers[1].program.kill()
+    let votes = try shop.redis.cli("HGETALL", "fence").split(separator: "\n")
+    let places = votes.indices.filter { votes[$0].hasPrefix("seen:") }
+    let live = try #require(try shop.redis.cli("HGET", "fence", "voted"))
+    for place in places {
+      let (run, at) = (live.split(separator: " ")[0], UInt64(live.split(separator: " ")[1])!)
+      try shop.redis.cli("HSET", "fence", String(votes[place]), "\(run) \(at - 3_600_000)")
+    }
+    try await eventually("the one that lives has voted again") {
+      try shop.redis.cli("HGET", "fence", "voted") != live
+    }
+    shop.redis.kill()
+    try shop.redis.restart()
+    try await eventually(timeout: .seconds(30), "it sells") {
+      try await shop.health(0).status == .serving
+    }
+    #expect(!shop.worker.log.contains("waiting for writer"))
+  }
+
   @Test("a rebuild that is cut off opens nothing, and is run again")
   func cutOff() async throws {
     let shop = try await Deployment.start()
@@ -284,7 +308,8 @@ struct FenceTests {
     try shop.redis.restart()
     // As if the copy were a day old.
     let votes = try shop.redis.cli("HGETALL", "fence").split(separator: "\n")
-    for (name, vote) in zip(votes, votes.dropFirst()) where name.hasPrefix("seen:") {
+    for (name, vote) in zip(votes, votes.dropFirst())
+    where name.hasPrefix("seen:") || name == "voted" {
       let run = vote.split(separator: " ")[0]
       let dayAgo = UInt64(Date().timeIntervalSince1970 * 1_000) - 86_400_000
       try shop.redis.cli("HSET", "fence", String(name), "\(run) \(dayAgo)")

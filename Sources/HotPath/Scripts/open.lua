@@ -34,15 +34,19 @@ if met_ms >= 0 and met_ms < patience_ms then
   return 'waiting until another Redis, which this one followed, has surely ended its sale'
 end
 
-local votes, last_moment = {}, 0
+-- When anybody was heard last before this process began; a version of before wrote only each one's own.
+local votes, last_moment, newest = {}, tonumber(found.voted_before or 0), 0
+local last_run, last_at = string.match(found.voted or '', '^(%S+) (%d+)$')
+if last_at and last_run ~= run_id then last_moment = tonumber(last_at) end
 for name, value in pairs(found) do
   local writer = string.match(name, '^seen:(.+)$')
   if writer then
     local seen_run, seen_at = string.match(value, '^(%S+) (%d+)$')
     votes[name] = {writer = writer, run = seen_run, at = tonumber(seen_at or 0)}
-    if seen_run ~= run_id then last_moment = math.max(last_moment, votes[name].at) end
+    if seen_run ~= run_id then newest = math.max(newest, votes[name].at) end
   end
 end
+if last_moment == 0 then last_moment = newest end
 -- The moment up to which a writer must have been heard of for it to be waited for.
 local since = now - gone_ms
 if met_ms < return_ms then since = math.min(since, last_moment - gone_ms) end

@@ -15,7 +15,7 @@
 
 local writer, run_id, epoch, answered, sent = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local found = redis.call('HMGET', KEYS[1], 'epoch', 'open', 'lost', writer, 'from', 'until', 'now',
-  'why')
+  'why', 'voted')
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
 local known = tonumber(found[4] or 0)
@@ -26,7 +26,11 @@ if epoch ~= '' and found[1] == epoch and known < tonumber(answered) then
   redis.call('HDEL', KEYS[1], 'open')
   redis.call('HSET', KEYS[1], 'lost', found[3])
 else
-  redis.call('HSET', KEYS[1], 'seen:' .. writer, run_id .. ' ' .. string.format('%.0f', clock))
+  local vote = run_id .. ' ' .. string.format('%.0f', clock)
+  redis.call('HSET', KEYS[1], 'seen:' .. writer, vote, 'voted', vote)
+  -- When anybody was heard last before this process of Redis began: those who were silent by then are gone.
+  local last_run, last_at = string.match(found[9] or '', '^(%S+) (%d+)$')
+  if last_at and last_run ~= run_id then redis.call('HSET', KEYS[1], 'voted_before', last_at) end
   if known < tonumber(sent) then redis.call('HSET', KEYS[1], writer, sent) end
   -- Whoever follows may take this Redis's place one day: from now on it sells while it is told to.
   if ARGV[6] ~= '' and found[2] == (found[1] or '') .. ' ' .. run_id and not found[6] then
