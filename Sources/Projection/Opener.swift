@@ -117,17 +117,17 @@ final class Opener {
   private func refusal(
     _ redis: RedisIdentity, _ stream: EventStream, _ fence: Fence, _ database: Postgres
   ) throws -> Refusals.Refusal? {
-    if let other = try database.bookedOpening(), other.runID != redis.runID,
-      let reason = other.refusal(to: settings.name)
-    {
-      return .waiting(reason)
+    let other = try database.bookedOpening().flatMap { opening in
+      opening.runID == redis.runID ? nil : opening.refusal(to: settings.name)
     }
     let books = try database.bookedEpoch()
     let epoch: Epoch
     switch try compare(stream, fence, books, database) {
-    case .refused(let reason): return .lasting(reason)
+    case .refused(let reason):
+      return .lasting([reason, other].compactMap { $0 }.joined(separator: "; "))
     case .agrees(let agreed): epoch = agreed
     }
+    if let other { return .waiting(other) }
     let named = BookedEpoch(deployment: epoch.deployment, number: epoch.number)
     if books == nil { try database.name(named) }
     let opening = Opening(epoch: epoch, runID: redis.runID)

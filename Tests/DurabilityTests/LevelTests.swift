@@ -207,7 +207,7 @@ struct LevelTests {
     #expect(clock.now - began < .seconds(4))
   }
 
-  @Test("replicas that are silent count for nothing: REPLICA is refused at once, and health says so")
+  @Test("silent replicas count for nothing: REPLICA is refused at once, and health says so")
   func silentReplica() async throws {
     let market = try await Market.open(try master())
     let replica = try await replica(of: market.redis)

@@ -56,7 +56,7 @@ struct SettingsCheckTests {
     try await market.ready()
   }
 
-  @Test("a Redis that takes no writes: not ready in every look, with the reason, and calls hear at once")
+  @Test("a Redis that takes no writes: not ready, with the reason, and calls hear at once")
   func tooFewReplicas() async throws {
     let market = try await Market.open()
     defer { market.close() }
