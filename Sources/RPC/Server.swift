@@ -151,8 +151,8 @@ public final class Server {
     }
     do {
       let channel = try ByteChannel(
-        fd: fd, connecting: false, outputBytesMax: RPCLimits.heldUpReplyBytes, on: loop,
-        scratch: scratch)
+        fd: fd, connecting: false, outputBytesMax: RPCLimits.heldUpReplyBytes,
+        endComesFirst: true, on: loop, scratch: scratch)
       connectionsMade += 1
       connectionsOfPeer[peer, default: 0] += 1
       connections[connectionsMade] = Connection(

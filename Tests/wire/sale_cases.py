@@ -336,6 +336,6 @@ class TestFrames(WireTest):
 
     def test_half_closed(self):
         self.connection.send(self.connection.frame(*self.HEALTH))
-        self.connection.socket.shutdown(socket.SHUT_WR)
         self.assertEqual(self.connection.receive().status, envelope.CODE_OK)
+        self.connection.socket.shutdown(socket.SHUT_WR)
         self.assert_closed()
