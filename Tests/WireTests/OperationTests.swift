@@ -99,7 +99,7 @@ struct OperationTests {
       try decoder.setStock($0, arena: $1)
     }
     let life = Int64(Limits.holdLifeMsMax)
-    for deadline in [0, 5, 6 + life, -1, .max] {
+    for deadline in [0, 6 + life, -1, .min, .max] {
       expectInvalid("expires_at", ExtendRequest(holdID: hold, expiresAt: deadline)) {
         try decoder.extend($0, arena: $1)
       }
@@ -168,11 +168,12 @@ struct OperationTests {
     #expect(order.change == .adjust(-5) && order.attribution?.reason == nil)
     #expect(order.attribution?.actor?.text == "ada")
     let hold = "H-0000000000000000000000000000-5"
-    let last = 5 + Limits.holdLifeMsMax
-    let extend = try decode(ExtendRequest(holdID: hold, expiresAt: Int64(last))) {
-      try decoder.extend($0, arena: $1)
+    for deadline in [1, 4, 5, 6, 5 + Limits.holdLifeMsMax] {
+      let extend = try decode(ExtendRequest(holdID: hold, expiresAt: Int64(deadline))) {
+        try decoder.extend($0, arena: $1)
+      }
+      #expect(extend.value == .extend(HoldID(hold)!, expiresAt: deadline))
     }
-    #expect(extend.value == .extend(HoldID(hold)!, expiresAt: last))
     let release = try decode(ReleaseRequest(holdID: hold, reason: text, actor: "ada")) {
       try decoder.release($0, arena: $1)
     }
