@@ -44,15 +44,15 @@ final class Connection: ByteChannel.Owner {
     let now = server.loop.now
     machine.heard(now)
 
+    guard request.metadataCount <= Metadata.entriesMax else {
+      return answer(request.callID, failure: .tooMuchMetadata)
+    }
     // Routing.  `CallChain` says what each step is for.
     guard let method = method(named: request.method) else {
       if try !control(request) { answer(request.callID, failure: .unknownMethod) }
       return
     }
     if let refusal { return answer(request.callID, failure: refusal) }
-    guard request.metadataCount <= Metadata.entriesMax else {
-      return answer(request.callID, failure: .tooMuchMetadata)
-    }
     let metadata = request.metadataCount == 0 ? Metadata() : request.metadata
     callsMade += 1
     let stream = method.isStream ? ResponseStream(request.callID, on: self) : nil

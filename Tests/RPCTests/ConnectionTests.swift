@@ -149,6 +149,23 @@ struct ConnectionTests {
     await lane.stop()
   }
 
+  @Test(
+    "32 headers and not one more, whatever the method",
+    arguments: [health, PingRequest.method, CancelCallRequest.method, "no/ne"])
+  func manyHeaders(method: String) async throws {
+    let lane = try ServerLane()
+    let peer = RawPeer(port: try await lane.start())
+    var metadata = Metadata()
+    for number in 1...32 { metadata.entries.append(.init(key: "k\(number)", value: "v")) }
+    peer.send(RawPeer.frame(1, method, metadata: metadata))
+    #expect(try peer.reply()?.status?.field != "metadata")
+    metadata.entries.append(.init(key: "k33", value: "v"))
+    peer.send(RawPeer.frame(2, method, metadata: metadata))
+    let refused = try #require(try peer.reply()?.status)
+    #expect(refused.code == .invalidArgument && refused.field == "metadata")
+    await lane.stop()
+  }
+
   @Test("a header of more fields than a message may have closes the connection")
   func manyFieldsInside() async throws {
     let lane = try ServerLane()
