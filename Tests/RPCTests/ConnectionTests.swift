@@ -108,7 +108,7 @@ struct ConnectionTests {
     await lane.stop()
   }
 
-  @Test("one connection too many is closed at once; when one leaves, another may come")
+  @Test("one connection too many is told why, and closed; when one leaves, another may come")
   func connectionLimit() async throws {
     let lane = try ServerLane()
     var terms = Server.Terms()
@@ -119,7 +119,9 @@ struct ConnectionTests {
       peer.send(RawPeer.frame(1, Self.health))
       #expect(try peer.reply()?.callID == 1)
     }
-    #expect(RawPeer(port: port).isClosedByPeer)
+    let refused = RawPeer(port: port)
+    refused.send(RawPeer.frame(1, Self.health))
+    #expect(try refused.refusal() == "there are too many connections (connections-max: 2)")
     peers.removeLast()
     try await eventually("one has left") { await lane.connectionCount == 1 }
     let next = RawPeer(port: port)

@@ -180,6 +180,14 @@ final class RawPeer {
     }
   }
 
+  /// Why the connection was not taken; nil: something else comes next.
+  func refusal() throws -> String? {
+    guard let message = try message() else { return nil }
+    return message.withUnsafeBytes { bytes in
+      GoingAway(notice: bytes, arena: Arena()).flatMap { $0.isRefusal ? $0.reason : nil }
+    }
+  }
+
   /// The next envelope, undecoded.
   func response() -> [UInt8]? { frame() }
 
