@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -74,6 +75,11 @@ void stock_eventfd_drain(int event) {
 
 int stock_accept(int listener) {
   return result(accept4(listener, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+int stock_bytes_waiting(int fd) {
+  int bytes;
+  return ioctl(fd, FIONREAD, &bytes) < 0 ? 0 : bytes;
 }
 
 int64_t stock_peer_user(int fd) {

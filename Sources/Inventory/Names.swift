@@ -51,8 +51,35 @@ public struct Label: Hashable, Sendable, CustomStringConvertible {
     text = String(decoding: bytes, as: UTF8.self)
   }
 
+  /// nil: no label, or with a character in it that a request may not bring, see `hides`.  What was
+  /// stored before it was refused is still a label.
+  public init?(asked bytes: UnsafeRawBufferPointer) {
+    guard Self.allows(asked: bytes) else { return nil }
+    text = String(decoding: bytes, as: UTF8.self)
+  }
+
   /// Whether these bytes are a label.
-  public static func allows(_ bytes: UnsafeRawBufferPointer) -> Bool {
+  public static func allows(_ bytes: UnsafeRawBufferPointer) -> Bool { allows(bytes, but: nil) }
+
+  /// Whether these bytes are a label that a request may bring.
+  public static func allows(asked bytes: UnsafeRawBufferPointer) -> Bool {
+    allows(bytes, but: hides)
+  }
+
+  /// Whether a character cannot be seen, or turns the direction of what follows: with it, one text
+  /// looks like another.  Joiners and variation selectors are not meant: languages need them.
+  public static func hides(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2028...0x202E, 0x2060...0x2069, 0xFEFF,
+      0xFFF9...0xFFFB, 0xE0000...0xE007F:
+      true
+    default: false
+    }
+  }
+
+  private static func allows(
+    _ bytes: UnsafeRawBufferPointer, but refused: ((Unicode.Scalar) -> Bool)?
+  ) -> Bool {
     guard bytes.count > 0, bytes.count <= Limits.textBytesMax else { return false }
     // No way out of the loop before its end: so it takes sixteen bytes at a time.
     var (control, all): (UInt8, UInt8) = (0, 0)
@@ -65,7 +92,9 @@ public struct Label: Hashable, Sendable, CustomStringConvertible {
     guard all >= 0x80 else { return true }
     // Beyond ASCII there are 32 more control characters, which some terminals obey.
     guard let text = String(validating: bytes, as: UTF8.self) else { return false }
-    return !text.unicodeScalars.contains { (0x80...0x9F).contains($0.value) }
+    return !text.unicodeScalars.contains {
+      (0x80...0x9F).contains($0.value) || refused?($0) ?? false
+    }
   }
 
   /// nil: empty, too long, or with a control character in it.

@@ -46,6 +46,7 @@ public final class EventLoop {
   private var restUntil: UInt64 = 0
   private var timers: [Timer] = []
   private var timersMade: UInt64 = 0
+  private var looks = Looks(now: monotonicNow())
   private var stopped = false
 
   /// A place in the set.  The count tells an event of a descriptor that has gone from one of the
@@ -63,6 +64,16 @@ public final class EventLoop {
 
   /// Nanoseconds of CLOCK_MONOTONIC, read once a pass.
   public private(set) var now: UInt64 = monotonicNow()
+
+  /// What is found ready now has been so since then at most, in nanoseconds of CLOCK_MONOTONIC: since
+  /// the last look, or earlier when the loop had been away, as a stopped process is.
+  public var readableSince: UInt64 { looks.readableSince }
+
+  /// The loop had been away before its last look: what it finds may have waited since `readableSince`.
+  public var wasAway: Bool { looks.wasAway }
+
+  /// A descriptor has left something for the next look, which has been there as long.
+  public func leaveSome() { looks.leftSome = true }
 
   /// Reads the clock in the middle of something long.
   public func lookAtClock() { now = monotonicNow() }
@@ -193,21 +204,30 @@ public final class EventLoop {
       inPass = false
       executor.passEnds()
     }
+    var isFirst = true
     while !stopped {
       // Jobs may come without end: whatever there was to run, the descriptors are looked at.
       let hadJobs = executor.runJobs()
       if restUntil > now, let first = urgent.first {
         rest(beside: first.token.fd)
-      } else if !lookAtAll(waitMs: hadJobs ? 0 : Self.lingerMs), !hadJobs {
+      } else if !lookAtAll(waitMs: hadJobs ? 0 : Self.lingerMs, isFirst), !hadJobs {
         break
       }
+      isFirst = false
     }
   }
 
+  /// - Parameter isFirst: of this pass: how long the loop rested before, nobody knows.
   /// - Returns: false when nothing has become ready in that time.
-  private func lookAtAll(waitMs: Int32) -> Bool {
+  private func lookAtAll(waitMs: Int32, _ isFirst: Bool) -> Bool {
     let count = Int(stock_epoll_wait(set, events, Int32(Self.eventsPerWait), waitMs))
     lookAtClock()
+    // A wait that was cut off by SIGCONT has not looked.
+    if count >= 0 {
+      looks.looked(
+        now, due: timers.first?.due, waitedNs: isFirst ? nil : UInt64(waitMs) * 1_000_000,
+        isFull: count == Self.eventsPerWait)
+    }
     var slice = now + Self.sliceNs
     for place in 0..<max(count, 0) where !stopped {
       tell(events[place])
@@ -296,7 +316,7 @@ public protocol EndOfPass: AnyObject {
   func endOfPass()
 }
 
-/// What a descriptor waits for.
+/// What a descriptor waits for, beside its peer's end.
 public enum Interest {
   case read
   case write
@@ -305,7 +325,7 @@ public enum Interest {
   fileprivate var events: UInt32 {
     switch self {
     case .read: STOCK_READABLE
-    case .write: STOCK_WRITABLE
+    case .write: STOCK_WRITABLE | EPOLLRDHUP.rawValue
     case .readAndWrite: STOCK_READABLE | STOCK_WRITABLE
     }
   }
@@ -318,6 +338,8 @@ public struct Readiness {
 
   /// A read will not block.
   public var readable: Bool { events & (STOCK_READABLE | Self.gone) != 0 }
+  /// The peer will send nothing more; what it has sent may still be there.
+  public var hasEnded: Bool { events & (EPOLLRDHUP.rawValue | Self.gone) != 0 }
   /// A write will not block.
   public var writable: Bool { events & (STOCK_WRITABLE | Self.gone) != 0 }
 }
@@ -332,35 +354,6 @@ public struct Token {
 
   fileprivate static func parts(_ bits: UInt64) -> (slot: Int, count: UInt32) {
     (Int(UInt32(truncatingIfNeeded: bits)), UInt32(truncatingIfNeeded: bits >> 32))
-  }
-}
-
-/// A system call that failed.
-public struct SystemError: Error, CustomStringConvertible {
-  /// Which call; all there is to say, where the error is no errno.
-  public let call: String
-  /// Its errno, or 0.
-  public let code: Int32
-
-  /// Somebody else has the address: EADDRINUSE.
-  public static let addressInUse = EADDRINUSE
-
-  /// An error from its parts.
-  public init(_ call: String, _ code: Int32) {
-    self.call = call
-    self.code = code
-  }
-
-  /// "bind: Address already in use"
-  public var description: String {
-    code == 0 ? call : "\(call): \(String(cString: strerror(code)))"
-  }
-
-  /// Turns the shim's negative errno into a throw.
-  @discardableResult
-  static func check(_ call: String, _ result: Int32) throws(SystemError) -> Int32 {
-    guard result >= 0 else { throw SystemError(call, -result) }
-    return result
   }
 }
 

@@ -1,3 +1,4 @@
+import CEpoll
 import Glibc
 import Loop
 import Wire
@@ -46,6 +47,12 @@ final class ByteChannel: Descriptor, EndOfPass {
   private(set) var isHeldUp = false
   private var connecting: Bool
   private var reading = true
+  private let endComesFirst: Bool
+  /// Since when what is being delivered may have waited in the kernel, in nanoseconds of
+  /// CLOCK_MONOTONIC.
+  private(set) var waitedSince: UInt64
+  /// Bytes that came while nobody read, and since when they may have waited.
+  private var late = (bytes: 0, since: UInt64.max)
   private var endWhenSent = false
   /// Bytes that the peer's side has taken.
   private(set) var sentBytes: UInt64 = 0
@@ -56,18 +63,23 @@ final class ByteChannel: Descriptor, EndOfPass {
   ///   - connecting: the descriptor is still on its way to its peer.
   ///   - outputBytesMax: how much may wait for the peer before it is held up.  Only one end of a
   ///     connection may have such a limit, or the two could wait for each other.
+  ///   - endComesFirst: once the peer has ended its side, what it sent before is dropped unread.  A
+  ///     server has nobody to do it for; a client still wants the server's last answers.
   init(
-    fd: Int32, connecting: Bool, outputBytesMax: Int = .max, on loop: EventLoop,
-    scratch: ReadScratch
+    fd: Int32, connecting: Bool, outputBytesMax: Int = .max, endComesFirst: Bool = false,
+    on loop: EventLoop, scratch: ReadScratch
   ) throws(SystemError) {
     self.fd = fd
     self.loop = loop
     self.scratch = scratch
     self.connecting = connecting
     self.outputBytesMax = outputBytesMax
+    self.endComesFirst = endComesFirst
+    waitedSince = loop.readableSince
     armedForWrite = connecting
     interest = connecting ? .readAndWrite : .read
     token = try loop.add(self, fd: fd, interest: interest)
+    if loop.wasAway { noteLate(since: loop.readableSince) }
   }
 
   /// The peer has accepted the connection, now or before.
@@ -126,6 +138,7 @@ final class ByteChannel: Descriptor, EndOfPass {
 
   func ready(_ readiness: Readiness) {
     if connecting, !finishConnecting() { return }
+    if readiness.hasEnded, endComesFirst { reading = false }
     if readiness.writable, armedForWrite { send() }
     if readiness.writable, isHeldUp, output.count <= outputBytesMax / 2 { goOn() }
     if readiness.readable, !isClosed { receive() }
@@ -178,8 +191,9 @@ final class ByteChannel: Descriptor, EndOfPass {
   // MARK: in
 
   private func receive() {
+    if loop.wasAway { noteLate(since: loop.readableSince) }
     var taken = 0
-    while !isClosed, !isHeldUp, taken < RPCLimits.readBytesPerPass {
+    while !isClosed, !isHeldUp || !reading, taken < RPCLimits.readBytesPerPass {
       let count = recv(fd, scratch.memory.baseAddress, scratch.memory.count, 0)
       if count < 0 {
         if errno == EINTR { continue }
@@ -191,10 +205,23 @@ final class ByteChannel: Descriptor, EndOfPass {
       }
       taken += count
       receivedBytes += UInt64(count)
+      waitedSince = min(late.since, loop.readableSince)
+      if late.bytes > 0 { tookLate(count) }
       guard reading else { continue }
       take(UnsafeRawBufferPointer(rebasing: scratch.memory[..<count]))
       if count < scratch.memory.count { return }
     }
+  }
+
+  /// What the kernel has by now came while nobody read.
+  private func noteLate(since: UInt64) {
+    late = (Int(stock_bytes_waiting(fd)), min(late.since, since))
+    if late.bytes == 0 { late.since = .max }
+  }
+
+  private func tookLate(_ count: Int) {
+    late.bytes -= count
+    if late.bytes <= 0 { late = (0, .max) }
   }
 
   /// The frames that these bytes end, until the peer is held up.
@@ -219,6 +246,7 @@ final class ByteChannel: Descriptor, EndOfPass {
   private func goOn() {
     isHeldUp = false
     watch()
+    noteLate(since: waitedSince)
     if reading { take(UnsafeRawBufferPointer(start: nil, count: 0)) }
   }
 }

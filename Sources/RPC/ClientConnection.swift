@@ -22,8 +22,11 @@ public final class ClientConnection: ByteChannel.Owner {
   private var message = ByteBuffer()
   private var machine: ClientMachine<Work>
   private var watching = false
-  /// The server speaks no version that is spoken here.
+  /// Nothing that was sent has happened: the server speaks no version that is spoken here, or has not
+  /// taken the connection.
   private var refusal: Status?
+  /// Why the server has said that it goes.
+  private var noticed: String?
 
   /// Told once when the server goes away or the connection has ended: new calls belong elsewhere.
   public var ended: () -> Void = {}
@@ -205,8 +208,13 @@ public final class ClientConnection: ByteChannel.Owner {
 
   private func notice(_ response: ResponseEnvelope) {
     guard case .success(let bytes) = response.result,
-      GoingAway(notice: bytes, arena: arena) != nil
+      let notice = GoingAway(notice: bytes, arena: arena)
     else { return }
+    noticed = "the server said: \(notice.reason)"
+    if notice.isRefusal {
+      refusal = .unreachable(noticed!)
+      return channel.close(noticed)
+    }
     machine.goingAway()
     ended()
     ended = {}
@@ -222,7 +230,7 @@ public final class ClientConnection: ByteChannel.Owner {
   func heldChanged() {}
 
   func closed(_ reason: String?) {
-    let reason = reason ?? "closed by the server"
+    let reason = noticed ?? reason ?? "closed by the server"
     let status =
       refusal ?? (channel.wasConnected ? Status.connectionLost(reason) : .unreachable(reason))
     for work in machine.closed(reason) { work.complete(.failure(status)) }

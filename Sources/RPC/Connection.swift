@@ -44,22 +44,22 @@ final class Connection: ByteChannel.Owner {
     let now = server.loop.now
     machine.heard(now)
 
+    guard request.metadataCount <= Metadata.entriesMax else {
+      return answer(request.callID, failure: .tooMuchMetadata)
+    }
     // Routing.  `CallChain` says what each step is for.
     guard let method = method(named: request.method) else {
       if try !control(request) { answer(request.callID, failure: .unknownMethod) }
       return
     }
     if let refusal { return answer(request.callID, failure: refusal) }
-    guard request.metadataCount <= Metadata.entriesMax else {
-      return answer(request.callID, failure: .tooMuchMetadata)
-    }
     let metadata = request.metadataCount == 0 ? Metadata() : request.metadata
     callsMade += 1
     let stream = method.isStream ? ResponseStream(request.callID, on: self) : nil
     let record = CallRecord(
       beganAt: now, metadata: metadata, peer: peer, entry: method, stream: stream)
     // Deadline.
-    let deadline = deadline(of: request, method, now)
+    let deadline = deadline(of: request, method)
     // Limits.
     switch machine.arrived(
       request.callID, requestBytes: payload.count,
@@ -77,6 +77,8 @@ final class Connection: ByteChannel.Owner {
       message: request.message, deadline: deadline, id: request.callID, connection: self,
       record: record)
     do throws(Status) {
+      // What has waited unread for too long is not begun.
+      guard deadline > now else { throw .deadlinePassed }
       // Identity.
       if let refusal = server.chain.identity?(peer, method.name, metadata) { throw refusal }
       // The handler; observers come on the way back, in `reply` and `fail`.
@@ -96,17 +98,17 @@ final class Connection: ByteChannel.Owner {
     return lastMethod
   }
 
-  private func deadline(
-    of request: RequestEnvelope, _ method: MethodTable.Entry, _ now: UInt64
-  ) -> UInt64 {
+  /// Counted from when the frame could first be read.
+  private func deadline(of request: RequestEnvelope, _ method: MethodTable.Entry) -> UInt64 {
+    let since = channel.waitedSince
     switch method.kind {
     case .stream where request.timeoutMs == 0: return .max
-    case .stream: return now + UInt64(request.timeoutMs) * 1_000_000
+    case .stream: return since + UInt64(request.timeoutMs) * 1_000_000
     case .unary:
       let ms =
         request.timeoutMs == 0
         ? RPCLimits.timeoutMsDefault : min(request.timeoutMs, RPCLimits.timeoutMsMax)
-      return now + UInt64(ms) * 1_000_000
+      return since + UInt64(ms) * 1_000_000
     }
   }
 
@@ -115,8 +117,7 @@ final class Connection: ByteChannel.Owner {
   ) throws(Status) {
     try handler(call, stream)
     guard call.deadline < .max, !stream.hasEnded else { return }
-    let ms = (call.deadline - server.loop.now) / 1_000_000
-    stream.deadlineTimer = server.loop.after(ms: ms) { [weak stream] in
+    stream.deadlineTimer = server.loop.at(call.deadline) { [weak stream] in
       stream?.cancel(.deadlinePassed)
     }
   }

@@ -24,10 +24,10 @@ public enum RPCLimits {
   public static let unreadReplyBytesMax = 8 * 1024 * 1024
   /// Bytes of replies that one connection has not read beyond which its streams wait.
   public static let streamBacklogBytesMax = 256 * 1024
-  /// Connections of one shard; one more is closed at once.
+  /// Connections of one shard; one more is told so and closed.
   public static let connectionsMax = 10_000
-  /// Connections of one shard with one peer; one more is closed at once.  Callers put many calls on
-  /// one connection, and no single address should be able to lock the others out.
+  /// Connections of one shard with one peer; one more is told so and closed.  Callers put many calls
+  /// on one connection, and no single address should be able to lock the others out.
   public static let connectionsPerPeerMax = 1_000
   /// Bytes that the connections of one shard hold together: frames that have begun, requests in flight,
   /// replies that were not read.  Beyond it those that hold most are closed.

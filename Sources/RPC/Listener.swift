@@ -67,6 +67,7 @@ final class Listener: Descriptor {
         return pause()
       }
     }
+    loop.leaveSome()
   }
 
   /// Accepts nothing more.  Whoever bound a path takes it away.

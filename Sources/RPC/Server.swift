@@ -16,7 +16,7 @@ public final class Server {
 
   /// What the user may set, and what the server says of itself.
   public struct Terms: Sendable {
-    /// Connections at once; one more is closed.
+    /// Connections at once; one more is told so and closed.
     public var connectionsMax = RPCLimits.connectionsMax
     /// Connections of one peer at once: of an address, or of a user on a Unix socket.
     public var connectionsPerPeerMax = RPCLimits.connectionsPerPeerMax
@@ -66,7 +66,7 @@ public final class Server {
   private var closedLines = LineAllowance()
   /// Connections that have been accepted.
   public private(set) var connectionsMade: UInt64 = 0
-  private var refusals = 0
+  private var refused: (count: Int, last: (peer: Peer, reason: String)?) = (0, nil)
   private var drained: (() -> Void)?
   private var closing = false
   private var ticking: UInt64 = 0
@@ -142,17 +142,11 @@ public final class Server {
       close(fd)
       return
     }
-    guard connections.count < terms.connectionsMax,
-      connectionsOfPeer[peer, default: 0] < terms.connectionsPerPeerMax
-    else {
-      close(fd)
-      refusals += 1
-      return
-    }
+    if let reason = refusal(of: peer) { return refuse(fd, peer, reason) }
     do {
       let channel = try ByteChannel(
-        fd: fd, connecting: false, outputBytesMax: RPCLimits.heldUpReplyBytes, on: loop,
-        scratch: scratch)
+        fd: fd, connecting: false, outputBytesMax: RPCLimits.heldUpReplyBytes,
+        endComesFirst: true, on: loop, scratch: scratch)
       connectionsMade += 1
       connectionsOfPeer[peer, default: 0] += 1
       connections[connectionsMade] = Connection(
@@ -163,25 +157,48 @@ public final class Server {
     }
   }
 
+  /// Why one more connection of a peer is not taken; nil: it is.
+  private func refusal(of peer: Peer) -> String? {
+    if connections.count >= terms.connectionsMax {
+      return "there are too many connections (connections-max: \(terms.connectionsMax))"
+    }
+    guard connectionsOfPeer[peer, default: 0] >= terms.connectionsPerPeerMax else { return nil }
+    return "you have too many connections (connections-per-peer-max: "
+      + "\(terms.connectionsPerPeerMax))"
+  }
+
+  /// Closes a connection that is not taken.  Its peer is told why, if the kernel takes that at once.
+  private func refuse(_ fd: Int32, _ peer: Peer, _ reason: String) {
+    refused = (refused.count + 1, (peer, reason))
+    GoingAway(reason: reason, closeAfterMs: 0).encode(into: &replyMessage, arena: replyArena)
+    var notice = ByteBuffer()
+    ResponseEnvelope.append(callID: 0, message: replyMessage, to: &notice, arena: replyArena)
+    replyMessage.consume(replyMessage.count)
+    replyArena.reset()
+    Socket.turnAway(fd, saying: notice.readable, scratch: scratch.memory)
+  }
+
   /// Looks at every connection: whoever keeps the server waiting too long is cut off.
   private func tick() {
     let ms = drained == nil ? RPCLimits.tickMs : RPCLimits.tickMs / 10
     loop.cancel(timer: ticking)
     ticking = loop.after(ms: ms) { [self] in
       guard !closing else { return }
-      if refusals > 0 {
-        logger.warning(
-          "connections refused",
-          metadata: [
-            "count": "\(refusals)", "limit": "\(terms.connectionsMax)",
-            "limit_per_peer": "\(terms.connectionsPerPeerMax)",
-          ])
-        refusals = 0
-      }
+      sayWhoWasRefused()
       let now = loop.now
       for connection in Array(connections.values) { connection.tick(now) }
       tick()
     }
+  }
+
+  private func sayWhoWasRefused() {
+    guard let last = refused.last else { return }
+    logger.warning(
+      "connections refused",
+      metadata: [
+        "count": "\(refused.count)", "peer": "\(last.peer)", "reason": "\(last.reason)",
+      ])
+    refused = (0, nil)
   }
 
   private func cannotAccept(_ error: SystemError) {

@@ -74,6 +74,17 @@ enum Socket {
     }
   }
 
+  /// Says something without waiting, and closes.  What has come is read first: closing over unread
+  /// bytes takes back what was said.
+  static func turnAway(
+    _ fd: Int32, saying words: UnsafeRawBufferPointer, scratch: UnsafeMutableRawBufferPointer
+  ) {
+    _ = send(fd, words.baseAddress, words.count, Int32(MSG_NOSIGNAL))
+    shutdown(fd, Int32(SHUT_WR))
+    _ = recv(fd, scratch.baseAddress, scratch.count, 0)
+    close(fd)
+  }
+
   /// Who is at the other end of an accepted connection; nil when it has gone again.
   static func peer(of fd: Int32) -> Peer? {
     var storage = sockaddr_storage()

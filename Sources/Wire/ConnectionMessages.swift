@@ -253,10 +253,13 @@ public struct EmptyReply: ReplyMessage, Sendable, Hashable {
 
 /// The server will close the connection.
 public struct GoingAway: Sendable, Hashable {
-  /// For the log.
+  /// For the log, and for whoever loses calls by it.
   public var reason: String
-  /// Milliseconds until it closes, whatever is in flight.
+  /// Milliseconds until it closes, whatever is in flight; 0: it has not taken the connection.
   public var closeAfterMs: UInt32
+
+  /// The connection was closed before anything was read from it: none of its calls has happened.
+  public var isRefusal: Bool { closeAfterMs == 0 }
 
   /// A notice from its parts.
   public init(reason: String, closeAfterMs: UInt32) {

@@ -259,8 +259,6 @@ private func checkedIDs(
 
 /// A text that stores keep as it is: who, or why.
 func checkedLabel(_ bytes: ProtobufCBinaryData, _ field: String) throws(Status) -> Label {
-  guard let label = Label(bytes.view) else {
-    throw .invalid(field, "1 to 128 bytes of UTF-8 without control characters")
-  }
+  guard let label = Label(asked: bytes.view) else { throw .invalidLabel(field) }
   return label
 }

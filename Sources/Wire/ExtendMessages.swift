@@ -80,11 +80,13 @@ extension OperationDecoder {
       throw .malformedMessage
     }
     let id = try Self.holdID(message.pointee.hold_id)
-    guard let expiresAt = UInt64(exactly: message.pointee.expires_at), expiresAt > id.generation,
-      expiresAt - id.generation <= Limits.holdLifeMsMax
+    // A deadline that has passed is none that shortens a hold: the script answers REPEATED.
+    guard let expiresAt = UInt64(exactly: message.pointee.expires_at), expiresAt > 0,
+      expiresAt <= id.generation || expiresAt - id.generation <= Limits.holdLifeMsMax
     else {
       throw .invalid(
-        "expires_at", "up to \(Limits.holdLifeMsMax) milliseconds after the hold was made")
+        "expires_at",
+        "a time, at most \(Limits.holdLifeMsMax) milliseconds after the hold was made")
     }
     return try Asked(
       .extend(id, expiresAt: expiresAt, trace: trace), at: message.pointee.acknowledge)

@@ -30,8 +30,8 @@ public struct OperationDecoder {
     guard (1...Limits.holdUnitsMax).contains(request.qty) else {
       throw .invalid("qty", "1 to \(Limits.holdUnitsMax) units")
     }
-    guard Label.allows(request.user) else { throw .invalidLabel("user_id") }
-    guard Label.allows(request.key) else { throw .invalidLabel("idempotency_key") }
+    guard Label.allows(asked: request.user) else { throw .invalidLabel("user_id") }
+    guard Label.allows(asked: request.key) else { throw .invalidLabel("idempotency_key") }
     guard request.ttlMs == 0 || (Limits.holdMsMin...Limits.holdMsMax).contains(request.ttlMs)
     else {
       throw .invalid(
@@ -85,8 +85,11 @@ public struct OperationDecoder {
       let id = try Self.holdID(request.hold_id)
       return .getHold(id.key, generation: id.generation)
     }
-    let user = try Self.label("user_id", request.user_id)
-    let key = try Self.label("idempotency_key", request.idempotency_key)
+    // A hold of before is found under whatever it was made.
+    guard let user = Label(request.user_id.view) else { throw .invalidLabel("user_id") }
+    guard let key = Label(request.idempotency_key.view) else {
+      throw .invalidLabel("idempotency_key")
+    }
     return .getHold(identity.hold(user: user, key: key), generation: nil)
   }
 
@@ -98,7 +101,7 @@ public struct OperationDecoder {
   static func label(
     _ field: String, _ bytes: ProtobufCBinaryData
   ) throws(Status) -> Label {
-    guard let label = Label(bytes.view) else { throw .invalidLabel(field) }
+    guard let label = Label(asked: bytes.view) else { throw .invalidLabel(field) }
     return label
   }
 
@@ -115,7 +118,10 @@ extension Status {
     .invalid("sku", "1 to \(Limits.skuBytesMax) bytes of A-Z a-z 0-9 . _ - /")
   }
 
-  fileprivate static func invalidLabel(_ field: String) -> Status {
-    .invalid(field, "1 to \(Limits.textBytesMax) bytes of UTF-8 without control characters")
+  static func invalidLabel(_ field: String) -> Status {
+    .invalid(
+      field,
+      "1 to \(Limits.textBytesMax) bytes of UTF-8 without control characters, and without those that "
+        + "cannot be seen or turn the direction of a text")
   }
 }

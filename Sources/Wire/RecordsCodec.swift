@@ -109,7 +109,9 @@ extension WantedHolds {
       throw .malformedMessage
     }
     let asked = message.pointee
-    user = asked.user_id.len == 0 ? nil : try checkedLabel(asked.user_id, "user_id")
+    // Whoever is looked for may have bought before such a name was refused.
+    user = Label(asked.user_id.view)
+    guard user != nil || asked.user_id.len == 0 else { throw .invalidLabel("user_id") }
     sku = asked.sku.len == 0 ? nil : try OperationDecoder.sku(asked.sku)
     let name = asked.status.text
     status = HoldStatus.allCases.first { $0.name == name }

@@ -156,7 +156,8 @@ struct OutputTests {
 
   @Test("texts of others neither break a line nor reach the terminal's commands")
   func harmless() {
-    #expect("a\nb\u{1B}[2Jc\td\u{9B}".onOneLine == "a\\nb\\u{1b}[2Jc\\td\\u{9b}")
+    #expect("a\nb\u{1B}[2Jc\td\u{9B}".onOneLine == "a\\nb\\u{1B}[2Jc\\td\\u{9B}")
+    #expect("ada\u{202E}bob\u{FEFF}".onOneLine == "ada\\u{202E}bob\\u{FEFF}")
     #expect("Grüße, 株".onOneLine == "Grüße, 株" && "Grüße, 株".columns == 9)
     #expect("株式会社".cut(to: 6) == "株式…" && "phone".cut(to: 5) == "phone")
     #expect("phone-case-red".cutInside(to: 9) == "phon…-red", "names that end differently stay so")

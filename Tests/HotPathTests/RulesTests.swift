@@ -161,7 +161,7 @@ struct RulesTests {
       rows: [
         (.set(3), .stockSet), (.extend(ms: 70_000), .noSuchHold), (.reserve(), .held),
         (.extend(ms: 70_000), .extended), (.extend(ms: 70_000), .repeated),
-        (.extend(ms: 69_999), .repeated), (.reserve(), .repeated),
+        (.extend(ms: 69_999), .repeated), (.extend(ms: 0), .repeated), (.reserve(), .repeated),
       ] + (2...10).map { (.extend(ms: 70_000 + $0), .extended) } + [
         (.extend(ms: 90_000), .extendedTooOften), (.extend(ms: 70_010), .repeated),
         (.confirm(), .confirmed), (.extend(ms: 99_000), .alreadyConfirmed),

@@ -28,6 +28,30 @@ struct NamesTests {
     #expect(bytes.withUnsafeBytes { Label($0) != nil } == valid)
   }
 
+  @Test(
+    "what hides or turns a text is not taken any more, and stays readable where it is stored",
+    arguments: [
+      0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2028, 0x202E, 0x2060, 0x2069, 0xFEFF, 0xFFF9,
+      0xFFFB, 0xE0000, 0xE007F,
+    ] as [UInt32])
+  func hidden(value: UInt32) throws {
+    let bytes = Array("ada\(try #require(Unicode.Scalar(value)))".utf8)
+    bytes.withUnsafeBytes {
+      #expect(Label(asked: $0) == nil)
+      #expect(Label($0) != nil)
+    }
+  }
+
+  @Test(
+    "what languages need is taken: joiners, variation selectors, and the neighbours of the others",
+    arguments: [
+      "می\u{200C}خواهم", "क्\u{200D}ष", "❤\u{FE0F}", "שלום", "a\u{200A}b", "a\u{2010}b",
+      "a\u{2027}b", "a\u{202F}b", "a\u{205F}b", "a\u{206A}b", "a\u{FFFC}b", "a\u{E0100}",
+    ])
+  func needed(text: String) {
+    #expect(Array(text.utf8).withUnsafeBytes { Label(asked: $0) }?.text == text)
+  }
+
   @Test("a hold id survives writing and reading")
   func holdID() throws {
     var random = SystemRandomNumberGenerator()

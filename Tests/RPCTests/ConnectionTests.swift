@@ -108,7 +108,7 @@ struct ConnectionTests {
     await lane.stop()
   }
 
-  @Test("one connection too many is closed at once; when one leaves, another may come")
+  @Test("one connection too many is told why, and closed; when one leaves, another may come")
   func connectionLimit() async throws {
     let lane = try ServerLane()
     var terms = Server.Terms()
@@ -119,7 +119,9 @@ struct ConnectionTests {
       peer.send(RawPeer.frame(1, Self.health))
       #expect(try peer.reply()?.callID == 1)
     }
-    #expect(RawPeer(port: port).isClosedByPeer)
+    let refused = RawPeer(port: port)
+    refused.send(RawPeer.frame(1, Self.health))
+    #expect(try refused.refusal() == "there are too many connections (connections-max: 2)")
     peers.removeLast()
     try await eventually("one has left") { await lane.connectionCount == 1 }
     let next = RawPeer(port: port)
@@ -146,6 +148,23 @@ struct ConnectionTests {
     await lane.answerBackwards()
     #expect(try busy.reply()?.callID == 1)
     #expect(busy.isClosedByPeer)
+    await lane.stop()
+  }
+
+  @Test(
+    "32 headers and not one more, whatever the method",
+    arguments: [health, PingRequest.method, CancelCallRequest.method, "no/ne"])
+  func manyHeaders(method: String) async throws {
+    let lane = try ServerLane()
+    let peer = RawPeer(port: try await lane.start())
+    var metadata = Metadata()
+    for number in 1...32 { metadata.entries.append(.init(key: "k\(number)", value: "v")) }
+    peer.send(RawPeer.frame(1, method, metadata: metadata))
+    #expect(try peer.reply()?.status?.field != "metadata")
+    metadata.entries.append(.init(key: "k33", value: "v"))
+    peer.send(RawPeer.frame(2, method, metadata: metadata))
+    let refused = try #require(try peer.reply()?.status)
+    #expect(refused.code == .invalidArgument && refused.field == "metadata")
     await lane.stop()
   }
 

@@ -63,7 +63,7 @@ struct DoorTests {
     await door.stop()
   }
 
-  @Test("one peer too many is closed at once; another peer still comes in")
+  @Test("one connection of a peer too many is told why, and closed; another peer still comes in")
   func perPeer() async throws {
     let lane = try ServerLane()
     var terms = Server.Terms()
@@ -74,11 +74,63 @@ struct DoorTests {
       peer.send(RawPeer.frame(1, ConnectionTests.health))
       #expect(try peer.reply()?.callID == 1)
     }
-    #expect(RawPeer(port: port).isClosedByPeer)
+    let refused = RawPeer(port: port)
+    #expect(try refused.refusal() == "you have too many connections (connections-per-peer-max: 2)")
+    #expect(refused.isClosedByPeer)
     let other = RawPeer(port: port, from: "127.0.0.2")
     other.send(RawPeer.frame(1, ConnectionTests.health))
     #expect(try other.reply()?.callID == 1)
     await lane.stop()
+  }
+
+  @Test("a client that is not taken says what the server said, and that nothing has happened")
+  func refusedClient() async throws {
+    let lane = try ServerLane()
+    var terms = Server.Terms()
+    terms.connectionsMax = 1
+    let port = try await lane.start(terms: terms)
+    let inside = RawPeer(port: port)
+    inside.send(RawPeer.frame(1, ConnectionTests.health))
+    #expect(try inside.reply()?.callID == 1)
+    var options = StockClient.Options()
+    options.waitsForServer = false
+    let client = StockClient(to: Address(host: "127.0.0.1", port: port), options: options)
+    do {
+      _ = try await client.call(HealthCheckRequest())
+      Issue.record("it was taken")
+    } catch {
+      #expect(error.reason == "UNREACHABLE" && error.retryable && !error.outcomeUnknown)
+      #expect(error.message.contains("(connections-max: 1)"), "\(error.message)")
+    }
+    await client.close()
+    await lane.stop()
+  }
+
+  @Test("a connection that ends after a notice is lost for the reason that was said")
+  func reasonOfNotice() async throws {
+    let server = try RawServer()
+    var options = StockClient.Options()
+    options.retry = .never
+    let client = StockClient(to: server.address, options: options)
+    async let end = outcome(of: client)
+    server.accept()
+    let hello = try #require(try server.call())
+    server.greet(hello.id)
+    _ = try server.call()
+    server.goAway("it is late", closeAfterMs: 10_000)
+    server.hangUp()
+    let status = try #require(await end)
+    #expect(status.reason == "CONNECTION_LOST" && status.message.contains("it is late"))
+    await client.close()
+  }
+
+  private func outcome(of client: StockClient) async -> Status? {
+    do {
+      _ = try await client.call(GetStockRequest(sku: "x"), timeoutMs: 3_000)
+      return nil
+    } catch {
+      return error
+    }
   }
 
   @Test("by default no single peer can take every connection")

@@ -63,6 +63,20 @@ struct LoopTests {
     }
   }
 
+  /// Notes since when it may have waited, whenever it is told.
+  private final class Watch: Descriptor {
+    let pipe = Pipe()
+    unowned let loop: EventLoop
+    private(set) var since: [UInt64] = []
+
+    init(_ loop: EventLoop) { self.loop = loop }
+
+    func ready(_ readiness: Readiness) {
+      since.append(loop.readableSince)
+      pipe.ready(readiness)
+    }
+  }
+
   private actor Lane {
     let executor = LoopExecutor(label: "test.loop")
     let loop: EventLoop
@@ -107,6 +121,35 @@ struct LoopTests {
 
     /// Looks of the loop at that descriptor.
     var looks: Int { common.told.count }
+
+    /// Fills a pipe, and stands still in the same pass.
+    func standStill(ms: UInt64) throws {
+      _ = try loop.add(watch, fd: watch.pipe.read, interest: .read)
+      loop.after(ms: 1) { [self] in
+        assumeIsolated { lane in
+          lane.watch.pipe.fill()
+          let filled = monotonicNow()
+          while monotonicNow() < filled + ms * 1_000_000 {}
+          lane.stood = (filled, monotonicNow())
+        }
+      }
+    }
+
+    private lazy var watch = Watch(loop)
+    /// When the pipe was filled, and when the loop went on.
+    private(set) var stood: (filled: UInt64, wentOn: UInt64) = (0, 0)
+
+    /// Since when the pipe may have waited, by what the loop says.
+    var since: UInt64? { watch.since.first }
+
+    /// Lets the loop rest until a timer.
+    func rest(ms: UInt64) {
+      rested = nil
+      loop.after(ms: ms) { [self] in assumeIsolated { $0.rested = !$0.loop.wasAway } }
+    }
+
+    /// Whether the loop took that for a rest; nil: it still rests.
+    private(set) var rested: Bool?
 
     /// A job like any other.
     func note(_ number: Int) { noted.append(number) }
@@ -173,6 +216,28 @@ struct LoopTests {
     try await lane.start(restMs: 0)
     try await eventually("a descriptor is told") { await lane.told.common != nil }
     isOver.store(true, ordering: .relaxed)
+    await lane.stop()
+  }
+
+  @Test("what came while a loop stood still has waited since then")
+  func standsStill() async throws {
+    let lane = try Lane()
+    try await lane.standStill(ms: 100)
+    try await eventually("the pipe is told") { await lane.since != nil }
+    let (since, stood) = (await lane.since!, await lane.stood)
+    #expect(since <= stood.filled && stood.wentOn - since >= 100_000_000)
+    await lane.stop()
+  }
+
+  @Test("a loop that rests until its timer is not taken for one that stood still")
+  func restsUntilTimer() async throws {
+    let lane = try Lane()
+    // Longer than a pass waits in its set.  A busy machine may wake it late now and then.
+    try await eventually("it was a rest") {
+      await lane.rest(ms: 250)
+      try await eventually("its timer has fired") { await lane.rested != nil }
+      return await lane.rested == true
+    }
     await lane.stop()
   }
 

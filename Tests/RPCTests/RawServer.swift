@@ -75,6 +75,17 @@ final class RawServer {
     send(Array(wire.readable))
   }
 
+  func goAway(_ reason: String, closeAfterMs: UInt32) {
+    var message = ByteBuffer()
+    var wire = ByteBuffer()
+    GoingAway(reason: reason, closeAfterMs: closeAfterMs).encode(into: &message, arena: Arena())
+    ResponseEnvelope.append(callID: 0, message: message, to: &wire, arena: Arena())
+    send(Array(wire.readable))
+  }
+
+  /// Ends the connection.
+  func hangUp() { shutdown(fd, Int32(SHUT_RDWR)) }
+
   private func send(_ bytes: [UInt8]) {
     _ = bytes.withUnsafeBytes { Glibc.send(fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
   }

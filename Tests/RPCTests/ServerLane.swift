@@ -180,6 +180,14 @@ final class RawPeer {
     }
   }
 
+  /// Why the connection was not taken; nil: something else comes next.
+  func refusal() throws -> String? {
+    guard let message = try message() else { return nil }
+    return message.withUnsafeBytes { bytes in
+      GoingAway(notice: bytes, arena: Arena()).flatMap { $0.isRefusal ? $0.reason : nil }
+    }
+  }
+
   /// The next envelope, undecoded.
   func response() -> [UInt8]? { frame() }
 
@@ -204,14 +212,16 @@ final class RawPeer {
 
   /// A call as a frame.
   static func frame(
-    _ id: UInt64, _ method: String, _ message: [UInt8] = [], timeoutMs: UInt32 = 0
+    _ id: UInt64, _ method: String, _ message: [UInt8] = [], timeoutMs: UInt32 = 0,
+    metadata: Metadata = Metadata()
   ) -> [UInt8] {
     let arena = Arena()
     var body = ByteBuffer()
     message.withUnsafeBytes { body.append($0) }
     var wire = ByteBuffer()
     RequestEnvelope.append(
-      callID: id, method: method, timeoutMs: timeoutMs, message: body, to: &wire, arena: arena)
+      callID: id, method: method, timeoutMs: timeoutMs, metadata: metadata, message: body,
+      to: &wire, arena: arena)
     return Array(wire.readable)
   }
 }

@@ -5,8 +5,8 @@ import Testing
 
 @Suite("Bytes of a traced event")
 struct EventTraceTests {
-  private func part(_ trace: TraceContext?) throws -> [UInt8] {
-    let user = try #require(Label("u"))
+  private func part(_ trace: TraceContext?, user: String = "u") throws -> [UInt8] {
+    let user = try #require(Label(user))
     let key = try #require(Label("k"))
     let reservation = Reservation.of(
       hold: HoldKey(partition: 0, high: 1, low: 2), sku: try #require(SKU("x")), qty: 2,
@@ -28,6 +28,18 @@ struct EventTraceTests {
     let line: [UInt8] = [0x3A, 5, 0x08, 2, 0x1A, 1, 0x78]
     #expect(try part(trace) == before + field + line)
     #expect(try part(nil) == before + line)
+  }
+
+  @Test("an event of a user whose name would be refused today is read as ever")
+  func hiddenCharacters() throws {
+    var bytes = try part(nil, user: "ada\u{202E}")
+    func fixed(_ field: UInt8) -> [UInt8] { [field << 3 | 1, 7, 0, 0, 0, 0, 0, 0, 0] }
+    bytes += fixed(8) + [9 << 3, 1] + fixed(10) + fixed(11) + fixed(12)
+    let event = try bytes.withUnsafeBytes {
+      try Event(type: "HOLD_CREATED", $0, arena: Arena())
+    }
+    guard case .hold(_, let hold) = event else { throw EventError.unknownType("\(event)") }
+    #expect(hold.user.text == "ada\u{202E}")
   }
 
   @Test(

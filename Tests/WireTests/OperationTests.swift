@@ -71,6 +71,33 @@ struct OperationTests {
     #expect(status?.code == .invalidArgument && status?.field == "acknowledge")
   }
 
+  @Test("no request brings what hides or turns a text, but holds of before are found")
+  func hidden() throws {
+    let (decoder, text) = (OperationDecoder(), "ada\u{202E}")
+    let hold = "H-0000000000000000000000000000-5"
+    for (field, user, key) in [("user_id", text, "k"), ("idempotency_key", "u", text)] {
+      let request = ReserveRequest(sku: "x", qty: 1, userID: user, idempotencyKey: key)
+      expectInvalid(field, request) { try decoder.reserve($0, arena: $1) }
+      let found = try decode(GetHoldRequest(userID: user, idempotencyKey: key)) {
+        try decoder.getHold($0, arena: $1)
+      }
+      let made = Identity().hold(user: Label(user)!, key: Label(key)!)
+      #expect(found == .getHold(made, generation: nil))
+    }
+    expectInvalid("payment_ref", ConfirmRequest(holdID: hold, paymentRef: text)) {
+      try decoder.confirm($0, arena: $1)
+    }
+    expectInvalid("reason", ReleaseRequest(holdID: hold, reason: text, actor: "a")) {
+      try decoder.release($0, arena: $1)
+    }
+    expectInvalid("request_id", SetStockRequest(sku: "x", available: 1, requestID: text)) {
+      try decoder.setStock($0, arena: $1)
+    }
+    expectInvalid("actor", AdjustStockRequest(sku: "x", delta: 1, requestID: "r", actor: text)) {
+      try decoder.adjustStock($0, arena: $1)
+    }
+  }
+
   @Test("confirm, cancel, GetHold and stock name their fields too")
   func others() {
     let hold = "H-0000000000000000000000000000-5"
@@ -99,7 +126,7 @@ struct OperationTests {
       try decoder.setStock($0, arena: $1)
     }
     let life = Int64(Limits.holdLifeMsMax)
-    for deadline in [0, 5, 6 + life, -1, .max] {
+    for deadline in [0, 6 + life, -1, .min, .max] {
       expectInvalid("expires_at", ExtendRequest(holdID: hold, expiresAt: deadline)) {
         try decoder.extend($0, arena: $1)
       }
@@ -168,11 +195,12 @@ struct OperationTests {
     #expect(order.change == .adjust(-5) && order.attribution?.reason == nil)
     #expect(order.attribution?.actor?.text == "ada")
     let hold = "H-0000000000000000000000000000-5"
-    let last = 5 + Limits.holdLifeMsMax
-    let extend = try decode(ExtendRequest(holdID: hold, expiresAt: Int64(last))) {
-      try decoder.extend($0, arena: $1)
+    for deadline in [1, 4, 5, 6, 5 + Limits.holdLifeMsMax] {
+      let extend = try decode(ExtendRequest(holdID: hold, expiresAt: Int64(deadline))) {
+        try decoder.extend($0, arena: $1)
+      }
+      #expect(extend.value == .extend(HoldID(hold)!, expiresAt: deadline))
     }
-    #expect(extend.value == .extend(HoldID(hold)!, expiresAt: last))
     let release = try decode(ReleaseRequest(holdID: hold, reason: text, actor: "ada")) {
       try decoder.release($0, arena: $1)
     }

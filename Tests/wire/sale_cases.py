@@ -177,7 +177,7 @@ class TestSale(WireTest):
 class TestFields(WireTest):
     """Every field out of its range is refused, by name."""
 
-    TEXTS = ["", "x" * 129, "line\nend", "nul\0", "del\x7f"]
+    TEXTS = ["", "x" * 129, "line\nend", "nul\0", "del\x7f", "ada\u202e", "ada\ufeff", "\U000e0041"]
 
     def assert_invalid(self, method, request, field):
         self.assert_refused(
@@ -336,6 +336,6 @@ class TestFrames(WireTest):
 
     def test_half_closed(self):
         self.connection.send(self.connection.frame(*self.HEALTH))
-        self.connection.socket.shutdown(socket.SHUT_WR)
         self.assertEqual(self.connection.receive().status, envelope.CODE_OK)
+        self.connection.socket.shutdown(socket.SHUT_WR)
         self.assert_closed()

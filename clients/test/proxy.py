@@ -229,9 +229,24 @@ class Silent(Fault):
         return [] if link.number <= self.times else [frame(request)]
 
 
-def going_away():
-    notice = connection.Notice(going_away=connection.GoingAway(reason="test", close_after_ms=5000))
+def going_away(reason="test", close_after_ms=5000):
+    notice = connection.Notice(
+        going_away=connection.GoingAway(reason=reason, close_after_ms=close_after_ms))
     return frame(envelope.Response(call_id=0, message=notice.SerializeToString()))
+
+
+class TurnedAway(Fault):
+    """The first connections are not taken, and told why."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.count = count
+
+    def request(self, link, request):
+        if link.number > self.count:
+            return [frame(request)]
+        self.write(link.client, going_away("connections-per-peer-max: 7", 0))
+        raise Cut
 
 
 class GoingAway(Fault):

@@ -31,6 +31,8 @@ void stock_eventfd_drain(int event);
 
 /* A connection, non-blocking and closed on exec. */
 int stock_accept(int listener);
+/* Bytes that have come and were not read; 0 when that cannot be said. */
+int stock_bytes_waiting(int fd);
 /* The user at the other end of a Unix socket, when it connected. */
 int64_t stock_peer_user(int fd);
 

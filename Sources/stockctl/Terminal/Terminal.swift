@@ -1,4 +1,5 @@
 import Glibc
+import Inventory
 
 /// What one of the three standard descriptors leads to.
 struct Terminal {
@@ -130,17 +131,19 @@ extension StringProtocol {
     return lines
   }
 
-  /// On one line, and harmless to a terminal: texts of users, Redis and PostgreSQL may hold anything.
+  /// On one line, harmless to a terminal, and with nothing in it that hides or turns what is read: texts
+  /// of users, Redis and PostgreSQL may hold anything.
   var onOneLine: String {
     func isControl(_ scalar: Unicode.Scalar) -> Bool {
-      scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
+      scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) || Label.hides(scalar)
     }
     guard unicodeScalars.contains(where: isControl) else { return String(self) }
     return unicodeScalars.reduce(into: "") { text, scalar in
       switch scalar {
       case "\n": text += "\\n"
       case "\t": text += "\\t"
-      case _ where isControl(scalar): text += "\\u{" + String(scalar.value, radix: 16) + "}"
+      case _ where isControl(scalar):
+        text += "\\u{" + String(scalar.value, radix: 16, uppercase: true) + "}"
       default: text.unicodeScalars.append(scalar)
       }
     }

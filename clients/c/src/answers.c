@@ -1,5 +1,6 @@
 /* Frames into completions. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "client.h"
@@ -15,10 +16,16 @@ static bool has_reason(const Stock__V1__Response *response, const char *reason) 
   return response->detail != NULL && is(response->detail->reason, reason);
 }
 
-static void take_notice(stock_client *c, channel *ch, ProtobufCBinaryData message) {
+static void take_notice(stock_client *c, channel *ch, ProtobufCBinaryData message, uint64_t now) {
   Stock__V1__Notice *notice =
       stock__v1__notice__unpack(&c->memory.allocator, message.len, message.data);
-  if (notice != NULL && notice->going_away != NULL) leave(c, ch);
+  if (notice == NULL || notice->going_away == NULL) return;
+  ProtobufCBinaryData reason = notice->going_away->reason;
+  snprintf(ch->notice, sizeof ch->notice, "%.*s", (int)reason.len, (const char *)reason.data);
+  if (notice->going_away->close_after_ms == 0)
+    turned_away(c, ch, now);
+  else
+    leave(c, ch);
 }
 
 static void take_hello(stock_client *c, channel *ch, const Stock__V1__Response *response) {
@@ -132,9 +139,12 @@ static const stock_reply *take_answer(stock_client *c, channel *ch, const Stock_
 static const stock_reply *take_response(stock_client *c, channel *ch, const Stock__V1__Response *response,
                                         uint64_t now) {
   uint64_t id = response->call_id;
-  if (id == 0)
-    take_notice(c, ch, response->message);
-  else if (id == ch->hello_id)
+  if (id == 0) {
+    take_notice(c, ch, response->message, now);
+    return NULL;
+  }
+  if (ch->phase != CHANNEL_GREETING) c->failed_dials = 0;
+  if (id == ch->hello_id)
     take_hello(c, ch, response);
   else if (id == ch->health_id)
     take_health(c, ch, response, now);

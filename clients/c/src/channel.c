@@ -42,6 +42,7 @@ static bool opened(channel *ch) {
 
 bool channel_dial(channel *ch, const address *to) {
   const int family = to->at.ss_family, yes = 1;
+  ch->notice[0] = '\0';
   ch->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (ch->fd < 0) return broken(ch, errno);
   if (family != AF_UNIX) {

@@ -24,6 +24,7 @@ typedef struct channel {
   int fd;
   bool watches_writing;
   int error;       /* why it broke: an errno; 0: the server closed it */
+  char notice[96]; /* why the server said that it goes; empty: it did not */
   buffer input, output;
 
   /* Kept by the client. */

@@ -202,6 +202,8 @@ void connected(stock_client *c, channel *ch, uint64_t now);
 void greeted(stock_client *c, channel *ch, bool serves, uint64_t now);
 /* The connection has ended: what was in flight on it failed. */
 void lost(stock_client *c, channel *ch, uint64_t now);
+/* The server has not taken the connection, nor anything that was sent on it. */
+void turned_away(stock_client *c, channel *ch, uint64_t now);
 /* New calls go elsewhere; what is in flight may still be answered. */
 void leave(stock_client *c, channel *ch);
 /* Everything that is not done ends.  What is on `refusing`, if that is given, has not happened there. */

@@ -10,7 +10,10 @@
 static void remember_why(stock_client *c, const channel *ch) {
   char text[96];
   const char *why = ch->error == 0 ? "closed by the server" : strerror_r(ch->error, text, sizeof text);
-  snprintf(c->why, sizeof c->why, "%s", why);
+  if (ch->notice[0] != '\0')
+    snprintf(c->why, sizeof c->why, "the server said: %s", ch->notice);
+  else
+    snprintf(c->why, sizeof c->why, "%s", why);
 }
 
 static void greet(stock_client *c, channel *ch) {
@@ -35,7 +38,6 @@ void connected(stock_client *c, channel *ch, uint64_t now) {
   ch->pinged_ns = 0;
   greet(c, ch);
   if (ch->phase == CHANNEL_GREETING) return;
-  c->failed_dials = 0;
   c->was_connected = true;
 }
 
@@ -85,6 +87,15 @@ void lost(stock_client *c, channel *ch, uint64_t now) {
       call_fails(c, place, &FAULT_CONNECTION_LOST);
   channel_close(ch);
   if (!was_open) dial_failed(c, now);
+}
+
+void turned_away(stock_client *c, channel *ch, uint64_t now) {
+  remember_why(c, ch);
+  for (uint32_t place = 0; place < c->call_capacity; place++)
+    if (c->calls[place].state == CALL_SENT && c->calls[place].on == ch->number)
+      call_fails(c, place, &FAULT_UNREACHABLE);
+  channel_close(ch);
+  dial_failed(c, now);
 }
 
 void leave(stock_client *c, channel *ch) {

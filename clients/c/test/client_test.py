@@ -168,6 +168,13 @@ class TestFaults(ClientTest):
             address = "127.0.0.1:%d" % full.getsockname()[1]
             self.run_scenario("fails", address, *unreachable[2:], 600, 0, "short-dial")
 
+    def test_a_connection_that_is_not_taken(self):
+        self.run_through(proxy.TurnedAway(100), "fails", "UNAVAILABLE", "UNREACHABLE", 0, 20000, 1, "once",
+                         "connections-per-peer-max: 7")
+        fault = proxy.TurnedAway(2)
+        self.run_through(fault, "reserves", "HELD", 3, 3, supply=0)
+        self.assertEqual(fault.connections, 3)
+
     def test_new_calls_leave_a_connection_that_goes(self):
         fault = proxy.GoingAway()
         shop.supply(self.sku, 1000)

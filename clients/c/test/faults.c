@@ -49,7 +49,8 @@ void reserves(const scenario_input *input) {
   stock_client_free(client);
 }
 
-/* CODE REASON UNKNOWN TIMEOUT_MS ATTEMPTS [SETTING]: one reserve ends so, in its time. */
+/* CODE REASON UNKNOWN TIMEOUT_MS ATTEMPTS [SETTING [TEXT]]: one reserve ends so, in its time, and its message
+ * contains the text. */
 void fails(const scenario_input *input) {
   CHECK(input->count >= 5);
   stock_client *client = configured(input, input->count > 5 ? input->words[5] : "");
@@ -61,7 +62,8 @@ void fails(const scenario_input *input) {
   bool as_expected = strcmp(stock_code_name(reply->code), input->words[0]) == 0 &&
                      strcmp(reply->reason, input->words[1]) == 0 &&
                      reply->outcome_unknown == (input->words[2][0] == '1') &&
-                     reply->attempts == (uint32_t)atoi(input->words[4]) && reply->message[0] != 0;
+                     reply->attempts == (uint32_t)atoi(input->words[4]) && reply->message[0] != 0 &&
+                     (input->count < 7 || strstr(reply->message, input->words[6]) != NULL);
   /* The grace, and as much again for a slow machine under valgrind. */
   if (!as_expected || took > timeout_ms + 1500) {
     fprintf(stderr, "%s %s unknown %d, attempts %u, in %u ms: %s\n", stock_code_name(reply->code),

@@ -264,6 +264,14 @@ class TestFaults(ClientTest):
             self.fails(Unavailable, "UNREACHABLE", False, 0, lambda: client.ping(timeout_s=20))
             self.assertLess(time.monotonic() - began, 5)
 
+    def test_a_connection_that_is_not_taken(self):
+        client = self.through(proxy.TurnedAway(100), Options(waits_for_server=False))
+        error = self.fails(Unavailable, "UNREACHABLE", False, 0, lambda: self.reserve(client, timeout_s=0.5))
+        self.assertIn("connections-per-peer-max: 7", str(error))
+        fault = proxy.TurnedAway(2)
+        self.assertEqual(self.reserve(self.through(fault)).outcome, Outcome.HELD)
+        self.assertEqual(fault.connections, 3)
+
     def test_another_server_of_the_shop(self):
         fault = proxy.Refused(1, envelope.CODE_UNAVAILABLE, "STORE_REFUSED")
         with Proxy(fault, shop.port) as between, StockClient(

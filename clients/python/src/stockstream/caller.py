@@ -104,10 +104,14 @@ class Caller:
             response = connection.call(method, request, deadline, self._metadata)
         except Lost as why:
             self._servers.drop()
+            if connection.turned_away is not None:
+                self._servers.dial_failed()
+                raise errors.unreachable(why) from None
             if connection.protocol_refusal is not None:
                 raise errors.fault(errors.Code.FAILED_PRECONDITION, "PROTOCOL_UNSUPPORTED",
                                    f"The server cannot be used: {why}.") from None
             raise errors.connection_lost(why) from None
+        self._servers.answered()
         if connection.is_leaving or response.detail.reason == "SHUTTING_DOWN":
             self._servers.drop()
         if response.status != envelope_pb2.CODE_OK:

@@ -62,6 +62,9 @@ class Connection:
         self._version = VERSION_MIN
         self.is_leaving = False
         """The server has said that it goes: no new calls here."""
+        self.turned_away: Optional[str] = None
+        """Why the server has not taken the connection, nor anything that was sent on it."""
+        self._notice = ""
         self.protocol_refusal: Optional[str] = None
         hello = connection_pb2.HelloRequest(protocol_min=VERSION_MIN, protocol_max=VERSION_MAX, client=client)
         self._hello = _frame(envelope_pb2.Request(
@@ -144,8 +147,10 @@ class Connection:
                 self._control(response)
             if self.protocol_refusal is not None:
                 raise Lost(self.protocol_refusal)
+            if self.turned_away is not None:
+                raise Lost(self.turned_away)
             if self.is_leaving and until == float("inf"):
-                raise Lost("the server goes")
+                raise Lost(self._notice)
             patience = heard + self._keepalive_s * (2 if pinged else 1)
             if self._receive(min(until, patience)):
                 continue
@@ -176,7 +181,7 @@ class Connection:
         except socket.timeout:
             return False
         if not piece:
-            raise Lost("closed by the server")
+            raise Lost(self._notice or "closed by the server")
         self._received += piece
         return True
 
@@ -200,7 +205,11 @@ class Connection:
         try:
             if response.call_id == 0:
                 notice = connection_pb2.Notice.FromString(response.message)
-                self.is_leaving = self.is_leaving or notice.HasField("going_away")
+                if notice.HasField("going_away"):
+                    self.is_leaving = True
+                    self._notice = f"the server said: {notice.going_away.reason}"
+                    if notice.going_away.close_after_ms == 0:
+                        self.turned_away = self._notice
             elif response.call_id == 1 and response.status == envelope_pb2.CODE_OK:
                 self._version = connection_pb2.HelloReply.FromString(response.message).protocol
             elif response.call_id == 1 and response.detail.reason == "PROTOCOL_UNSUPPORTED":

@@ -69,12 +69,19 @@ class Servers:
             self.connection = Connection(
                 self._parsed[self._at], self.options.name, limit_s, self.options.keepalive_s)
         except OSError as error:
-            self._at = (self._at + 1) % len(self._parsed)
-            self._failed_dials += 1
-            if self._failed_dials % len(self._parsed) == 0:
-                rounds = self._failed_dials // len(self._parsed)
-                self._next_dial = time.monotonic() + dial_pause_s(rounds)
+            self.dial_failed()
             raise errors.unreachable(error.strerror or error) from None
-        self._failed_dials = 0
         self._was_connected = True
         return self.connection
+
+    def answered(self) -> None:
+        """The server has taken the connection."""
+        self._failed_dials = 0
+
+    def dial_failed(self) -> None:
+        """No connection was made, or the server did not take it."""
+        self._at = (self._at + 1) % len(self._parsed)
+        self._failed_dials += 1
+        if self._failed_dials % len(self._parsed) == 0:
+            rounds = self._failed_dials // len(self._parsed)
+            self._next_dial = time.monotonic() + dial_pause_s(rounds)

@@ -41,6 +41,7 @@ class Stream(Generic[_Item]):
         self._call_id = 0
         self._read_bytes = 0
         self._failures = 0
+        self._servers.answered()
         self._reading = threading.Lock()
         self._closed = threading.Event()
 
@@ -134,8 +135,12 @@ class Stream(Generic[_Item]):
             if response.more:
                 return self._take(connection, response.message)
         except Lost as why:
+            refused = self._servers.connection is not None and self._servers.connection.turned_away
             self._opened = None
             self._servers.drop()
+            if refused:
+                self._servers.dial_failed()
+                raise errors.unreachable(why) from None
             raise errors.connection_lost(why) from None
         self._opened = None
         if response.status == envelope_pb2.CODE_OK:

@@ -174,7 +174,8 @@ struct  Stock__V1__GoingAway
   ProtobufCMessage base;
   ProtobufCBinaryData reason;
   /*
-   * The server closes after this long, whatever is in flight.
+   * The server closes after this long, whatever is in flight.  0: it has not taken the connection, and
+   * closes at once; nothing was read, and no call on it has happened.
    */
   uint32_t close_after_ms;
 };

@@ -173,11 +173,11 @@ struct  Stock__V1__ReserveRequest
    */
   uint64_t qty;
   /*
-   * 1-128 bytes of UTF-8 without control characters
+   * 1-128 bytes of UTF-8 without control or hidden characters (WIRE.md)
    */
   ProtobufCBinaryData user_id;
   /*
-   * 1-128 bytes of UTF-8 without control characters
+   * 1-128 bytes of UTF-8 without control or hidden characters (WIRE.md)
    */
   ProtobufCBinaryData idempotency_key;
   /*
@@ -286,7 +286,7 @@ struct  Stock__V1__ConfirmRequest
   ProtobufCMessage base;
   ProtobufCBinaryData hold_id;
   /*
-   * 1-128 bytes of UTF-8 without control characters
+   * 1-128 bytes of UTF-8 without control or hidden characters (WIRE.md)
    */
   ProtobufCBinaryData payment_ref;
   Stock__V1__Acknowledge acknowledge;
@@ -393,7 +393,7 @@ struct  Stock__V1__ReleaseRequest
   ProtobufCMessage base;
   ProtobufCBinaryData hold_id;
   /*
-   * 1-128 bytes of UTF-8 without control characters
+   * 1-128 bytes of UTF-8 without control or hidden characters (WIRE.md)
    */
   ProtobufCBinaryData reason;
   /*
