@@ -42,8 +42,8 @@ struct Durability: Equatable {
   ///   - settings: what CONFIG GET says; nil: Redis does not let them be read.
   ///   - info: the lines of INFO's sections `server`, `persistence` and `replication`.
   mutating func judge(settings: [String: String]?, info: RedisInfo) {
-    judgeReplicas(info)
     advice = []
+    judgeReplicas(info)
     defer {
       let second = fsyncRefusal == memoryRefusal ? nil : fsyncRefusal
       warnings = [memoryRefusal, second].compactMap { $0 } + advice

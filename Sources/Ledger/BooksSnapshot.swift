@@ -59,7 +59,8 @@ public final class BooksSnapshot {
     /// Units of its holds, by the state of their rows.
     public let (active, confirmed): (Int64, Int64)
 
-    init(
+    /// From its parts; `movements` are available, held, sold and supplied.
+    public init(
       sku: String, movements: (Int64, Int64, Int64, Int64), holds: (active: Int64, confirmed: Int64)
     ) {
       self.sku = sku
@@ -113,6 +114,48 @@ public final class BooksSnapshot {
     return found
   }
 
+  /// Holds of a page of `eachPromise`.
+  public static let pageHolds = 256
+
+  /// Every active hold of a SKU, and every one that was confirmed since, the oldest first, some at a time.
+  /// - Parameter confirmedSinceMs: milliseconds since 1970.
+  public func eachPromise(
+    of sku: String, confirmedSinceMs: UInt64, _ body: ([Hold]) throws -> Void
+  ) throws {
+    let (name, since) = (Column(.text), Column(.bigint))
+    name.add(sku)
+    since.add(Int64(confirmedSinceMs))
+    let statement = Statement(
+      "snapshot_promises",
+      """
+      \(Self.holdColumns) FROM holds
+      WHERE sku = ($1::text[])[1] AND (status = 'ACTIVE' OR status = 'CONFIRMED'
+        AND changed_at >= to_timestamp(($2::bigint[])[1] / 1000.0))
+      ORDER BY created_at, hold_id
+      """)
+    var page: [Hold] = []
+    try database.each(statement, [name, since]) { rows in
+      page.append(try Self.readable(rows))
+      guard page.count == Self.pageHolds else { return }
+      try body(page)
+      page = []
+    }
+    if !page.isEmpty { try body(page) }
+  }
+
+  private static let holdColumns = """
+    SELECT hold_id, sku, user_id, idempotency_key, coalesce(payment_ref, ''), status,
+      qty::bigint, version, (extract(epoch FROM expires_at) * 1000)::bigint,
+      (extract(epoch FROM changed_at) * 1000)::bigint
+    """
+
+  private static func readable(_ rows: Rows) throws -> Hold {
+    guard let hold = hold(rows) else {
+      throw UnreadableRow(description: "hold '\(rows.text(0, 0))' in the books cannot be read")
+    }
+    return hold
+  }
+
   /// Every active hold, and every finished one that changed since; the oldest first.
   /// - Parameter finishedSinceMs: milliseconds since 1970.
   public func eachHold(finishedSinceMs: UInt64, _ body: (Hold) throws -> Void) throws {
@@ -121,19 +164,11 @@ public final class BooksSnapshot {
     let statement = Statement(
       "snapshot_holds",
       """
-      SELECT hold_id, sku, user_id, idempotency_key, coalesce(payment_ref, ''), status,
-        qty::bigint, version, (extract(epoch FROM expires_at) * 1000)::bigint,
-        (extract(epoch FROM changed_at) * 1000)::bigint
-      FROM holds
+      \(Self.holdColumns) FROM holds
       WHERE status = 'ACTIVE' OR changed_at >= to_timestamp(($1::bigint[])[1] / 1000.0)
       ORDER BY created_at, expires_at
       """)
-    try database.each(statement, [since]) { rows in
-      guard let hold = Self.hold(rows) else {
-        throw UnreadableRow(description: "hold '\(rows.text(0, 0))' in the books cannot be read")
-      }
-      try body(hold)
-    }
+    try database.each(statement, [since]) { rows in try body(try Self.readable(rows)) }
   }
 
   private static func hold(_ rows: Rows) -> Hold? {

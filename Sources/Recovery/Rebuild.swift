@@ -22,6 +22,9 @@ public struct Rebuild {
     public var keys = KeySpace()
     /// Milliseconds that Redis remembers a finished hold.
     public var retentionMs = Limits.retentionMsDefault
+    /// Whether holds that another Redis made, of SKUs that the books contradict themselves about, are
+    /// released: this Redis's stand.
+    public var releasesOthers = false
 
     /// Settings with their defaults.
     public init(redis: RedisAddress, database: DatabaseAddress) {
@@ -80,7 +83,12 @@ public struct Rebuild {
     plan.redis = try stream.identity()
     plan.opening = try control.bookedOpening()
     plan.contradictions = try snapshot.contradictions()
-    guard plan.contradictions.isEmpty else { return plan }
+    guard plan.contradictions.isEmpty else {
+      let split = try self.split(plan.contradictions)
+      plan.soldTwice = split.pairs.map(\.description)
+      plan.contradictionsLeft = split.left
+      return plan
+    }
     try snapshot.eachSKU { sku, figures in try target.compare(sku, figures, &plan.skus) }
     try eachPage(of: snapshot, nowMs) { page in
       plan.active += page.count { $0.status == .active }
@@ -102,7 +110,8 @@ public struct Rebuild {
     say("the sale is closed")
     do {
       try drain()
-      try refuseWhatBooksLack()
+      try releaseOthers()
+      try refuseContradictions()
     } catch {
       // As it was; a worker opens it again if it was open.
       try? stream.takeBackLoss()
@@ -183,12 +192,44 @@ public struct Rebuild {
         description:
           "\(deadLetters) dead letters are not in the books: replay or discard them first")
     }
-    let contradictions = try BooksSnapshot(in: try Self.connect(settings)).contradictions()
+    guard settings.releasesOthers else { return try refuseContradictions() }
+    guard try stream.fence().epoch != nil else {
+      throw Refusal(description: "this Redis knows nothing: none of its holds can stand")
+    }
+    try refuse(split(contradictions()).left)
+  }
+
+  // MARK: books of two Redis
+
+  private func contradictions() throws -> [BooksSnapshot.Contradiction] {
+    try BooksSnapshot(in: try Self.connect(settings)).contradictions()
+  }
+
+  private func refuseContradictions() throws { try refuse(contradictions()) }
+
+  private func refuse(_ contradictions: [BooksSnapshot.Contradiction]) throws {
     guard contradictions.isEmpty else {
       throw Refusal(
         description: "the books contradict themselves: "
           + contradictions.prefix(RebuildPlan.namesMax).map(\.description).joined(separator: "; "))
     }
+  }
+
+  private func split(_ contradictions: [BooksSnapshot.Contradiction]) throws -> Split {
+    let nowMs = try stream.time()
+    return try Split(
+      contradictions, in: try BooksSnapshot(in: try Self.connect(settings)),
+      beside: try StoreView(at: settings.redis, keys: settings.keys),
+      since: nowMs - min(nowMs, settings.retentionMs))
+  }
+
+  private func releaseOthers() throws {
+    guard settings.releasesOthers else { return }
+    let split = try split(contradictions())
+    guard !split.pairs.isEmpty else { return }
+    for pair in split.pairs { say("released: \(pair)") }
+    try split.release(through: try StoreView(at: settings.redis, keys: settings.keys))
+    try drain()
   }
 
   /// From now on the books take events from this Redis, and let no other be opened.

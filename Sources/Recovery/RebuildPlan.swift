@@ -24,6 +24,10 @@ public struct RebuildPlan: CustomStringConvertible {
   public internal(set) var opening: BookedOpening?
   /// SKUs of which the books say two things.
   public internal(set) var contradictions: [BooksSnapshot.Contradiction] = []
+  /// Of these SKUs, who was promised the same units by another Redis and by this one; a line each.
+  public internal(set) var soldTwice: [String] = []
+  /// What would still contradict itself without the other Redis's holds.
+  public internal(set) var contradictionsLeft: [BooksSnapshot.Contradiction] = []
   /// SKUs, as they compare.
   public internal(set) var skus = RebuildSession.Tally()
   /// Live and recent holds, as they compare.
@@ -62,12 +66,28 @@ public struct RebuildPlan: CustomStringConvertible {
       if contradictions.count > Self.namesMax {
         lines.append("  and \(contradictions.count - Self.namesMax) more SKUs")
       }
+      lines += split
     }
     lines.append(
       "Lost, and known to nobody here: what Redis acknowledged after "
         + "\(newest?.description ?? "the beginning") and no worker has read, and the dead letters of "
         + "a Redis that is gone.")
     return lines.joined(separator: "\n")
+  }
+
+  /// What a person can choose.
+  private var split: [String] {
+    guard !soldTwice.isEmpty else { return [] }
+    var lines = [
+      "Holds that this Redis does not know, so that another made them, and who has the units here:"
+    ]
+    lines += soldTwice.map { "  \($0)" }
+    lines.append(
+      contradictionsLeft.isEmpty
+        ? "With --release-others they are released, confirmed ones too, and this Redis's holds stand.  To "
+          + "let the others stand, run this with the other Redis."
+        : "Without them the books would still contradict themselves:")
+    return lines + contradictionsLeft.prefix(Self.namesMax).map { "  \($0)" }
   }
 
   /// Whether what is compared is what is sold from.

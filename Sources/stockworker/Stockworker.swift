@@ -52,8 +52,18 @@ struct Stockworker: AsyncParsableCommand {
       """)
   var acceptLoss = false
 
+  @Flag(
+    help: """
+      Rebuild from books that two Redis have written: this one's holds stand, and those that it does not \
+      know are released, paid ones too.  The dry run names each with its two buyers.
+      """)
+  var releaseOthers = false
+
   func validate() throws {
     if acceptLoss, !rebuild { throw ValidationError("--accept-loss goes with --rebuild") }
+    if releaseOthers, !acceptLoss {
+      throw ValidationError("--release-others goes with --rebuild --accept-loss")
+    }
   }
 
   func run() async throws {
@@ -147,6 +157,7 @@ struct Stockworker: AsyncParsableCommand {
   private func rebuildRedis(_ settings: Projection.Settings) throws {
     var wanted = Rebuild.Settings(redis: settings.redis, database: settings.database)
     wanted.retentionMs = settings.retentionMs
+    wanted.releasesOthers = releaseOthers
     do {
       let rebuild = try Rebuild(wanted) { print($0) }
       print(try rebuild.plan())

@@ -260,19 +260,28 @@ struct FenceTests {
     let votes = try shop.redis.cli("HGETALL", "fence").split(separator: "\n")
     let places = votes.indices.filter { votes[$0].hasPrefix("seen:") }
     let live = try shop.redis.cli("HGET", "fence", "voted")
+    let run = live.split(separator: " ")[0]
+    let old = try #require(UInt64(live.split(separator: " ")[1])) - 3_600_000
     for place in places {
-      let (run, at) = (live.split(separator: " ")[0], UInt64(live.split(separator: " ")[1])!)
-      try shop.redis.cli("HSET", "fence", String(votes[place]), "\(run) \(at - 3_600_000)")
+      try shop.redis.cli("HSET", "fence", String(votes[place]), "\(run) \(old)")
     }
+    var dead: Substring?
     try await eventually("the one that lives has voted again") {
-      try shop.redis.cli("HGET", "fence", "voted") != live
+      let fence = try shop.redis.cli("HGETALL", "fence").split(separator: "\n")
+      let silent = places.filter { fence.contains(votes[$0]) }.compactMap { place in
+        fence.firstIndex(of: votes[place]).flatMap { at in
+          fence[at + 1].hasSuffix("\(old)") ? votes[place].dropFirst("seen:".count) : nil
+        }
+      }
+      dead = silent.first
+      return silent.count == 1
     }
     shop.redis.kill()
     try shop.redis.restart()
     try await eventually(timeout: .seconds(30), "it sells") {
       try await shop.health(0).status == .serving
     }
-    #expect(!shop.worker.log.contains("waiting for writer"))
+    #expect(!shop.worker.log.contains("waiting for writer \(try #require(dead))"))
   }
 
   @Test("a rebuild that is cut off opens nothing, and is run again")

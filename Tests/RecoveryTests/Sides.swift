@@ -92,6 +92,17 @@ final class Sides {
     try await eventually("the replica has caught up") { try offset(1) == offset(0) }
   }
 
+  /// Waits until the books know every event of a side's stream.
+  func booksCaughtUp(_ side: Int) async throws {
+    try await eventually(timeout: .seconds(30), "the books have what side \(side) has sold") {
+      let groups = try sides[side].redis.cli("XINFO", "GROUPS", "inventory.events")
+        .split(separator: "\n")
+      guard let pending = groups.firstIndex(of: "pending"), let lag = groups.firstIndex(of: "lag")
+      else { return false }
+      return groups[pending + 1] == "0" && groups[lag + 1] == "0"
+    }
+  }
+
   func call<Request: RequestMessage & Sendable>(
     _ request: Request, side: Int, timeoutMs: UInt32 = 1_000
   ) async throws -> Request.Reply {
