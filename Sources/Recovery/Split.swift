@@ -90,6 +90,7 @@ struct Split {
         : Correction.Deltas(available: units, held: -units)
       hold.status = .cancelled
       hold.version += 1
+      hold.paymentRef = nil
       let correction = Correction(
         actor: Self.actor, reason: Self.reason,
         found: "not known to the Redis whose holds stand", books: books)
