@@ -111,6 +111,7 @@ public struct Rebuild {
     do {
       try drain()
       try releaseOthers()
+      try refuseDeadLetters()
       try refuseContradictions()
     } catch {
       // As it was; a worker opens it again if it was open.
@@ -186,17 +187,21 @@ public struct Rebuild {
   }
 
   private func refuseWhatBooksLack() throws {
+    try refuseDeadLetters()
+    guard settings.releasesOthers else { return try refuseContradictions() }
+    guard try stream.fence().epoch != nil else {
+      throw Refusal(description: "this Redis knows nothing: none of its holds can stand")
+    }
+    try refuse(split(contradictions()).left)
+  }
+
+  private func refuseDeadLetters() throws {
     let deadLetters = try target.countDeadLetters()
     guard deadLetters == 0 else {
       throw Refusal(
         description:
           "\(deadLetters) dead letters are not in the books: replay or discard them first")
     }
-    guard settings.releasesOthers else { return try refuseContradictions() }
-    guard try stream.fence().epoch != nil else {
-      throw Refusal(description: "this Redis knows nothing: none of its holds can stand")
-    }
-    try refuse(split(contradictions()).left)
   }
 
   // MARK: books of two Redis
