@@ -139,13 +139,13 @@ struct ErrorReason {
     ErrorReason(
       .unavailable, "STORE_FENCED",
       """
-      Redis has been restarted, and no worker has opened it yet; or it has lost data, and is \
-      not opened before it has been rebuilt
+      Redis has been restarted, or has taken another's place, and no worker has opened it yet; its \
+      opening has run out; or it has lost data, and is not opened before it has been rebuilt
       """,
       "repeat after retry_after_ms; if it lasts, a person: the worker's log says what is lost"),
     ErrorReason(
       .unavailable, "STORE_REFUSED",
-      "Redis refuses to write",
+      "Redis refuses to write (too few replicas, a disk that is full): told at once, for reads too",
       "repeat after retry_after_ms"),
     ErrorReason(
       .unavailable, "SHUTTING_DOWN",
