@@ -187,7 +187,7 @@ void   stock__v1__error_detail__free_unpacked
   assert(message->base.descriptor == &stock__v1__error_detail__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor stock__v1__request__field_descriptors[6] =
+static const ProtobufCFieldDescriptor stock__v1__request__field_descriptors[7] =
 {
   {
     "call_id",
@@ -261,9 +261,22 @@ static const ProtobufCFieldDescriptor stock__v1__request__field_descriptors[6] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "deadline_at",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__Request, deadline_at),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__request__field_indices_by_name[] = {
   0,   /* field[0] = call_id */
+  6,   /* field[6] = deadline_at */
   4,   /* field[4] = message */
   3,   /* field[3] = metadata */
   1,   /* field[1] = method */
@@ -273,7 +286,7 @@ static const unsigned stock__v1__request__field_indices_by_name[] = {
 static const ProtobufCIntRange stock__v1__request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor stock__v1__request__descriptor =
 {
@@ -283,7 +296,7 @@ const ProtobufCMessageDescriptor stock__v1__request__descriptor =
   "Stock__V1__Request",
   "stock.v1",
   sizeof(Stock__V1__Request),
-  6,
+  7,
   stock__v1__request__field_descriptors,
   stock__v1__request__field_indices_by_name,
   1,  stock__v1__request__number_ranges,

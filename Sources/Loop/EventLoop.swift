@@ -357,9 +357,14 @@ public struct Token {
   }
 }
 
+/// Nanoseconds since 1970, of CLOCK_REALTIME: for what another machine says of time.
+public func wallNow() -> UInt64 { nanoseconds(of: CLOCK_REALTIME) }
+
 /// Nanoseconds of CLOCK_MONOTONIC.
-public func monotonicNow() -> UInt64 {
+public func monotonicNow() -> UInt64 { nanoseconds(of: CLOCK_MONOTONIC) }
+
+private func nanoseconds(of clock: clockid_t) -> UInt64 {
   var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &time)
+  clock_gettime(clock, &time)
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }

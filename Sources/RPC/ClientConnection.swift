@@ -30,6 +30,8 @@ public final class ClientConnection: ByteChannel.Owner {
 
   /// Told once when the server goes away or the connection has ended: new calls belong elsewhere.
   public var ended: () -> Void = {}
+  /// Whether calls say until when they are waited for: see `StockClient.Options.sendsDeadlineAt`.
+  public var sendsDeadlineAt = false
   /// What the server said of itself; nil until then, and with a server of the first version.
   public private(set) var server: HelloReply?
 
@@ -121,10 +123,16 @@ public final class ClientConnection: ByteChannel.Owner {
       return 0
     case .send(let id):
       send(
-        request, as: id, timeoutMs: timeoutMs, windowBytes: windowBytes ?? 0, metadata: metadata)
+        request, as: id, timeoutMs: timeoutMs, windowBytes: windowBytes ?? 0,
+        deadlineAt: deadlineAt(in: timeoutMs), metadata: metadata)
       watch()
       return id
     }
+  }
+
+  /// - Parameter timeoutMs: 0 of a stream.
+  private func deadlineAt(in timeoutMs: UInt32) -> UInt64 {
+    sendsDeadlineAt && timeoutMs > 0 ? wallNow() / 1_000_000 + UInt64(timeoutMs) : 0
   }
 
   /// Asks the server to stop a call.  It is answered all the same: with CANCELLED, or as if nothing
@@ -165,12 +173,13 @@ public final class ClientConnection: ByteChannel.Owner {
 
   private func send<Request: RequestMessage>(
     _ request: Request, as id: UInt64, timeoutMs: UInt32 = 0, windowBytes: UInt32 = 0,
-    metadata: Metadata = Metadata()
+    deadlineAt: UInt64 = 0, metadata: Metadata = Metadata()
   ) {
     request.encode(into: &message, arena: arena)
     RequestEnvelope.append(
       callID: id, method: Request.method, timeoutMs: timeoutMs, windowBytes: windowBytes,
-      metadata: metadata, message: message, to: &channel.output, arena: arena)
+      deadlineAt: deadlineAt, metadata: metadata, message: message, to: &channel.output,
+      arena: arena)
     message.consume(message.count)
     arena.reset()
     channel.flush()

@@ -78,7 +78,9 @@ final class Connection: ByteChannel.Owner {
       record: record)
     do throws(Status) {
       // What has waited unread for too long is not begun.
-      guard deadline > now else { throw .deadlinePassed }
+      guard deadline > now else {
+        throw deadline == CallDeadline.passedUnread ? .deadlinePassedUnread : .deadlinePassed
+      }
       // Identity.
       if let refusal = server.chain.identity?(peer, method.name, metadata) { throw refusal }
       // The handler; observers come on the way back, in `reply` and `fail`.
@@ -98,18 +100,12 @@ final class Connection: ByteChannel.Owner {
     return lastMethod
   }
 
-  /// Counted from when the frame could first be read.
   private func deadline(of request: RequestEnvelope, _ method: MethodTable.Entry) -> UInt64 {
-    let since = channel.waitedSince
-    switch method.kind {
-    case .stream where request.timeoutMs == 0: return .max
-    case .stream: return since + UInt64(request.timeoutMs) * 1_000_000
-    case .unary:
-      let ms =
-        request.timeoutMs == 0
-        ? RPCLimits.timeoutMsDefault : min(request.timeoutMs, RPCLimits.timeoutMsMax)
-      return since + UInt64(ms) * 1_000_000
-    }
+    let deadline = CallDeadline.after(
+      request.timeoutMs, isStream: method.isStream, since: channel.waitedSince)
+    guard request.deadlineAt > 0 else { return deadline }
+    return min(
+      deadline, CallDeadline.at(request.deadlineAt, now: monotonicNow(), wall: wallNow()))
   }
 
   private func begin(

@@ -229,4 +229,9 @@ extension Status {
 
   static let deadlinePassed = Status(
     .deadlineExceeded, reason: "DEADLINE", message: "The call's deadline passed.", retryable: true)
+
+  static let deadlinePassedUnread = Status(
+    .deadlineExceeded, reason: "DEADLINE",
+    message: "By this server's clock the call's deadline_at had passed when it was read.",
+    retryable: true)
 }

@@ -18,6 +18,15 @@ public actor StockClient {
     public var waitsForServer = true
     /// See `ClientConnection`.
     public var keepaliveMs = ClientConnection.keepaliveMsDefault
+    /// Whether each call says until when it is waited for, in milliseconds since 1970 by this machine's
+    /// clock: a frame that reaches the server after that time does nothing, however late.  Streams have
+    /// no such time.
+    ///
+    /// The server judges it by its own clock, so both must be kept in step, to well within the timeouts
+    /// of the calls.  While this one is behind the server's, calls have that much less time, and fail
+    /// with DEADLINE when that is more than their timeout; while it is ahead, frames count for that much
+    /// longer.  A server that does not know the field ignores it.
+    public var sendsDeadlineAt = false
 
     /// Options with their defaults.
     public init() {}
@@ -166,6 +175,7 @@ public actor StockClient {
       let made = try ClientConnection(
         to: addresses[failedDials % addresses.count], client: options.name,
         keepaliveMs: options.keepaliveMs, on: loop!)
+      made.sendsDeadlineAt = options.sendsDeadlineAt
       connection = made
       return made
     } catch {

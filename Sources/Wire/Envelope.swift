@@ -13,6 +13,8 @@ public struct RequestEnvelope {
   public private(set) var timeoutMs: UInt32 = 0
   /// Streams: bytes of items that may be sent at first.  0: the server's default.
   public private(set) var windowBytes: UInt32 = 0
+  /// Until when the caller waits, in milliseconds since 1970 by its clock.  0: it does not say.
+  public private(set) var deadlineAt: UInt64 = 0
   /// The method's request message, encoded.
   public private(set) var message = UnsafeRawBufferPointer(start: nil, count: 0)
   /// How many headers there are: none, nearly always.
@@ -39,7 +41,8 @@ public struct RequestEnvelope {
       case (4, _, .some): metadataCount += 1
       case (5, _, let bytes?): message = bytes
       case (6, let number?, _): windowBytes = UInt32(truncatingIfNeeded: number)
-      case (1...6, _, _): throw .notAnEnvelope
+      case (7, let number?, _): deadlineAt = number
+      case (1...7, _, _): throw .notAnEnvelope
       default: break
       }
     }
@@ -52,7 +55,7 @@ public struct RequestEnvelope {
   /// Appends one call as a frame.
   public static func append(
     callID: UInt64, method: String, timeoutMs: UInt32, windowBytes: UInt32 = 0,
-    metadata: Metadata = Metadata(), message: borrowing ByteBuffer,
+    deadlineAt: UInt64 = 0, metadata: Metadata = Metadata(), message: borrowing ByteBuffer,
     to buffer: inout ByteBuffer, arena: Arena
   ) {
     precondition(callID > 0)
@@ -62,6 +65,7 @@ public struct RequestEnvelope {
     request.method = arena.bytes(method)
     request.timeout_ms = timeoutMs
     request.window_bytes = windowBytes
+    request.deadline_at = deadlineAt
     request.n_metadata = metadata.entries.count
     request.metadata = metadata.list(arena)
     request.message = message.binary

@@ -127,8 +127,11 @@ struct ErrorReason {
       "correct the call"),
     ErrorReason(
       .deadlineExceeded, "DEADLINE",
-      "the timeout passed",
-      "repeat the same call, unchanged"),
+      "the timeout passed, or deadline_at",
+      """
+      repeat the same call, unchanged; if it is told at once, and the message names deadline_at, \
+      compare the clocks
+      """),
     ErrorReason(
       .unavailable, "STORE_UNREACHABLE",
       "the timeout passed while Redis was away",

@@ -122,14 +122,15 @@ private func again(_ bytes: UnsafeRawBufferPointer, _ arena: Arena) {
   let method = String(decoding: first.method, as: UTF8.self)
   RequestEnvelope.append(
     callID: first.callID, method: method, timeoutMs: first.timeoutMs,
-    windowBytes: first.windowBytes, metadata: first.metadata, message: message, to: &wire,
-    arena: arena)
+    windowBytes: first.windowBytes, deadlineAt: first.deadlineAt, metadata: first.metadata,
+    message: message, to: &wire, arena: arena)
   guard let payload = try? Frame.next(in: wire.readable),
     let second = try? RequestEnvelope(payload, arena: arena)
   else { fatalError("an envelope that the server would refuse") }
   promise(
     second.callID == first.callID && second.timeoutMs == first.timeoutMs
-      && second.windowBytes == first.windowBytes && second.metadata == first.metadata
+      && second.windowBytes == first.windowBytes && second.deadlineAt == first.deadlineAt
+      && second.metadata == first.metadata
       && second.message.elementsEqual(first.message) && second.method.elementsEqual(method.utf8),
     "another call when encoded")
 }

@@ -36,18 +36,18 @@ final class RawServer {
 
   /// The next call; nil when the client has closed.
   func call() throws -> (id: UInt64, method: String, message: [UInt8])? {
+    try envelope { ($0.callID, String(decoding: $0.method, as: UTF8.self), Array($0.message)) }
+  }
+
+  /// What is to be known of the next call; nil when the client has closed.
+  func envelope<Known>(_ known: (RequestEnvelope) -> Known) throws -> Known? {
     guard let header = read(4), let payload = read(header.reduce(0) { $0 << 8 | Int($1) }) else {
       return nil
     }
     // The envelope lies in it.
     let arena = Arena()
     defer { arena.reset() }
-    return try payload.withUnsafeBytes {
-      let request = try RequestEnvelope($0, arena: arena)
-      return (
-        request.callID, String(decoding: request.method, as: UTF8.self), Array(request.message)
-      )
-    }
+    return try payload.withUnsafeBytes { known(try RequestEnvelope($0, arena: arena)) }
   }
 
   /// Answers a `Hello` as a server of the current version, or of the first.

@@ -80,6 +80,9 @@ actor ServerLane {
   /// Calls that wait to be answered.
   var waitingCount: Int { waiting.calls.count }
 
+  /// Until when those calls are waited for, in nanoseconds of CLOCK_MONOTONIC.
+  var waitingDeadlines: [UInt64] { waiting.calls.map(\.deadline) }
+
   /// What an observer was told: request id and code of each call.
   var observed: [String] { seen.calls }
 
@@ -213,15 +216,15 @@ final class RawPeer {
   /// A call as a frame.
   static func frame(
     _ id: UInt64, _ method: String, _ message: [UInt8] = [], timeoutMs: UInt32 = 0,
-    metadata: Metadata = Metadata()
+    deadlineAt: UInt64 = 0, metadata: Metadata = Metadata()
   ) -> [UInt8] {
     let arena = Arena()
     var body = ByteBuffer()
     message.withUnsafeBytes { body.append($0) }
     var wire = ByteBuffer()
     RequestEnvelope.append(
-      callID: id, method: method, timeoutMs: timeoutMs, metadata: metadata, message: body,
-      to: &wire, arena: arena)
+      callID: id, method: method, timeoutMs: timeoutMs, deadlineAt: deadlineAt,
+      metadata: metadata, message: body, to: &wire, arena: arena)
     return Array(wire.readable)
   }
 }

@@ -147,7 +147,8 @@ struct HandWrittenTests {
       let frame = written { frame in
         RequestEnvelope.append(
           callID: max(number, 1), method: "m", timeoutMs: UInt32(truncatingIfNeeded: number),
-          windowBytes: 300, metadata: metadata, message: message, to: &frame, arena: arena)
+          windowBytes: 300, deadlineAt: number, metadata: metadata, message: message, to: &frame,
+          arena: arena)
       }
       try frame.withUnsafeBytes { frame in
         let payload = UnsafeRawBufferPointer(rebasing: frame[Frame.headerBytes...])
@@ -155,7 +156,7 @@ struct HandWrittenTests {
         #expect(envelope.callID == max(number, 1))
         #expect(envelope.method.elementsEqual("m".utf8))
         #expect(envelope.timeoutMs == UInt32(truncatingIfNeeded: number))
-        #expect(envelope.windowBytes == 300)
+        #expect(envelope.windowBytes == 300 && envelope.deadlineAt == number)
         #expect(envelope.metadata == metadata)
         let fields = try ReserveFields(envelope.message)
         #expect(fields.sku.elementsEqual("sku".utf8) && fields.user.elementsEqual(Self.long.utf8))
@@ -171,6 +172,7 @@ struct HandWrittenTests {
     arguments: [
       [0x0A, 0x01, 0x31], [0x10, 0x01], [0x1D, 0, 0, 0, 0], [0x02, 0x00], [0x0B],
       [0xF8, 0xFF, 0xFF, 0xFF, 0x7F, 0x01], [0x12, 0x05, 0x31], [0x2A, 0xFF], [0x39, 0, 0, 0],
+      [0x3A, 0x00],
       [0x08, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01],
     ] as [[UInt8]])
   func refused(bytes: [UInt8]) {

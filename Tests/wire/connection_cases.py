@@ -1,5 +1,6 @@
 """What is said about the connection itself: versions, headers, cancelling."""
 
+import itertools
 import struct
 
 from cases import WireTest, fresh
@@ -113,6 +114,24 @@ class TestEveryMethod(WireTest):
             with self.subTest(method=method, headers=32):
                 call_id = self.connection.start(
                     method, ALL[method](self.sku), metadata=many[:32])
+                response = self.connection.response_to(call_id)
+                self.assertEqual(response.status, envelope.CODE_OK, response)
+                if response.more:
+                    self.connection.call(
+                        "Connection/Cancel", connection.CancelCallRequest(call_id=call_id))
+
+    def test_a_deadline_at(self):
+        """Whatever the clocks say: one that has passed, the last one, and one that is no time."""
+        self.set_stock(3)
+        for method in (STORED | STREAMED | IMMEDIATE).keys():
+            with self.subTest(method=method):
+                response = self.connection.call(
+                    method, ALL[method](self.sku), timeout_ms=60_000, deadline_at=1)
+                self.assert_failed(response, envelope.CODE_DEADLINE_EXCEEDED, "DEADLINE")
+        self.assert_figures(3, 0, 0)
+        for method, far in itertools.product(ALL, ((2**64 - 1) // 1_000_000, 2**64 - 1)):
+            with self.subTest(method=method, deadline_at=far):
+                call_id = self.connection.start(method, ALL[method](self.sku), deadline_at=far)
                 response = self.connection.response_to(call_id)
                 self.assertEqual(response.status, envelope.CODE_OK, response)
                 if response.more:

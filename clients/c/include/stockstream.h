@@ -74,12 +74,21 @@ typedef struct stock_options {
   bool wait_for_server;        /* true; false: while no connection has ever been made, calls fail as soon
                                   as every address has been tried */
   uint32_t window_bytes;       /* 65,536; of items that a stream may have on the way, 1 to 1,048,576 */
+  bool send_deadline_at;       /* false; true: see LATE FRAMES */
 } stock_options;
 
 typedef struct stock_client stock_client;
 
 /* Fills in the defaults.  `size` is sizeof(stock_options) where you compile. */
 void stock_options_init(stock_options *options, size_t size);
+
+/* LATE FRAMES.  The timeout of a call counts from when the server can read it: a frame that a network kept
+ * for long may be carried out long after its caller has gone.  With send_deadline_at each call says until
+ * when it is waited for, in milliseconds since 1970 by this machine's clock, and what reaches the server
+ * later does nothing.  The server judges that by its own clock, so both must be kept in step, to well within
+ * the timeouts of your calls: while this one is behind, calls have that much less time, and end in DEADLINE
+ * when that is more than their timeout; while it is ahead, frames count for that much longer.  A server that
+ * does not know the field ignores it.  Streams have no such time. */
 
 /* A client.  It connects with its first call, and again whenever the connection has died.
  *

@@ -118,6 +118,7 @@ static bool append(const stock_client *c, channel *ch, const call *one, uint64_t
     sent.window_bytes = c->options.window_bytes;
   else
     sent.timeout_ms = (uint32_t)left_ms;
+  if (!is_stream(one) && c->options.send_deadline_at) sent.deadline_at = wall_ms() + left_ms;
   return frame_append(&ch->output, &sent);
 }
 

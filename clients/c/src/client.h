@@ -157,6 +157,8 @@ static inline ProtobufCBinaryData text(const char *string) {
 }
 
 uint64_t now_ns(void);
+/* Since 1970, by this machine's clock. */
+uint64_t wall_ms(void);
 uint64_t next_chance(stock_client *c);
 static inline channel *current(stock_client *c) { return &c->channels[c->current]; }
 

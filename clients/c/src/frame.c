@@ -25,6 +25,7 @@ bool frame_append(buffer *output, const outgoing *call) {
   envelope.method = (ProtobufCBinaryData){.len = strlen(call->method), .data = (uint8_t *)call->method};
   envelope.timeout_ms = call->timeout_ms;
   envelope.window_bytes = call->window_bytes;
+  envelope.deadline_at = call->deadline_at;
   envelope.message = call->message;
   size_t packed = stock__v1__request__get_packed_size(&envelope), length = packed + call->headers.len;
   if (!buffer_reserve(output, FRAME_HEADER_BYTES + length)) return false;

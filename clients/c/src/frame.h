@@ -17,6 +17,7 @@ typedef struct outgoing {
   uint64_t call_id;
   const char *method;
   uint32_t timeout_ms, window_bytes;
+  uint64_t deadline_at; /* milliseconds since 1970; 0: none */
   ProtobufCBinaryData headers; /* encoded: fields of the envelope as they are */
   ProtobufCBinaryData message;
 } outgoing;

@@ -14,6 +14,12 @@ uint64_t now_ns(void) {
   return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+uint64_t wall_ms(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_REALTIME, &time);
+  return (uint64_t)time.tv_sec * 1000u + (uint64_t)time.tv_nsec / 1000000u;
+}
+
 bool receive(stock_client *c, channel *ch, bool waits, uint64_t now) {
   size_t count;
   if (!channel_receive(ch, waits, &count)) {

@@ -22,6 +22,7 @@ from running import open_shop as setUpModule  # noqa: F401
 from change_scenarios import TOGETHER, TestBooks, TestChanges, TestOrders  # noqa: F401
 from stream_scenarios import TestStreams  # noqa: F401
 
+import late_faults
 import proxy
 import stream_faults
 from proxy import Proxy, envelope
@@ -101,6 +102,18 @@ class TestFaults(ClientTest):
     def test_a_lost_reply_is_found_out(self):
         self.run_through(proxy.CutReply(2), "reserves", "REPEATED", 3, 5)
         self.assert_held(5)
+
+    def test_a_call_says_until_when_it_is_waited_for(self):
+        fault = late_faults.Calls()
+        self.run_through(fault, "reserves", "REPEATED", 2, 2, "deadline-at")
+        (_, first), (_, again), _ = fault.seen
+        for at, call in fault.seen:
+            self.assertAlmostEqual(call.deadline_at, at + call.timeout_ms, delta=5_000)
+        self.assertAlmostEqual(first.deadline_at, again.deadline_at, delta=1_000)
+        self.sku += "p"
+        plain = late_faults.Calls()
+        self.run_through(plain, "reserves", "REPEATED", 2, 2)
+        self.assertEqual([call.deadline_at for _, call in plain.seen], [0, 0, 0])
 
     def test_a_lost_request_is_made_again(self):
         self.run_through(proxy.CutRequest(2), "reserves", "HELD", 3, 5)

@@ -14,6 +14,7 @@ static stock_client *configured(const scenario_input *input, const char *setting
   if (strcmp(setting, "impatient") == 0) options.keepalive_ms = 100;
   if (strcmp(setting, "no-wait") == 0) options.wait_for_server = false;
   if (strcmp(setting, "short-dial") == 0) options.connect_timeout_ms = 100;
+  if (strcmp(setting, "deadline-at") == 0) options.send_deadline_at = true;
   const char *error = NULL;
   stock_client *client = stock_client_new(input->address, &options, &error);
   CHECK(client != NULL);

@@ -2,6 +2,7 @@
 
 import time
 
+import late_faults
 import proxy
 import stream_faults as faults
 from running import ClientTest, shop
@@ -40,6 +41,11 @@ class TestStreams(ClientTest):
 
     def test_lost_connections(self):
         self.follow_through(faults.CutStream(20, times=5), 200, 1_000, 6)
+
+    def test_a_stream_has_no_deadline(self):
+        fault = late_faults.Calls().about("Events/Follow")
+        self.follow_through(fault, 20, 65_536, 2, "deadline-at")
+        self.assertEqual([call.deadline_at for _, call in fault.seen], [0, 0])
 
     def test_connections_that_go(self):
         self.follow_through(faults.LeavingStream(20, times=5), 200, 65_536, 6)

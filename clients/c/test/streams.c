@@ -165,8 +165,8 @@ static void take_next(const stock_reply *reply, int *next, int *again) {
   *next += number == *next;
 }
 
-/* ADDRESS COUNT WINDOW [impatient]: sells so many there, while the stream is followed here; every hold is
- * seen.  The window is small, and the stream is not read for a while. */
+/* ADDRESS COUNT WINDOW [impatient or deadline-at]: sells so many there, while the stream is followed here;
+ * every hold is seen.  The window is small, and the stream is not read for a while. */
 void follows_all(const scenario_input *input) {
   CHECK(input->count >= 3);
   int count = atoi(input->words[1]), next = 0, again = 0;
@@ -174,6 +174,7 @@ void follows_all(const scenario_input *input) {
   stock_options_init(&options, sizeof options);
   options.window_bytes = (uint32_t)atoi(input->words[2]);
   if (input->count > 3) options.keepalive_ms = 1000;
+  options.send_deadline_at = input->count > 3 && strcmp(input->words[3], "deadline-at") == 0;
   stock_client *client = stock_client_new(input->address, &options, NULL);
   stock_client *seller = client_of(input->words[0]);
   CHECK(client != NULL);

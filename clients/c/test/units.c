@@ -73,7 +73,8 @@ static void frames(void) {
   buffer wire = {0};
   ProtobufCBinaryData message = {4, (uint8_t *)"\x08\x01\x10\x02"}, payload;
   size_t missing;
-  outgoing call = {1, "stock.v1.Reservations/Reserve", 250, 0, {0, NULL}, message};
+  outgoing call = {.call_id = 1, .method = "stock.v1.Reservations/Reserve", .timeout_ms = 250,
+                   .message = message};
   CHECK(frame_append(&wire, &call));
   /* WIRE.md: call 1, the method, 250 ms, the message. */
   CHECK(memcmp(wire.bytes,
@@ -84,6 +85,10 @@ static void frames(void) {
     CHECK(missing > 0 && missing <= end - wire.end);
   }
   CHECK(frame_next(&wire, &payload, &missing) == FRAME_WHOLE && payload.len == end - 4);
+  buffer_clear(&wire);
+  call.deadline_at = 1795521422120;
+  CHECK(frame_append(&wire, &call) && wire.end == end + 7);
+  CHECK(memcmp(wire.bytes + end, "\x38\xa8\xc6\xaa\xeb\xa0\x34", 7) == 0);
   memcpy(wire.bytes, "\x00\x20\x00\x01", 4);
   CHECK(frame_next(&wire, &payload, &missing) == FRAME_TOO_LONG);
   buffer_free(&wire);

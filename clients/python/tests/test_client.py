@@ -23,6 +23,7 @@ from order_tests import TestChanges, TestList, TestOrders  # noqa: F401
 from records_tests import TestRecords  # noqa: F401
 from stream_tests import TestMetadata, TestStreams  # noqa: F401
 
+import late_faults
 import proxy
 from proxy import Proxy, envelope
 from shop import free_port
@@ -263,6 +264,32 @@ class TestFaults(ClientTest):
             began = time.monotonic()
             self.fails(Unavailable, "UNREACHABLE", False, 0, lambda: client.ping(timeout_s=20))
             self.assertLess(time.monotonic() - began, 5)
+
+    def test_a_call_says_until_when_it_is_waited_for(self):
+        self.supply()
+        fault = late_faults.Calls().about("Reservations/Reserve", "Stock/Watch")
+        client = self.through(fault, Options(sends_deadline_at=True))
+        self.assertEqual(self.reserve(client, timeout_s=20).outcome, Outcome.REPEATED)
+        first, again = fault.seen
+        for at, call in (first, again):
+            self.assertAlmostEqual(call.deadline_at, at + call.timeout_ms, delta=5_000)
+        self.assertAlmostEqual(first[1].deadline_at, again[1].deadline_at, delta=1_000)
+        with client.watch(self.sku) as updates:
+            next(updates)
+        self.reserve(self.through(fault), "plain")
+        self.assertEqual([call.deadline_at for _, call in fault.seen[2:]], [0] * (len(fault.seen) - 2))
+        self.assertGreaterEqual(len(fault.seen), 4)
+
+    def test_a_frame_that_comes_after_its_deadline_does_nothing(self):
+        self.supply()
+        for sends, code, held in ((True, envelope.CODE_DEADLINE_EXCEEDED, 0), (False, envelope.CODE_OK, 1)):
+            fault = late_faults.Late()
+            client = self.through(fault, Options(retry=ONCE.retry, sends_deadline_at=sends))
+            self.fails(DeadlineExceeded, "NO_ANSWER", True, 1,
+                       lambda: self.reserve(client, timeout_s=0.1))
+            (answer,) = fault.deliver()
+            self.assertEqual((answer.status, answer.detail.outcome_unknown), (code, False))
+            self.assert_figures(1000 - held, held, 0)
 
     def test_a_connection_that_is_not_taken(self):
         client = self.through(proxy.TurnedAway(100), Options(waits_for_server=False))

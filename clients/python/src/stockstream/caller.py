@@ -101,7 +101,9 @@ class Caller:
         if deadline - time.monotonic() < 0.001:
             raise errors.deadline_passed()
         try:
-            response = connection.call(method, request, deadline, self._metadata)
+            response = connection.call(
+                method, request, deadline, self._metadata,
+                sends_deadline_at=self._options.sends_deadline_at)
         except Lost as why:
             self._servers.drop()
             if connection.turned_away is not None:

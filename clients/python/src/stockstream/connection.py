@@ -86,14 +86,16 @@ class Connection:
             while (response := self._next()) is not None:
                 self._control(response)
 
-    def call(self, method: str, request: Message, deadline: float,
-             metadata: Mapping[str, str]) -> envelope_pb2.Response:
+    def call(self, method: str, request: Message, deadline: float, metadata: Mapping[str, str], *,
+             sends_deadline_at: bool = False) -> envelope_pb2.Response:
         """Makes a call and waits for its answer, whatever that is.
 
         Raises `Lost` when the connection died, and `StockError` NO_ANSWER or TOO_LARGE.
         """
         left_ms = max(1, int((deadline - time.monotonic()) * 1000))
         made = _call(method, metadata, timeout_ms=left_ms)
+        if sends_deadline_at:
+            made.deadline_at = int(time.time() * 1000) + left_ms
         try:
             self._send(made, request, max(deadline - time.monotonic(), 0.001))
             return self._answer(made.call_id, deadline + GRACE_S)

@@ -23,3 +23,11 @@ class Options:
     """Whether calls wait for a server that has never been there."""
     window_bytes: int = 65_536
     """Of items that a stream may have on the way: 1 to 1,048,576."""
+    sends_deadline_at: bool = False
+    """Whether each call says until when it is waited for, in milliseconds since 1970 by this machine's clock:
+    a frame that reaches the server after that time does nothing, however late.  Streams have no such time.
+
+    The server judges it by its own clock, so both must be kept in step, to well within the timeouts of the
+    calls.  While this one is behind, calls have that much less time, and fail with DEADLINE when that is more
+    than their timeout; while it is ahead, frames count for that much longer.  A server that does not know the
+    field ignores it."""

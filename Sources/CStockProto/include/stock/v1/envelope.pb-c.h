@@ -82,10 +82,15 @@ struct  Stock__V1__Request
    * 0: 65,536.
    */
   uint32_t window_bytes;
+  /*
+   * Until when the caller waits, in milliseconds since 1970 by its clock; the server judges it by its own.
+   * The earlier of this and timeout_ms counts, for streams too.  0: none.
+   */
+  uint64_t deadline_at;
 };
 #define STOCK__V1__REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__request__descriptor) \
-    , 0, {0,NULL}, 0, 0,NULL, {0,NULL}, 0 }
+    , 0, {0,NULL}, 0, 0,NULL, {0,NULL}, 0, 0 }
 
 
 struct  Stock__V1__Response

@@ -48,20 +48,22 @@ class Metadata(_message.Message):
     def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ["call_id", "message", "metadata", "method", "timeout_ms", "window_bytes"]
+    __slots__ = ["call_id", "deadline_at", "message", "metadata", "method", "timeout_ms", "window_bytes"]
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_AT_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
     WINDOW_BYTES_FIELD_NUMBER: _ClassVar[int]
     call_id: int
+    deadline_at: int
     message: bytes
     metadata: _containers.RepeatedCompositeFieldContainer[Metadata]
     method: str
     timeout_ms: int
     window_bytes: int
-    def __init__(self, call_id: _Optional[int] = ..., method: _Optional[str] = ..., timeout_ms: _Optional[int] = ..., metadata: _Optional[_Iterable[_Union[Metadata, _Mapping]]] = ..., message: _Optional[bytes] = ..., window_bytes: _Optional[int] = ...) -> None: ...
+    def __init__(self, call_id: _Optional[int] = ..., method: _Optional[str] = ..., timeout_ms: _Optional[int] = ..., metadata: _Optional[_Iterable[_Union[Metadata, _Mapping]]] = ..., message: _Optional[bytes] = ..., window_bytes: _Optional[int] = ..., deadline_at: _Optional[int] = ...) -> None: ...
 
 class Response(_message.Message):
     __slots__ = ["call_id", "detail", "message", "metadata", "more", "status"]
