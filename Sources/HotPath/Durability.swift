@@ -4,7 +4,7 @@ struct Durability: Equatable {
   /// What is read, and what each must be.
   static let settings = [
     "appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory-policy",
-    "auto-aof-rewrite-percentage",
+    "auto-aof-rewrite-percentage", "replica-read-only",
   ]
 
   /// Why not even MEMORY can be promised; nil: it can.
@@ -56,8 +56,11 @@ struct Durability: Equatable {
     }
     let policy = settings["maxmemory-policy"] ?? "?"
     memoryRefusal =
-      policy == "noeviction"
-      ? nil : "redis may evict holds when its memory is full (maxmemory-policy \(policy))"
+      policy != "noeviction"
+      ? "redis may evict holds when its memory is full (maxmemory-policy \(policy))"
+      : settings["replica-read-only"] == "no"
+        ? "redis would take writes that it forgets when it is made a replica (replica-read-only no)"
+        : nil
     fsyncRefusal = memoryRefusal ?? refusalOfFile(settings, info)
     if settings["auto-aof-rewrite-percentage"] == "0" {
       advice.append(

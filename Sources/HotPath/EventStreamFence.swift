@@ -29,14 +29,17 @@ extension EventStream {
   /// - Parameter patienceMs: for how long at least somebody must have wanted to open it.
   /// - Returns: why not; nil: it may be.
   public func mayOpen(_ opening: Opening, patienceMs: UInt64) throws(StreamFault) -> String? {
-    try open(opening, patienceMs, ["ask", "0", "", ""])
+    try open(opening, patienceMs, ["ask", "0", "", "", ""])
   }
 
   /// Opens this process of Redis to the sale, which the books have just named as the one, unless a writer
   /// objects or has yet to be heard.
+  /// - Parameter line: the line of writes that the process continues.
   /// - Returns: why not; nil: it is open.
-  public func open(_ opening: Opening, _ lease: Lease) throws(StreamFault) -> String? {
-    try open(opening, 0, ["open", "\(lease.askedMs)"] + lease.fields)
+  public func open(
+    _ opening: Opening, line: String, _ lease: Lease
+  ) throws(StreamFault) -> String? {
+    try open(opening, 0, ["open", "\(lease.askedMs)"] + lease.fields + [line])
   }
 
   private func open(
@@ -59,6 +62,21 @@ extension EventStream {
     try session.call(
       ["EVAL", text, "1", keys.fence, opening.description] + lease.fields
     ) { _ in }
+  }
+
+  /// Whether a server has voted here of late: it sells from this process, or would.
+  public func hasVoters(runID: String) throws(StreamFault) -> Bool {
+    let nowMs = try time()
+    return try session.call(["HGETALL", keys.fence]) { reply in
+      for place in stride(from: 0, to: reply.count - 1, by: 2) {
+        let vote = (reply[place + 1].text ?? "").split(separator: " ")
+        guard reply[place].text?.hasPrefix("seen:") == true, vote.count == 2, vote[0] == runID,
+          let at = UInt64(vote[1]), at + Fence.writerGoneMs > nowMs
+        else { continue }
+        return true
+      }
+      return false
+    }
   }
 
   /// Says why nobody opens this Redis, for those who ask a server.
@@ -88,6 +106,9 @@ extension EventStream {
 public struct RedisIdentity: Equatable, Sendable {
   /// Names the process.
   public let runID: String
+  /// Names the line of writes that it continues: another one after each change of its role, though the
+  /// process is the same (`master_replid`).
+  public let line: String
   /// Whom it is a replica of, `host:port`; nil: it is a master.
   public let master: String?
   /// Whether a replica follows it, or did within the last hour.
@@ -95,9 +116,13 @@ public struct RedisIdentity: Equatable, Sendable {
   /// Whether it was a replica before it became a master.
   public let wasReplica: Bool
 
+  /// How the books name it: a process in one of its times as a master.
+  public var name: String { "\(runID)/\(line)" }
+
   /// - Parameter info: its section `replication`.
   init(runID: String, _ info: RedisInfo) {
     self.runID = runID
+    line = info["master_replid"].map(String.init) ?? ""
     master =
       info["role"] == "slave"
       ? "\(info["master_host"] ?? "?"):\(info["master_port"] ?? "?")" : nil

@@ -74,7 +74,9 @@ public struct Fence: Equatable, Sendable {
   public static let writerForgottenMs: UInt64 = 7 * 86_400_000
   /// An answer that took longer than this, in milliseconds, may be of a Redis whose opening has run out
   /// meanwhile; no other is opened sooner than this after the opening's end.
-  public static let answerMsMax: UInt64 = 2_000
+  public static let answerMsMax: UInt64 = 1_000
+  /// When a replica goes, the opening holds no longer than this, in milliseconds, unless it is renewed.
+  static let doubtMs: UInt64 = 2_000
   /// No caller waits longer than this, in milliseconds: so old is the oldest call that may still run.
   static let deadlineMsMax: UInt64 = 65_535
   /// A clock that is set back by no more than this, in milliseconds, ends no opening.
@@ -89,6 +91,11 @@ public struct Fence: Equatable, Sendable {
   /// For how many milliseconds the opening still holds, unless it is renewed; nil: it does not end by
   /// itself, or in a thousand years.
   public var leaseLeftMs: UInt64?
+  /// Whether the opening has an end, be it in a thousand years.
+  public var hasEnd = false
+  /// The line of writes that was opened, as Redis names it (`master_replid`); nil: by a version that did
+  /// not write it down.
+  public var line: String?
   /// Why no worker opens it, as one has said last; nil: none has said anything.
   public var why: String?
 
@@ -101,9 +108,9 @@ public struct Fence: Equatable, Sendable {
   }
 
   /// As `vote.lua` and `fence.lua` say it: epoch, opening, what is lost, for how long the opening still
-  /// holds, and why it is not opened; '' for what there is not.
+  /// holds, why it is not opened, and which line was opened; '' for what there is not.
   init?(_ reply: RedisReply) {
-    guard reply.error == nil, reply.count >= 5 else { return nil }
+    guard reply.error == nil, reply.count >= 6 else { return nil }
     func text(_ place: Int) -> String? {
       reply[place].text.flatMap { $0.isEmpty ? nil : $0 }
     }
@@ -111,11 +118,12 @@ public struct Fence: Equatable, Sendable {
       epoch: text(0).flatMap { Epoch($0) }, opening: text(1).flatMap { Opening($0) },
       lost: text(2),
       leaseLeftMs: text(3).flatMap { UInt64($0) }.flatMap { $0 < Lease.never / 2 ? $0 : nil })
-    why = text(4)
+    (hasEnd, why, line) = (text(3) != nil, text(4), text(5))
   }
 
   /// Why a writer that sees this process of Redis may not sell; nil: it may.
-  func refusal(runID: String) -> String? {
+  /// - Parameter line: the line of writes that it continues.
+  func refusal(runID: String, line: String) -> String? {
     if let lost { return "closed until it is rebuilt: \(lost)" }
     let reason = why.map { ": \($0)" } ?? ""
     guard let opening else { return "not opened by a worker yet\(reason)" }
@@ -123,6 +131,9 @@ public struct Fence: Equatable, Sendable {
       return "restarted, or a replica before, and not opened by a worker yet\(reason)"
     }
     guard opening.epoch == epoch else { return "its fence contradicts itself" }
+    if let opened = self.line, opened != line {
+      return "its role has changed since it was opened, and no worker has opened it again\(reason)"
+    }
     guard leaseLeftMs == 0 else { return nil }
     return
       "its opening has run out, and no worker has renewed it: is one running, and can it reach "

@@ -13,8 +13,12 @@ public struct Lease: Equatable, Sendable {
   /// How long an opening holds without being renewed, in milliseconds, unless it is set otherwise.
   public static let msDefault: UInt64 = 15_000
   /// No other Redis is opened sooner than this, in milliseconds, after the end of an opening: an answer
-  /// may take `Fence.answerMsMax`, and clocks differ.
+  /// may take `Fence.answerMsMax`, and `ReplicaWait.patienceMs` behind it.
   public static let marginMs: UInt64 = 3_000
+  /// How long a Redis waits that may take the place of one whose end the books do not know, in milliseconds.
+  /// - Parameter leaseMs: as workers are set.
+  public static func patienceMs(_ leaseMs: UInt64) -> UInt64 { max(leaseMs, msDefault) + marginMs }
+
   /// When an endless one ends: the last number that Lua counts exactly.
   static let never: UInt64 = 9_007_199_254_740_991
 

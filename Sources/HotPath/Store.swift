@@ -97,6 +97,8 @@ public final class Store {
   var isLeased = false
   /// Whether a replica follows this Redis, or did.
   var hasReplicas = false
+  /// Replicas that are connected.
+  var replicaCount = 0
   /// How Redis's clock stands to ours.
   var clock = RedisClock()
   /// Names the process of Redis at the other end; empty before the first greeting.
@@ -281,7 +283,7 @@ public final class Store {
       guard refusal == nil, let self else { return done(refusal) }
       if let replicaRefusal { return done(replicaRefusal) }
       if durability.mustRewrite { return rewriteFile(link, done) }
-      vote(done)
+      vote((false, false), done)
     }
   }
 

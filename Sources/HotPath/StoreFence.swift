@@ -27,14 +27,19 @@ extension Store {
 
   /// Says which process of Redis is seen here, and that nothing which was sent before is to run any more,
   /// and asks whether it may be sold from.
-  /// - Parameter done: called with the reason why nobody may sell, or nil.
-  func vote(_ done: @escaping (String?) -> Void) {
+  /// - Parameters:
+  ///   - news: what has just become of the replicas.
+  ///   - done: called with the reason why nobody may sell, or nil.
+  func vote(
+    _ news: (cameFirst: Bool, hasGone: Bool) = (false, false), _ done: @escaping (String?) -> Void
+  ) {
     let text = String(decoding: PackageResources.vote_lua, as: UTF8.self)
     let answeredIn = sender.opening?.epoch.description ?? ""
     link.send(
       [
         "EVAL", text, "1", keys.fence, sender.writer, runID, answeredIn, "\(sender.answered)",
-        "\(sender.sequence)", hasReplicas ? "\(Lease.msDefault)" : "",
+        "\(sender.sequence)", news.cameFirst ? "\(Lease.msDefault)" : "",
+        news.hasGone ? "\(Fence.doubtMs)" : "",
       ]
     ) { [weak self] reply in
       guard let self else { return }
@@ -48,14 +53,19 @@ extension Store {
       let refusal = Self.refusalToWrite(error)
       return close(because: refusal ?? error, refusal == nil ? .unreachable : .refusing, done)
     }
-    guard let fence = Fence(reply), let now = UInt64(reply[5].text ?? "") else {
+    guard let fence = Fence(reply), let now = UInt64(reply[6].text ?? "") else {
       return done("the fence's reply has another shape")
     }
     clock.heard(now, at: monotonicNow())
     guard settings.isFenced else { return done(nil) }
-    if let refusal = fence.refusal(runID: runID) {
+    if let refusal = fence.refusal(runID: runID, line: replicationID) {
       let isPassing = fence.lost == nil && fence.epoch != nil
       return close(because: refusal, isPassing ? .notOpened : .lost, done)
+    }
+    // When it came nobody knows: by now it may be a master.
+    if hasReplicas, !fence.hasEnd {
+      let reason = "a replica has come while no server looked: waiting for a worker"
+      return close(because: reason, .notOpened, done)
     }
     (fenced, isLeased) = (nil, fence.leaseLeftMs != nil)
     if fence.epoch != sender.opening?.epoch { sender.answered = 0 }
@@ -116,11 +126,14 @@ extension Store {
 
   func identify(_ info: RedisInfo) {
     let found = RedisIdentity(runID: info.runID ?? runID, info)
-    replicationID = info["master_replid"].map(String.init) ?? ""
-    let isNews = found.hasReplicas && !hasReplicas
-    hasReplicas = found.hasReplicas
-    // From now on the opening must end by itself.
-    if isNews, isOpen { vote { [weak self] in self?.dropIfRefused($0) } }
+    let count = Int(info["connected_slaves"] ?? "") ?? 0
+    let news = (cameFirst: found.hasReplicas && !hasReplicas, hasGone: count < replicaCount)
+    let isAnotherLine = found.line != replicationID
+    (hasReplicas, replicaCount, replicationID) = (found.hasReplicas, count, found.line)
+    // With the first the opening begins to end by itself; and another line is not the one that was opened.
+    if isOpen, news.cameFirst || news.hasGone || isAnotherLine {
+      vote(news) { [weak self] in self?.dropIfRefused($0) }
+    }
     guard found.runID != runID else { return }
     runID = found.runID
     processChanged()

@@ -38,14 +38,12 @@ public final class StoreView {
   let keys: KeySpace
   let arena = Arena()
   private let letters: DeadLetters
-  private let runID: String
 
   /// Connects.  Blocks for two seconds at most.
   public init(at address: RedisAddress, keys: KeySpace = KeySpace()) throws(StreamFault) {
     stream = try EventStream(at: address, keys: keys, consumer: "audit")
     session = stream.session
     letters = DeadLetters(through: session, keys: keys)
-    runID = try stream.runID()
     self.keys = keys
   }
 
@@ -118,7 +116,8 @@ public final class StoreView {
   /// Why this Redis is not sold from, and so not to be compared: what it has forgotten is brought back
   /// by a rebuild, not by corrections.  nil: it is open.
   public func closed() throws(StreamFault) -> String? {
-    try stream.fence().refusal(runID: runID)
+    let redis = try stream.identity()
+    return try stream.fence().refusal(runID: redis.runID, line: redis.line)
   }
 
   /// Up to which entry every event is in the books, or in a dead letter; nil: nobody writes books.

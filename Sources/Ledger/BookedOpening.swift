@@ -9,8 +9,8 @@ public struct BookedOpening: Equatable, Sendable {
   /// A Redis that has been seen by a worker within so many milliseconds is alive.
   public static let seenMs: Int64 = 5_000
 
-  /// Names the process of Redis.
-  public let runID: String
+  /// Names the process of Redis, in one of its times as a master.
+  public let redis: String
   /// Milliseconds for which it may still sell, at most; nil: its opening does not end by itself.
   public let leaseLeftMs: Int64?
   /// The worker that has seen it last; nil: it was opened by a version that did not write this down.
@@ -24,10 +24,10 @@ public struct BookedOpening: Equatable, Sendable {
   public func refusal(to worker: String) -> String? {
     if let leaseLeftMs {
       return leaseLeftMs > 0
-        ? "waiting until the opening of another Redis, \(runID), has run out" : nil
+        ? "waiting until the opening of another Redis, \(redis), has run out" : nil
     }
     guard let seenBy, seenBy != worker, seenAgoMs < Self.seenMs else { return nil }
-    return "another Redis, \(runID), is open to the sale, and worker \(seenBy) sees it"
+    return "another Redis, \(redis), is open to the sale, and worker \(seenBy) sees it"
   }
 }
 
@@ -44,30 +44,30 @@ extension Postgres {
         """))
     guard rows.count > 0 else { return nil }
     return BookedOpening(
-      runID: rows.text(0, 0), leaseLeftMs: rows.isNull(0, 1) ? nil : rows.integer(0, 1),
+      redis: rows.text(0, 0), leaseLeftMs: rows.isNull(0, 1) ? nil : rows.integer(0, 1),
       seenBy: rows.isNull(0, 2) ? nil : rows.text(0, 2), seenAgoMs: rows.integer(0, 3))
   }
 
   /// Whether events of a process of Redis may be written into the books: it is the one that is open, or
   /// none ever was.
-  public func takesEvents(of runID: String) throws(PostgresError) -> Bool {
-    try bookedOpening().map { $0.runID == runID } ?? true
+  public func takesEvents(of redis: String) throws(PostgresError) -> Bool {
+    try bookedOpening().map { $0.redis == redis } ?? true
   }
 
   /// Names a process of Redis as the one that sells, if nothing is against it.
   /// - Parameters:
-  ///   - runID: the process.
+  ///   - redis: the process, in this time as a master.
   ///   - leaseMs: for how long, from now on, no other may be opened; nil: until it is seen no more.
   ///   - worker: who asks.
   ///   - objection: why not, looked for while nothing else is written into the books; nil: nothing.
   /// - Returns: why not; nil: it is named.
   public func grant(
-    opening runID: String, leaseMs: Int64?, to worker: String,
+    opening redis: String, leaseMs: Int64?, to worker: String,
     unless objection: () throws(PostgresError) -> String?
   ) throws(PostgresError) -> String? {
     try transaction { () throws(PostgresError) in
       _ = try run(Statement("lock_opening", "SELECT pg_advisory_xact_lock(7421, 1)::text"))
-      if let holder = try bookedOpening(), holder.runID != runID,
+      if let holder = try bookedOpening(), holder.redis != redis,
         let reason = holder.refusal(to: worker)
       {
         return reason
@@ -80,7 +80,7 @@ extension Postgres {
           UPDATE fence SET opened_run_id = ($1::text[])[1], opened_at = clock_timestamp(),
             seen_by = ($2::text[])[1], seen_at = clock_timestamp(),
             lease_ends_at = clock_timestamp() + ($3::bigint[])[1] * interval '1 ms'
-          """), Self.columns(runID, worker, leaseMs))
+          """), Self.columns(redis, worker, leaseMs))
       return nil
     }
   }
@@ -89,7 +89,7 @@ extension Postgres {
   /// - Parameter leaseMs: nil: until it is seen no more; that much may be lost in a crash of PostgreSQL.
   /// - Returns: whether it is.
   public func renew(
-    opening runID: String, leaseMs: Int64?, by worker: String
+    opening redis: String, leaseMs: Int64?, by worker: String
   ) throws(PostgresError) -> Bool {
     try transaction { () throws(PostgresError) in
       if leaseMs == nil { try execute("SET LOCAL synchronous_commit = off") }
@@ -101,14 +101,14 @@ extension Postgres {
             lease_ends_at = CASE WHEN ($3::bigint[])[1] IS NOT NULL THEN greatest(
               lease_ends_at, clock_timestamp() + ($3::bigint[])[1] * interval '1 ms') END
           WHERE opened_run_id = ($1::text[])[1] RETURNING 1
-          """), Self.columns(runID, worker, leaseMs))
+          """), Self.columns(redis, worker, leaseMs))
       return rows.count > 0
     }
   }
 
-  private static func columns(_ runID: String, _ worker: String, _ leaseMs: Int64?) -> [Column] {
+  private static func columns(_ redis: String, _ worker: String, _ leaseMs: Int64?) -> [Column] {
     let (run, name, length) = (Column(.text), Column(.text), Column(.bigint))
-    run.add(runID)
+    run.add(redis)
     name.add(worker)
     if let leaseMs { length.add(leaseMs) } else { length.addNull() }
     return [run, name, length]

@@ -65,14 +65,14 @@ public final class Ledger {
   private let condition: [Postgres.Step]
 
   /// The books in a database whose tables are up to date (`Postgres.migrate`).
-  /// - Parameter runID: the process of Redis that the events come from: when the books have opened another,
+  /// - Parameter redis: which Redis the events come from, as the books name it: when they have opened another,
   ///   they are refused (`PostgresError.isOfAnotherRedis`).  nil: they are taken from anywhere.
-  public init(in database: Postgres, from runID: String? = nil) {
+  public init(in database: Postgres, from redis: String? = nil) {
     self.database = database
     condition =
-      runID.map { runID in
+      redis.map { redis in
         let column = Column(.text)
-        column.add(runID)
+        column.add(redis)
         return [
           .init(Statement("require_opened", "SELECT require_opened(($1::text[])[1])"), [column])
         ]

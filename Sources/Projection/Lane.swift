@@ -61,11 +61,11 @@ final class Lane {
     let database = try connectedDatabase()
     let stream = try EventStream(at: settings.redis, keys: settings.keys, consumer: consumer)
     try ForeignRedis.check(stream, against: database)
-    let books = Ledger(in: database, from: try stream.runID())
+    let books = Ledger(in: database, from: try stream.identity().name)
     try stream.makeGroup()
     ready()
     // Asked again each time, so that a Redis which has ended is noticed.
-    while try !database.takesEvents(of: try stream.runID()), !stop.isRaised {
+    while try !database.takesEvents(of: try stream.identity().name), !stop.isRaised {
       stop.sleep(ms: ProjectionLimits.openerEveryMs)
     }
     var own = Cadence(everyMs: ProjectionLimits.ownEveryMs)

@@ -49,13 +49,19 @@ final class Opener {
   private func follow() throws {
     let stream = try EventStream(
       at: settings.redis, keys: settings.keys, consumer: settings.name)
-    let runID = try stream.runID()
     while !stop.isRaised {
-      let fence = try stream.fence()
-      if fence.lost == nil, let opening = fence.opening, opening.runID == runID {
-        if renewal.isDue() { try keepOpen(stream, fence, opening) }
+      let (redis, fence) = (try stream.identity(), try stream.fence())
+      if let master = redis.master {
+        // Its address may lead to another by now: in a moment it is looked up again.
+        refusals.began(.waiting("it is a replica of \(master)"))
+        return stop.sleep(ms: ProjectionLimits.renewEveryMs)
+      }
+      if fence.lost == nil, let opening = fence.opening, opening.runID == redis.runID,
+        fence.line ?? redis.line == redis.line
+      {
+        if renewal.isDue() { try keepOpen(redis, stream, fence, opening) }
       } else {
-        try open(stream, fence)
+        _ = try name(redis, stream, fence)
       }
       backoff.reset()
       outage.ended("redis is compared with the books again", logger)
@@ -65,26 +71,19 @@ final class Opener {
 
   // MARK: one that is open
 
-  private func keepOpen(_ stream: EventStream, _ fence: Fence, _ opening: Opening) throws {
-    let redis = try stream.identity()
-    guard isMaster(redis) else { return }
+  private func keepOpen(
+    _ redis: RedisIdentity, _ stream: EventStream, _ fence: Fence, _ opening: Opening
+  ) throws {
     let lease = Lease(askedMs: try stream.time(), length: length(of: redis, fence))
     let books = try connected(&confirming, replyMs: ProjectionLimits.renewReplyMs)
     if try books.bookedEpoch().map({ $0.number == opening.epoch.number }) ?? false,
-      try books.renew(opening: redis.runID, leaseMs: lease.exclusiveMs, by: settings.name)
+      try books.renew(opening: redis.name, leaseMs: lease.exclusiveMs, by: settings.name)
     {
       try stream.renew(opening, lease)
       return refusals.ended()
     }
     // The books name another one, or none.
     if try !name(redis, stream, fence) { try stream.close(in: fence.epoch, lost: nil) }
-  }
-
-  /// A replica takes what its master has, and its master may sell.
-  private func isMaster(_ redis: RedisIdentity) -> Bool {
-    guard let master = redis.master else { return true }
-    refusals.began(.waiting("it is a replica of \(master)"))
-    return false
   }
 
   /// When the opening of a Redis ends by itself.
@@ -97,12 +96,6 @@ final class Opener {
   }
 
   // MARK: one that is not
-
-  private func open(_ stream: EventStream, _ fence: Fence) throws {
-    let redis = try stream.identity()
-    guard isMaster(redis) else { return }
-    _ = try name(redis, stream, fence)
-  }
 
   /// Has the books name this Redis, and tells it.
   /// - Returns: whether it is open.
@@ -118,7 +111,7 @@ final class Opener {
     _ redis: RedisIdentity, _ stream: EventStream, _ fence: Fence, _ database: Postgres
   ) throws -> Refusals.Refusal? {
     let other = try database.bookedOpening().flatMap { opening in
-      opening.runID == redis.runID ? nil : opening.refusal(to: settings.name)
+      opening.redis == redis.name ? nil : opening.refusal(to: settings.name)
     }
     let books = try database.bookedEpoch()
     let epoch: Epoch
@@ -127,17 +120,16 @@ final class Opener {
       return .lasting([reason, other].compactMap { $0 }.joined(separator: "; "))
     case .agrees(let agreed): epoch = agreed
     }
-    if let other { return .waiting(other) }
     let named = BookedEpoch(deployment: epoch.deployment, number: epoch.number)
     if books == nil { try database.name(named) }
     let opening = Opening(epoch: epoch, runID: redis.runID)
-    if let reason = try stream.mayOpen(opening, patienceMs: patienceMs(for: redis, database)) {
-      return .waiting(reason)
-    }
+    // Also while another may sell: who has to come back, and how long this one waits, counts from now on.
+    let reason = try stream.mayOpen(opening, patienceMs: patienceMs(for: redis, fence, database))
+    if let reason = other ?? reason { return .waiting(reason) }
     let lease = Lease(askedMs: try stream.time(), length: length(of: redis, fence))
     var fault: (any Error)?
-    let reason = try database.grant(
-      opening: redis.runID, leaseMs: lease.exclusiveMs, to: settings.name
+    let objection = try database.grant(
+      opening: redis.name, leaseMs: lease.exclusiveMs, to: settings.name
     ) { () throws(PostgresError) in
       do {
         // Once more: what the other has sold is written into the books by now, or never.
@@ -151,12 +143,12 @@ final class Opener {
       }
     }
     if let fault { throw fault }
-    if let reason { return .waiting(reason) }
-    if let reason = try stream.open(opening, lease) { return .waiting(reason) }
+    if let objection { return .waiting(objection) }
+    if let reason = try stream.open(opening, line: redis.line, lease) { return .waiting(reason) }
     refusals.ended()
     logger.notice(
       "redis is open to the sale",
-      metadata: ["epoch": "\(epoch)", "run_id": "\(redis.runID)", "lease": "\(lease.length)"])
+      metadata: ["epoch": "\(epoch)", "redis": "\(redis.name)", "lease": "\(lease.length)"])
     return nil
   }
 
@@ -171,14 +163,15 @@ final class Opener {
   }
 
   /// A master whose opening did not end by itself may have been told that it does when its replica came,
-  /// without the books: this process, which may be that replica, has to sit that out.
+  /// without the books: this process, which may be that replica, or has its files, has to sit that out.
   private func patienceMs(
-    for redis: RedisIdentity, _ database: Postgres
+    for redis: RedisIdentity, _ fence: Fence, _ database: Postgres
   ) throws(PostgresError) -> UInt64 {
-    guard redis.wasReplica, settings.leaseMs > 0, let before = try database.bookedOpening(),
-      before.runID != redis.runID, before.leaseLeftMs == nil
+    guard redis.wasReplica || fence.leaseLeftMs != nil, settings.leaseMs > 0,
+      let before = try database.bookedOpening(), before.redis != redis.name,
+      before.leaseLeftMs == nil
     else { return 0 }
-    return max(settings.leaseMs, Lease.msDefault) + Lease.marginMs
+    return Lease.patienceMs(settings.leaseMs)
   }
 
   private func connected(

@@ -25,6 +25,10 @@ public struct Rebuild {
     /// Whether holds that another Redis made, of SKUs that the books contradict themselves about, are
     /// released: this Redis's stand.
     public var releasesOthers = false
+    /// Whether a person says that every other Redis is off.
+    public var othersAreOff = false
+    /// For how long the opening of a Redis with replicas holds, in milliseconds, as workers are set.
+    public var leaseMs = Lease.msDefault
 
     /// Settings with their defaults.
     public init(redis: RedisAddress, database: DatabaseAddress) {
@@ -44,6 +48,10 @@ public struct Rebuild {
   static let drainMsMax: UInt64 = 90_000
   /// Another Redis gets this long, at least, to lose its opening, in milliseconds.
   static let otherMsMax: UInt64 = 30_000
+  /// A server comes to a Redis that was started within this time, in milliseconds.
+  static let votersMsMax: UInt64 = 5_000
+  /// No other Redis is opened for so long once a rebuild has begun, in milliseconds.
+  static let ownMs: Int64 = 600_000
   /// Changes of stock have their requests remembered for so long.
   static let requestMs: UInt64 = 86_400_000
 
@@ -105,7 +113,7 @@ public struct Rebuild {
     // While the sale goes on: a plan that cannot be carried out must not end it.
     try refuseForeign(before)
     try refuseWhatBooksLack()
-    try takeBooks()
+    try takeBooks(before)
     try stream.close(in: before.epoch, lost: "it is being rebuilt from the books")
     say("the sale is closed")
     do {
@@ -237,19 +245,47 @@ public struct Rebuild {
     try drain()
   }
 
-  /// From now on the books take events from this Redis, and let no other be opened.
-  private func takeBooks() throws {
+  /// From now on the books take events from this Redis, and let no other be opened until it is done.
+  private func takeBooks(_ fence: Fence) throws {
     guard try control.bookedEpoch() != nil else { return }
-    let runID = try stream.runID()
+    let redis = try stream.identity()
+    try sitOut(redis, fence)
     let deadline = ContinuousClock.now + .milliseconds(Self.otherMsMax)
     while true {
-      let reason = try control.grant(opening: runID, leaseMs: nil, to: "rebuild") { nil }
+      let reason = try control.grant(
+        opening: redis.name, leaseMs: Self.ownMs, to: "rebuild"
+      ) { nil }
       guard let reason else { return }
       guard ContinuousClock.now < deadline else {
         throw Refusal(description: "\(reason): end its sale first, or wait")
       }
       usleep(200_000)
     }
+  }
+
+  /// Another Redis whose opening has no end in the books may sell as long as it can be reached.
+  private func sitOut(_ redis: RedisIdentity, _ fence: Fence) throws {
+    guard let other = try control.bookedOpening(), other.redis != redis.name,
+      other.leaseLeftMs == nil
+    else { return }
+    let deadline = ContinuousClock.now + .milliseconds(Self.votersMsMax)
+    while !settings.othersAreOff, try !stream.hasVoters(runID: redis.runID) {
+      if ContinuousClock.now < deadline {
+        usleep(200_000)
+        continue
+      }
+      throw Refusal(
+        description:
+          "the books have opened another Redis, \(other.redis), which may still sell, and no "
+          + "server has come here: when it is off for certain, say so with --others-are-off")
+    }
+    // The replica that took its place, or has its files: its end may be known to it alone.
+    guard redis.wasReplica || fence.hasEnd, settings.leaseMs > 0, !settings.othersAreOff else {
+      return
+    }
+    let waitMs = Lease.patienceMs(settings.leaseMs)
+    say("waiting for \(waitMs) ms, in which another Redis may still sell")
+    usleep(UInt32(waitMs * 1_000))
   }
 
   /// Entries of the stream that the books do not know yet; nil: Redis cannot tell how many.

@@ -41,7 +41,7 @@ public struct RebuildPlan: CustomStringConvertible {
   public var description: String {
     var lines = [
       "redis    epoch \(fence.epoch?.description ?? "none"), newest entry \(last), "
-        + (fence.lost.map { "closed: \($0)" } ?? (fence.opening == nil ? "not open" : "open")),
+        + (fence.lost.map { "closed: \($0)" } ?? (isOpen ? "open" : "not open")),
       "books    epoch \(books.map { "\($0.deployment).\($0.number)" } ?? "none"), newest entry "
         + (newest?.description ?? "none")
         + (books?.isRebuilding == true ? ", a rebuild has begun and not ended" : ""),
@@ -75,6 +75,8 @@ public struct RebuildPlan: CustomStringConvertible {
     return lines.joined(separator: "\n")
   }
 
+  private var isOpen: Bool { fence.opening?.runID == redis?.runID && fence.leaseLeftMs != 0 }
+
   /// What a person can choose.
   private var split: [String] {
     guard !soldTwice.isEmpty else { return [] }
@@ -93,11 +95,11 @@ public struct RebuildPlan: CustomStringConvertible {
   /// Whether what is compared is what is sold from.
   private var whoSells: String {
     guard let opening else { return "the books have never opened a Redis" }
-    guard let redis, redis.runID != opening.runID else { return "this Redis, \(opening.runID)" }
+    guard let redis, redis.name != opening.redis else { return "this Redis, \(opening.redis)" }
     let left = opening.leaseLeftMs.map {
       $0 > 0 ? ", for \($0) ms or until it is renewed" : ", no more"
     }
-    return "ANOTHER Redis, \(opening.runID)\(left ?? ""); what it has sold is not compared here"
+    return "ANOTHER Redis, \(opening.redis)\(left ?? ""); what it has sold is not compared here"
   }
 
   private func line(_ name: String, _ tally: RebuildSession.Tally, _ only: Int?) -> String {

@@ -59,10 +59,17 @@ struct Stockworker: AsyncParsableCommand {
       """)
   var releaseOthers = false
 
+  @Flag(
+    help: """
+      Rebuild although the books have opened another Redis that may still sell, and no server has come to \
+      this one: a person has made sure that the other is off.
+      """)
+  var othersAreOff = false
+
   func validate() throws {
     if acceptLoss, !rebuild { throw ValidationError("--accept-loss goes with --rebuild") }
-    if releaseOthers, !acceptLoss {
-      throw ValidationError("--release-others goes with --rebuild --accept-loss")
+    if releaseOthers || othersAreOff, !acceptLoss {
+      throw ValidationError("this goes with --rebuild --accept-loss")
     }
   }
 
@@ -157,7 +164,8 @@ struct Stockworker: AsyncParsableCommand {
   private func rebuildRedis(_ settings: Projection.Settings) throws {
     var wanted = Rebuild.Settings(redis: settings.redis, database: settings.database)
     wanted.retentionMs = settings.retentionMs
-    wanted.releasesOthers = releaseOthers
+    (wanted.releasesOthers, wanted.othersAreOff) = (releaseOthers, othersAreOff)
+    wanted.leaseMs = settings.leaseMs
     do {
       let rebuild = try Rebuild(wanted) { print($0) }
       print(try rebuild.plan())
@@ -167,7 +175,9 @@ struct Stockworker: AsyncParsableCommand {
       let epoch = try rebuild.run()
       print("Redis is rebuilt in epoch \(epoch).  A running worker opens it within a second.")
     } catch {
-      throw ValidationError("not rebuilt: \(error)")
+      let text = Array("not rebuilt: \(error)\n".utf8)
+      write(STDERR_FILENO, text, text.count)
+      throw ExitCode.failure
     }
   }
 }

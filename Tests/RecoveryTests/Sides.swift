@@ -7,9 +7,6 @@ import Wire
 /// Two processes of Redis of one shop, a master and its replica at first, each with a worker and a server
 /// that reach it alone, and one set of books.
 final class Sides {
-  /// How long an opening holds without being renewed.
-  static let leaseMs = 2_000
-
   /// What reaches one Redis.
   struct Side {
     let redis: RedisServer
@@ -20,18 +17,23 @@ final class Sides {
 
   let postgres: PostgresServer
   let database: String
+  private let leaseMs: Int
   private(set) var sides: [Side]
 
   /// Starts the two, sells from the first, and waits until its opening ends by itself.
-  /// - Parameter postgres: nil: the one that all tests share.
-  static func start(postgres: PostgresServer? = nil, units: UInt64) async throws -> Sides {
+  /// - Parameters:
+  ///   - postgres: nil: the one that all tests share.
+  ///   - leaseMs: how long an opening holds without being renewed.
+  static func start(
+    postgres: PostgresServer? = nil, units: UInt64, leaseMs: Int = 2_000
+  ) async throws -> Sides {
     let master = try RedisServer.start(
       extra: ["--repl-diskless-sync-delay", "0"], opened: false)
     let replica = try RedisServer.start(
       extra: ["--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1", "\(master.port)"],
       opened: false)
     let postgres = try postgres ?? PostgresServer.shared()
-    let sides = try await Sides([master, replica], postgres)
+    let sides = try await Sides([master, replica], postgres, leaseMs)
     try sides.startWorker(0)
     try await eventually(timeout: .seconds(30), "the master sells") {
       try await sides.health(0).status == .serving
@@ -41,11 +43,14 @@ final class Sides {
     try await eventually("the master's opening ends by itself") {
       try master.cli("HEXISTS", "fence", "until") == "1"
     }
+    try await sides.replicate()
     return sides
   }
 
-  private init(_ servers: [RedisServer], _ postgres: PostgresServer) async throws {
-    self.postgres = postgres
+  private init(
+    _ servers: [RedisServer], _ postgres: PostgresServer, _ leaseMs: Int
+  ) async throws {
+    (self.postgres, self.leaseMs) = (postgres, leaseMs)
     database = try postgres.createDatabase()
     sides = []
     for redis in servers {
@@ -70,7 +75,7 @@ final class Sides {
       "stockworker",
       [
         "--redis", sides[side].redis.url, "--database", database, "--name", "worker-\(side)",
-        "--lease-ms", "\(Self.leaseMs)", "--listen", "none",
+        "--lease-ms", "\(leaseMs)", "--listen", "none",
       ])
   }
 

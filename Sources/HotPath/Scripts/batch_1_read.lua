@@ -72,6 +72,8 @@ local REQUEST_MS = 86400000   -- how long the request id of a change is remember
 local RETRY_MS = 60000   -- when the sweep looks again at what it could not end
 local SLOT_MS = 200   -- holds that fall due within one slot of a batch share an index entry
 local MEMBER_HOLDS = 96   -- holds that share an index entry at most (Sweep.swift)
+local NEVER = 9007199254740991   -- when an opening ends that does not (Lease.swift)
+local CLOCK_SLACK_MS = 500   -- a clock that is set back by no more ends no opening (Fence.swift)
 local SLICE = 1000    -- arguments that go through one unpack(); Lua's stack ends near 8,000
 
 -- `first_deadline`: the earliest of the operations', by this Redis's clock; 0: none has one.
@@ -95,11 +97,16 @@ if known >= tonumber(ARGV[4]) then
   return {err = 'STALE writer ' .. writer .. ' has done with batch ' .. ARGV[4] .. ' before'}
 end
 -- A Redis that the books have not opened, whose opening has run out, or that has forgotten what it
--- answered, does nothing.  The lease is measured by the clock that granted it: set back, it has none.
+-- answered, does nothing.  The lease is measured by the clock that granted it: seen to be set back by half
+-- a second since, it has none.  (A time beyond the lease is of a clock that was ahead before.)
 if ARGV[5] ~= '' then
   if fence[2] ~= ARGV[5] then return {err = 'FENCED this Redis is not open to the sale'} end
-  if fence[5] and (now >= tonumber(fence[5]) or now < tonumber(fence[4])) then
-    return {err = 'FENCED the opening of this Redis has run out, and nobody has renewed it'}
+  if fence[5] then
+    local seen, ends = tonumber(fence[1] or nil) or 0, tonumber(fence[5])
+    if now >= ends or now < tonumber(fence[4])
+      or seen < ends and ends < NEVER and now + CLOCK_SLACK_MS < seen then
+      return {err = 'FENCED the opening of this Redis has run out, and nobody has renewed it'}
+    end
   end
   if known < tonumber(ARGV[6]) then
     local reason = 'FENCED writer ' .. writer .. ' was answered up to ' .. ARGV[6]

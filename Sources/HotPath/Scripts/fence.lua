@@ -3,9 +3,10 @@
 --
 -- KEYS   fence
 -- Reply  epoch, opening, what is lost, for how many milliseconds the opening still holds, why it is not
---        opened: '' for what there is not
+--        opened, the line of writes that was opened: '' for what there is not
 
-local found = redis.call('HMGET', KEYS[1], 'epoch', 'open', 'lost', 'from', 'until', 'why')
+local found = redis.call('HMGET', KEYS[1], 'epoch', 'open', 'lost', 'from', 'until', 'why',
+  'line')
 local left = ''
 if found[5] then
   local time = redis.call('TIME')
@@ -13,4 +14,4 @@ if found[5] then
   left = now < tonumber(found[4]) and 0 or math.max(0, tonumber(found[5]) - now)
   left = string.format('%.0f', left)
 end
-return {found[1] or '', found[2] or '', found[3] or '', left, found[6] or ''}
+return {found[1] or '', found[2] or '', found[3] or '', left, found[6] or '', found[7] or ''}

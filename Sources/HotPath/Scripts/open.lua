@@ -9,7 +9,8 @@
 --        4 after which it is forgotten   5 within which those of old files come back
 --        6 for how long at least somebody must have wanted to open this process
 --        7 'ask', or 'open'   8 this Redis's time when the books were asked   9 from when and 10 until
---        when, by this Redis's clock, the opening holds; '': it does not end by itself
+--        when, by this Redis's clock, the opening holds; '': it does not end by itself   11 the line of
+--        writes that is opened: Redis names another after each change of its role
 -- Reply  '' when it is open, or may be; else why not
 
 local fence, epoch, run_id = KEYS[1], ARGV[1], ARGV[2]
@@ -73,6 +74,7 @@ for first = 1, #forgotten, 1000 do
   redis.call('HDEL', fence, unpack(forgotten, first, math.min(first + 999, #forgotten)))
 end
 redis.call('HSET', fence, 'epoch', epoch, 'open', epoch .. ' ' .. run_id)
+redis.call('HSET', fence, 'line', ARGV[11])
 redis.call('HDEL', fence, 'why')
 if ARGV[10] == '' then
   redis.call('HDEL', fence, 'from', 'until')

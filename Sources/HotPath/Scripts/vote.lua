@@ -8,14 +8,16 @@
 --
 -- KEYS   fence
 -- ARGV   writer, run id of Redis, the epoch in which the writer was answered or '', the last sequence
---        that was answered to it, the last that it has sent; where a replica follows this Redis, for how
---        many milliseconds an opening holds that did not end by itself before; else ''
+--        that was answered to it, the last that it has sent; where the first replica has just come, for
+--        how many milliseconds an opening holds that did not end by itself before, else ''; where a replica
+--        has just gone, for how many it holds at most unless the books confirm it, else ''
 -- Reply  epoch, opening, what is lost, for how many milliseconds the opening still holds, why it is not
---        opened: '' for what there is not; and the time, in milliseconds since 1970
+--        opened, the line of writes that was opened: '' for what there is not; and the time, in
+--        milliseconds since 1970
 
 local writer, run_id, epoch, answered, sent = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local found = redis.call('HMGET', KEYS[1], 'epoch', 'open', 'lost', writer, 'from', 'until', 'now',
-  'why', 'voted')
+  'why', 'voted', 'line')
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
 local known = tonumber(found[4] or 0)
@@ -33,10 +35,14 @@ else
   if last_at and last_run ~= run_id then redis.call('HSET', KEYS[1], 'voted_before', last_at) end
   if known < tonumber(sent) then redis.call('HSET', KEYS[1], writer, sent) end
   -- Whoever follows may take this Redis's place one day: from now on it sells while it is told to.
-  if ARGV[6] ~= '' and found[2] == (found[1] or '') .. ' ' .. run_id and not found[6] then
-    found[5], found[6] = clock, clock + tonumber(ARGV[6])
+  local ends = tonumber(found[6] or nil)
+  if ARGV[6] ~= '' and not ends then ends = clock + tonumber(ARGV[6]) end
+  -- Whoever has gone may have been made a master: what is sold from now on may be lost with this Redis.
+  if ARGV[7] ~= '' and ends and ends < 9007199254740991 then ends = math.min(ends, clock + tonumber(ARGV[7])) end
+  if ends and found[2] == (found[1] or '') .. ' ' .. run_id and ends ~= tonumber(found[6] or nil) then
+    found[5], found[6] = found[6] and found[5] or clock, ends
     redis.call('HSET', KEYS[1], 'from', string.format('%.0f', found[5]),
-      'until', string.format('%.0f', found[6]))
+      'until', string.format('%.0f', ends))
   end
 end
 local left = ''
@@ -47,4 +53,5 @@ end
 -- As the batch script counts time: it never goes back.
 local before = tonumber(found[7] or nil)
 local now = before and before > clock and before < 9007199254740992 and before or clock
-return {found[1] or '', found[2] or '', found[3] or '', left, found[8] or '', string.format('%.0f', now)}
+return {found[1] or '', found[2] or '', found[3] or '', left, found[8] or '', found[10] or '',
+  string.format('%.0f', now)}
