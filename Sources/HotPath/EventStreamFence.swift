@@ -119,6 +119,12 @@ public struct RedisIdentity: Equatable, Sendable {
   /// How the books name it: a process in one of its times as a master.
   public var name: String { "\(runID)/\(line)" }
 
+  /// Whether a name is this Redis's.
+  /// - Parameter isOpen: it was opened, and has been a master since: only its line may have another name.
+  public func isNamed(_ name: String, isOpen: Bool) -> Bool {
+    name == self.name || isOpen && name.hasPrefix(runID + "/")
+  }
+
   /// - Parameter info: its section `replication`.
   init(runID: String, _ info: RedisInfo) {
     self.runID = runID

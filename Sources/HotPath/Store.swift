@@ -283,7 +283,7 @@ public final class Store {
       guard refusal == nil, let self else { return done(refusal) }
       if let replicaRefusal { return done(replicaRefusal) }
       if durability.mustRewrite { return rewriteFile(link, done) }
-      vote((false, false), done)
+      vote(ReplicaNews(), done)
     }
   }
 

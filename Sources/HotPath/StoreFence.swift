@@ -30,16 +30,14 @@ extension Store {
   /// - Parameters:
   ///   - news: what has just become of the replicas.
   ///   - done: called with the reason why nobody may sell, or nil.
-  func vote(
-    _ news: (cameFirst: Bool, hasGone: Bool) = (false, false), _ done: @escaping (String?) -> Void
-  ) {
+  func vote(_ news: ReplicaNews = ReplicaNews(), _ done: @escaping (String?) -> Void) {
     let text = String(decoding: PackageResources.vote_lua, as: UTF8.self)
     let answeredIn = sender.opening?.epoch.description ?? ""
     link.send(
       [
         "EVAL", text, "1", keys.fence, sender.writer, runID, answeredIn, "\(sender.answered)",
         "\(sender.sequence)", news.cameFirst ? "\(Lease.msDefault)" : "",
-        news.hasGone ? "\(Fence.doubtMs)" : "",
+        news.hasGone ? "\(Fence.doubtMs)" : "", news.line ?? "", news.lineBefore,
       ]
     ) { [weak self] reply in
       guard let self else { return }
@@ -127,10 +125,13 @@ extension Store {
   func identify(_ info: RedisInfo) {
     let found = RedisIdentity(runID: info.runID ?? runID, info)
     let count = Int(info["connected_slaves"] ?? "") ?? 0
-    let news = (cameFirst: found.hasReplicas && !hasReplicas, hasGone: count < replicaCount)
+    var news = ReplicaNews(lineBefore: replicationID)
+    (news.cameFirst, news.hasGone) = (found.hasReplicas && !hasReplicas, count < replicaCount)
+    // Redis names its line anew with its first replica, and when it gives its backlog up; and after each
+    // time as a replica, of which it then keeps the name.
     let isAnotherLine = found.line != replicationID
+    if isAnotherLine, found.runID == runID, !found.wasReplica { news.line = found.line }
     (hasReplicas, replicaCount, replicationID) = (found.hasReplicas, count, found.line)
-    // With the first the opening begins to end by itself; and another line is not the one that was opened.
     if isOpen, news.cameFirst || news.hasGone || isAnotherLine {
       vote(news) { [weak self] in self?.dropIfRefused($0) }
     }
@@ -138,4 +139,16 @@ extension Store {
     runID = found.runID
     processChanged()
   }
+}
+
+/// What has become of the replicas of a Redis since it was looked at last, half a second ago.
+struct ReplicaNews {
+  /// The first has come.
+  var cameFirst = false
+  /// One has gone.
+  var hasGone = false
+  /// The line of writes has another name, though Redis was a master throughout; nil: it has not.
+  var line: String?
+  /// The name before.
+  var lineBefore = ""
 }

@@ -59,15 +59,17 @@ extension Postgres {
   ///   - redis: the process, in this time as a master.
   ///   - leaseMs: for how long, from now on, no other may be opened; nil: until it is seen no more.
   ///   - worker: who asks.
+  ///   - isSame: whether a name is another of the same Redis.
   ///   - objection: why not, looked for while nothing else is written into the books; nil: nothing.
   /// - Returns: why not; nil: it is named.
   public func grant(
     opening redis: String, leaseMs: Int64?, to worker: String,
+    after isSame: (String) -> Bool = { _ in false },
     unless objection: () throws(PostgresError) -> String?
   ) throws(PostgresError) -> String? {
     try transaction { () throws(PostgresError) in
       _ = try run(Statement("lock_opening", "SELECT pg_advisory_xact_lock(7421, 1)::text"))
-      if let holder = try bookedOpening(), holder.redis != redis,
+      if let holder = try bookedOpening(), holder.redis != redis, !isSame(holder.redis),
         let reason = holder.refusal(to: worker)
       {
         return reason

@@ -82,8 +82,10 @@ final class Opener {
       try stream.renew(opening, lease)
       return refusals.ended()
     }
-    // The books name another one, or none.
-    if try !name(redis, stream, fence) { try stream.close(in: fence.epoch, lost: nil) }
+    // The books name another one, or none, or this one by its line of before.
+    if try !name(redis, stream, fence, isOpen: true) {
+      try stream.close(in: fence.epoch, lost: nil)
+    }
   }
 
   /// When the opening of a Redis ends by itself.
@@ -99,19 +101,22 @@ final class Opener {
 
   /// Has the books name this Redis, and tells it.
   /// - Returns: whether it is open.
-  private func name(_ redis: RedisIdentity, _ stream: EventStream, _ fence: Fence) throws -> Bool {
+  private func name(
+    _ redis: RedisIdentity, _ stream: EventStream, _ fence: Fence, isOpen: Bool = false
+  ) throws -> Bool {
     let database = try connected(&database, replyMs: settings.limits.replyMs)
-    let refusal = try refusal(redis, stream, fence, database)
+    let refusal = try refusal(redis, stream, fence, isOpen, database)
     guard let refusal else { return true }
     if refusals.began(refusal) { try? stream.explain(refusal.reason) }
     return false
   }
 
   private func refusal(
-    _ redis: RedisIdentity, _ stream: EventStream, _ fence: Fence, _ database: Postgres
+    _ redis: RedisIdentity, _ stream: EventStream, _ fence: Fence, _ isOpen: Bool,
+    _ database: Postgres
   ) throws -> Refusals.Refusal? {
     let other = try database.bookedOpening().flatMap { opening in
-      opening.redis == redis.name ? nil : opening.refusal(to: settings.name)
+      redis.isNamed(opening.redis, isOpen: isOpen) ? nil : opening.refusal(to: settings.name)
     }
     let books = try database.bookedEpoch()
     let epoch: Epoch
@@ -129,7 +134,8 @@ final class Opener {
     let lease = Lease(askedMs: try stream.time(), length: length(of: redis, fence))
     var fault: (any Error)?
     let objection = try database.grant(
-      opening: redis.name, leaseMs: lease.exclusiveMs, to: settings.name
+      opening: redis.name, leaseMs: lease.exclusiveMs, to: settings.name,
+      after: { redis.isNamed($0, isOpen: isOpen) }
     ) { () throws(PostgresError) in
       do {
         // Once more: what the other has sold is written into the books by now, or never.

@@ -177,12 +177,15 @@ struct FailoverTests {
     // Confirmed by the books, and unknown to the other.
     for key in 0..<5 { #expect(try await sides.reserve("k\(key)", side: 0).outcome == .held) }
     try await sides.booksCaughtUp(0)
+    // Nobody is left who was answered by it.
+    try sides.stopServer(0)
     let (old, new) = (sides.sides[0].redis, sides.sides[1].redis)
     try old.cli("REPLICAOF", "127.0.0.1", "\(new.port)")
     try await eventually("it has what the other has") {
       try old.cli("GET", "stock:x") == "100"
     }
     try old.cli("REPLICAOF", "NO", "ONE")
+    try await sides.startServer(0)
     try await #require(sides.sides[0].worker).waitForLog("its last writes are lost")
     try await sides.refuses(0, because: "its role has changed since it was opened")
     #expect(try old.cli("GET", "stock:x") == "100", "nothing was sold from the copy")

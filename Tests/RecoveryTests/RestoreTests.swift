@@ -20,7 +20,10 @@ struct RestoreTests {
     let new = try Deployment(
       redis: .start(opened: false), postgres: old.postgres, database: old.database)
     defer { new.stop() }
-    let rebuilt = try new.rebuild("--accept-loss")
+    let refused = try new.rebuild("--accept-loss")
+    #expect(refused.status == 1 && refused.stderr.contains("may still sell"), "\(refused)")
+    // A person is wrong about it.
+    let rebuilt = try new.rebuild("--accept-loss", "--others-are-off")
     #expect(rebuilt.status == 0, "\(rebuilt)")
     try await new.startServer()
     try await new.sells()

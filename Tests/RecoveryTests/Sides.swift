@@ -11,7 +11,7 @@ final class Sides {
   struct Side {
     let redis: RedisServer
     var worker: Program?
-    let server: Program
+    var server: Program
     let address: Address
   }
 
@@ -77,6 +77,15 @@ final class Sides {
         "--redis", sides[side].redis.url, "--database", database, "--name", "worker-\(side)",
         "--lease-ms", "\(leaseMs)", "--listen", "none",
       ])
+  }
+
+  /// Ends a server in order.
+  func stopServer(_ side: Int) throws { try sides[side].server.terminate() }
+
+  func startServer(_ side: Int) async throws {
+    sides[side].server = try Program.start(
+      "stockd", ["--listen", "\(sides[side].address)", "--redis", sides[side].redis.url])
+    try await sides[side].server.waitForLog("listening on")
   }
 
   func killWorker(_ side: Int) {

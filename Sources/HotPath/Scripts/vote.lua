@@ -10,7 +10,8 @@
 -- ARGV   writer, run id of Redis, the epoch in which the writer was answered or '', the last sequence
 --        that was answered to it, the last that it has sent; where the first replica has just come, for
 --        how many milliseconds an opening holds that did not end by itself before, else ''; where a replica
---        has just gone, for how many it holds at most unless the books confirm it, else ''
+--        has just gone, for how many it holds at most unless the books confirm it, else ''; where Redis has
+--        just given the line of writes another name, and was a master throughout: that, and the one before
 -- Reply  epoch, opening, what is lost, for how many milliseconds the opening still holds, why it is not
 --        opened, the line of writes that was opened: '' for what there is not; and the time, in
 --        milliseconds since 1970
@@ -35,6 +36,10 @@ else
   if last_at and last_run ~= run_id then redis.call('HSET', KEYS[1], 'voted_before', last_at) end
   if known < tonumber(sent) then redis.call('HSET', KEYS[1], writer, sent) end
   -- Whoever follows may take this Redis's place one day: from now on it sells while it is told to.
+  if ARGV[8] ~= '' and found[10] == ARGV[9] then
+    found[10] = ARGV[8]
+    redis.call('HSET', KEYS[1], 'line', ARGV[8])
+  end
   local ends = tonumber(found[6] or nil)
   if ARGV[6] ~= '' and not ends then ends = clock + tonumber(ARGV[6]) end
   -- Whoever has gone may have been made a master: what is sold from now on may be lost with this Redis.
