@@ -132,7 +132,8 @@ public struct Fence: Equatable, Sendable {
     }
     guard opening.epoch == epoch else { return "its fence contradicts itself" }
     if let opened = self.line, opened != line {
-      return "its role has changed since it was opened, or its first replica has come while no server "
+      return
+        "its role has changed since it was opened, or its first replica has come while no server "
         + "looked, and no worker has opened it again\(reason)"
     }
     guard leaseLeftMs == 0 else { return nil }
