@@ -16,6 +16,7 @@
 --        opened, the line of writes that was opened: '' for what there is not; and the time, in
 --        milliseconds since 1970
 
+local NEVER = 9007199254740991   -- when an opening ends that does not (Lease.swift)
 local writer, run_id, epoch, answered, sent = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local found = redis.call('HMGET', KEYS[1], 'epoch', 'open', 'lost', writer, 'from', 'until', 'now',
   'why', 'voted', 'line')
@@ -35,15 +36,17 @@ else
   local last_run, last_at = string.match(found[9] or '', '^(%S+) (%d+)$')
   if last_at and last_run ~= run_id then redis.call('HSET', KEYS[1], 'voted_before', last_at) end
   if known < tonumber(sent) then redis.call('HSET', KEYS[1], writer, sent) end
-  -- Whoever follows may take this Redis's place one day: from now on it sells while it is told to.
   if ARGV[8] ~= '' and found[10] == ARGV[9] then
     found[10] = ARGV[8]
     redis.call('HSET', KEYS[1], 'line', ARGV[8])
   end
+  -- Whoever follows may take this Redis's place one day: from now on it sells while it is told to.
   local ends = tonumber(found[6] or nil)
   if ARGV[6] ~= '' and not ends then ends = clock + tonumber(ARGV[6]) end
   -- Whoever has gone may have been made a master: what is sold from now on may be lost with this Redis.
-  if ARGV[7] ~= '' and ends and ends < 9007199254740991 then ends = math.min(ends, clock + tonumber(ARGV[7])) end
+  if ARGV[7] ~= '' and ends and ends < NEVER then
+    ends = math.min(ends, clock + tonumber(ARGV[7]))
+  end
   if ends and found[2] == (found[1] or '') .. ' ' .. run_id and ends ~= tonumber(found[6] or nil) then
     found[5], found[6] = found[6] and found[5] or clock, ends
     redis.call('HSET', KEYS[1], 'from', string.format('%.0f', found[5]),
