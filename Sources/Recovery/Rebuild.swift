@@ -269,15 +269,18 @@ public struct Rebuild {
       other.leaseLeftMs == nil
     else { return }
     let deadline = ContinuousClock.now + .milliseconds(Self.votersMsMax)
-    while !settings.othersAreOff, try !stream.hasVoters(runID: redis.runID) {
-      if ContinuousClock.now < deadline {
+    // An empty one does not know who was there, and so not who still is with the other.
+    while !settings.othersAreOff, try fence.epoch == nil || !stream.hasVoters(runID: redis.runID) {
+      if fence.epoch != nil, ContinuousClock.now < deadline {
         usleep(200_000)
         continue
       }
       throw Refusal(
         description:
-          "the books have opened another Redis, \(other.redis), which may still sell, and no "
-          + "server has come here: when it is off for certain, say so with --others-are-off")
+          "the books have opened another Redis, \(other.redis), which may still sell, and "
+          + (fence.epoch == nil ? "this one knows nothing of it" : "no server has come here")
+          + ": when it is off for certain, as after a restart of the same, say so with "
+          + "--others-are-off")
     }
     // The replica that took its place, or has its files: its end may be known to it alone.
     guard redis.wasReplica || fence.hasEnd, settings.leaseMs > 0, !settings.othersAreOff else {

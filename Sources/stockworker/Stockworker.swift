@@ -61,8 +61,8 @@ struct Stockworker: AsyncParsableCommand {
 
   @Flag(
     help: """
-      Rebuild although the books have opened another Redis that may still sell, and no server has come to \
-      this one: a person has made sure that the other is off.
+      Rebuild although the books have opened another Redis that may still sell, as far as can be known: \
+      a person has made sure that it is off, or that it is this one before a restart.
       """)
   var othersAreOff = false
 

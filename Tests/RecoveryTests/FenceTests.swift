@@ -151,7 +151,7 @@ struct FenceTests {
     try shop.redis.restart()
     try await shop.worker.waitForLog("emptied, or is another Redis")
     try await shop.refuses(because: "not opened")
-    #expect(try shop.rebuild("--accept-loss").status == 0)
+    #expect(try shop.rebuild("--accept-loss", "--others-are-off").status == 0)
     try await shop.sells()
     #expect(try await shop.stock().figures.available == 5)
   }
@@ -181,7 +181,7 @@ struct FenceTests {
     shop.redis.kill()
     try shop.redis.replaceFiles(with: nil)
     try shop.redis.restart()
-    #expect(try shop.rebuild("--accept-loss").status == 0)
+    #expect(try shop.rebuild("--accept-loss", "--others-are-off").status == 0)
     try await shop.sells()
     #expect(try await shop.call(ListStockRequest()) == list)
     #expect(try await shop.call(set).outcome == .repeated)
