@@ -122,8 +122,9 @@ public struct Rebuild {
       try refuseDeadLetters()
       try refuseContradictions()
     } catch {
-      // As it was; a worker opens it again if it was open.
+      // As it was; a worker opens it again if it was open, and no other has to wait for this one.
       try? stream.takeBackLoss()
+      _ = try? control.grant(opening: try stream.identity().name, leaseMs: 0, to: "rebuild") { nil }
       if let lost = before.lost { try? stream.close(in: before.epoch, lost: lost) }
       throw error
     }
