@@ -107,7 +107,7 @@ public actor WorkerServer {
     addAudit(to: &methods)
     addRecords(to: &methods)
     methods.onDescribe(Contracts.ofWorker)
-    methods.onHealthCheck { self.readiness }
+    methods.onHealthCheck { _ in self.readiness }
     let counts = CallCounts(of: methods)
     var chain = CallChain()
     chain.observers = [CallLog(slowMs: 0, logger: logger), counts]

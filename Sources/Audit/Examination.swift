@@ -74,20 +74,25 @@ final class Examination {
       cursor = page.next
     } while keys.count < AuditLimits.stepHoldsMax && cursor != "0"
     var holds: [Hold] = []
+    var ended: [EndedHold] = []
     for part in keys.slices(of: StoreView.holdsMax) {
       for (key, record) in zip(part, try stores.store.holds(Array(part)).records) {
         switch record {
         case .absent: continue
         case .hold(let hold): holds.append(hold)
+        case .ended(let hold): ended.append(hold)
         case .unreadable: tellUnreadable("\(key)", sku: "")
         }
       }
     }
-    let ids = holds.map { "\($0.id)" }
-    let rows = try stores.books.rows(of: ids)
-    for (id, hold) in zip(ids, holds)
-    where rows[id].map({ HoldComparison.agrees($0, with: hold) }) != true {
-      suspect(id)
+    let rows = try stores.books.rows(of: holds.map { "\($0.id)" } + ended.map { "\($0.id)" })
+    for hold in holds
+    where rows["\(hold.id)"].map({ HoldComparison.agrees($0, with: hold) }) != true {
+      suspect("\(hold.id)")
+    }
+    for hold in ended
+    where rows["\(hold.id)"].map({ HoldComparison.agrees($0, with: hold) }) != true {
+      suspect("\(hold.id)")
     }
     passed.records += keys.count
     guard cursor == "0" else { return }
@@ -186,7 +191,9 @@ final class Examination {
         tellUnreadable(String(id.prefix(HoldKey.textBytes)), sku: traces.row?.sku ?? "")
         continue
       }
-      var differences = HoldComparison(id: id, record: seen?.record, traces: traces).differences
+      var differences = HoldComparison(
+        id: id, record: seen?.record, ended: seen?.ended, traces: traces
+      ).differences
       if !differences.isEmpty, !isLast, let at = seen?.at, let stream = traces.row?.stream,
         StreamID(ms: UInt64(clamping: stream[0]), sequence: UInt64(clamping: stream[1])) > at
       {

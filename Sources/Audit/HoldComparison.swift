@@ -6,15 +6,18 @@ import Ledger
 struct HoldComparison {
   /// As the books or Redis call it.
   let id: String
-  /// nil: Redis does not know this generation.
+  /// nil: Redis does not know this generation, or in short.
   let record: Hold?
+  /// What Redis remembers of one that has ended.
+  let ended: EndedHold?
   let traces: HoldTraces
 
   /// The state that is right, with its present version; nil: nothing that an event could say.
   ///
   /// Redis's record is the judge.  Where Redis has forgotten the hold, the movements of the books say
-  /// how many units of what, since nobody can change them, and the row says the rest.  A hold that Redis
-  /// should know and does not has ended.
+  /// how many units of what, since nobody can change them, and the row says the rest; where it remembers
+  /// the hold in short, that is right, and these say what it leaves out.  A hold that Redis should know and
+  /// does not has ended.
   var truth: Hold? {
     if let record { return record }
     guard let id = HoldID(id), let sku = SKU(sku) else { return nil }
@@ -26,8 +29,15 @@ struct HoldComparison {
       sku: sku, qty: UInt64(qty), user: row.flatMap { Label($0.user) } ?? Label("audit")!,
       key: row.flatMap { Label($0.key) } ?? Label("audit")!,
       expiresAt: max(row?.expiresAt ?? 0, id.generation + 1), changedAt: id.generation)
+    let reference =
+      row.flatMap { Label($0.paymentRef) } ?? traces.order.flatMap { Label($0.paymentRef) }
+    if let ended {
+      (hold.status, hold.version) = (ended.status, max(ended.version, hold.version))
+      (hold.expiresAt, hold.changedAt) = (ended.expiresAt, ended.changedAt)
+      hold.paymentRef = ended.status == .confirmed ? reference ?? Label("audit") : nil
+      return hold
+    }
     guard let row, moved.count > 0 else { return hold }
-    let reference = Label(row.paymentRef) ?? traces.order.flatMap { Label($0.paymentRef) }
     let isSold = moved.deltas == Self.deltas(of: .confirmed, qty) || row.status == "CONFIRMED"
     if isSold, let reference {
       (hold.status, hold.paymentRef) = (.confirmed, reference)
@@ -73,6 +83,11 @@ struct HoldComparison {
       if let record {
         return [difference(.holdMissing, "Redis has \(Self.text(record)), the books no row")]
       }
+      if let ended {
+        return [
+          difference(.holdMissing, "Redis has \(Self.text(ended)), the books no row")
+        ]
+      }
       guard traces.movements.count > 0 else { return [] }
       return [difference(.movementExtra, "\(movementText), and no row")]
     }
@@ -86,7 +101,11 @@ struct HoldComparison {
             "Redis has \(Self.text(record)), the books \(Self.text(row)); "
               + "unlike: \(fields.joined(separator: ", "))"))
       }
-    } else if row.status == "ACTIVE" || traces.movements.count == 0 {
+    } else if let ended, !Self.agrees(row, with: ended) {
+      found.append(
+        difference(
+          .holdState, "Redis has \(Self.text(ended)), the books \(Self.text(row)), \(movementText)"))
+    } else if ended == nil, row.status == "ACTIVE" || traces.movements.count == 0 {
       let why = traces.movements.count == 0 ? ", and no movement of it" : ""
       found.append(
         difference(.holdExtra, "the books have \(Self.text(row))\(why), Redis does not know it"))
@@ -144,6 +163,10 @@ struct HoldComparison {
     "\(hold.status.name) version \(hold.version), \(hold.qty) of \(hold.sku)"
   }
 
+  private static func text(_ ended: EndedHold) -> String {
+    "\(ended.status.name) version \(ended.version), ended at \(ended.changedAt)"
+  }
+
   private static func text(_ row: HoldRow) -> String {
     "\(row.status) version \(row.version), \(row.qty) of \(row.sku)"
   }
@@ -154,6 +177,12 @@ struct HoldComparison {
       && row.qty == record.qty && row.sku == record.sku.text && row.user == record.user.text
       && row.key == record.key.text && row.createdAt == record.createdAt
       && row.expiresAt == record.expiresAt && row.paymentRef == record.paymentRef?.text ?? ""
+  }
+
+  /// Whether a row says what Redis remembers of a hold that has ended.
+  static func agrees(_ row: HoldRow, with ended: EndedHold) -> Bool {
+    row.version == ended.version && row.status == ended.status.name
+      && row.createdAt == ended.createdAt && row.expiresAt == ended.expiresAt
   }
 
   /// The names of the columns that do not say what a record says.

@@ -54,14 +54,16 @@ extension Examination {
     let traces = try stores.traces(of: ids)
     return ids.compactMap { id -> RepairPlan.Entry? in
       guard let traces = traces[id] else { return nil }
-      let comparison = HoldComparison(id: id, record: records[id]?.record, traces: traces)
+      let seen = records[id]
+      let comparison = HoldComparison(
+        id: id, record: seen?.record, ended: seen?.ended, traces: traces)
       let differences = comparison.differences
       guard !differences.isEmpty else { return nil }
       guard var truth = comparison.truth else {
         advice.append("\(id): no event can say what is right; a person must, as stock_owner")
         return nil
       }
-      let expected = comparison.record?.version ?? 0
+      let expected = comparison.record?.version ?? comparison.ended?.version ?? 0
       truth.version = max(truth.version, comparison.booksVersion) + 1
       guard truth.version <= UInt64(UInt32.max) else {
         advice.append("\(id): its version cannot rise any more; a person must, as stock_owner")

@@ -63,8 +63,10 @@ final class Stores {
 
   /// A record, and how old it is.
   struct Seen {
-    /// nil: Redis does not know this generation of the hold.
+    /// nil: Redis does not know this generation of the hold, or in short.
     var record: Hold?
+    /// What Redis remembers of one that has ended.
+    var ended: EndedHold?
     /// Something else lies in its place.
     var isUnreadable = false
     /// The last entry of the stream at that moment.
@@ -80,6 +82,7 @@ final class Stores {
       for ((id, hold), record) in zip(part, records) {
         switch record {
         case .hold(let known) where known.id == hold: found[id] = Seen(record: known, at: at)
+        case .ended(let known) where known.id == hold: found[id] = Seen(ended: known, at: at)
         case .unreadable: found[id] = Seen(isUnreadable: true, at: at)
         default: found[id] = Seen(at: at)
         }

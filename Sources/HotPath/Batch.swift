@@ -124,7 +124,7 @@ public final class Batch: EndOfPass {
     return Ticket(taken: .many(pending))
   }
 
-  /// Judges every hold of some members of the expiry index, between two batches.
+  /// Judges every hold of some members of the indexes, between two batches.
   func submit(_ sweep: Sweep) {
     var pending: [Pending] = []
     for (place, member) in sweep.members.enumerated() {
@@ -255,7 +255,7 @@ public final class Batch: EndOfPass {
   private func send(_ out: Flight) {
     flights.append(out)
     for pending in out.pending { pending.goesOut() }
-    store.run(&command, swept: out.sweep?.members.map(\.bytes) ?? []) { [self] in returned($0) }
+    store.run(&command, swept: out.sweep?.members ?? []) { [self] in returned($0) }
   }
 
   // MARK: back

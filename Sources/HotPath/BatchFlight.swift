@@ -2,9 +2,9 @@ import Inventory
 import Loop
 
 extension Batch {
-  /// Members of the expiry index, as the sweep hands them in.
+  /// Members of the indexes, as the sweep hands them in.
   struct Sweep {
-    let members: [(bytes: [UInt8], holds: [HoldID])]
+    let members: [IndexMember]
     /// Called once, with how many of the members the script has removed.
     let done: (Int) -> Void
   }

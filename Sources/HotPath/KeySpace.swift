@@ -27,8 +27,14 @@ public struct KeySpace: Sendable {
   let holdPrefix: String
   /// The same in Redis's protocol: what comes before a hold in an argument that is such a key.
   let holdArgument: [UInt8]
-  /// Sorted set: when which holds fall due.
+  /// Sorted set: when the sweep is to look at which holds.
   public let expiry: String
+  /// Sorted set: confirmed holds that are in the books, by when they ended.
+  public let confirmed: String
+  /// Sorted set: the same of holds that gave their units back.
+  public let released: String
+  /// Hash: how many holds each of these two names.
+  public let endedCounts: String
   /// Sorted set: the name of every SKU whose stock was ever changed, in the order of their bytes.
   public let skus: String
 
@@ -43,6 +49,9 @@ public struct KeySpace: Sendable {
     workerFigures = prefix + "inventory.worker"
     auditFigures = prefix + "inventory.audit"
     expiry = prefix + "holds.expiry"
+    confirmed = prefix + "holds.confirmed"
+    released = prefix + "holds.released"
+    endedCounts = prefix + "holds.ended"
     skus = prefix + "skus"
     holdPrefix = prefix + "hold:"
     holdArgument = Array("$\(holdPrefix.utf8.count + HoldKey.textBytes)\r\n\(holdPrefix)".utf8)

@@ -8,6 +8,8 @@ import Wire
 public final class RebuildSession {
   /// Holds that one command names.
   public static let pageHolds = 500
+  /// Bytes of Redis's memory that a hold takes which this has written, about.
+  public static let holdBytes = 350
   /// Keys that one SCAN looks at.
   private static let scanKeys = 1_000
 
@@ -46,13 +48,14 @@ public final class RebuildSession {
     guard !holds.isEmpty else { return }
     // nil: no record; .some(nil): one that cannot be read.
     let found = try session.call(["MGET"] + holds.map { keys.hold($0.id.key) }) { reply in
-      reply.elements.map { value -> Hold?? in
-        value.text == nil ? nil : .some(try? Hold(storedRecord: value.bytes, arena: arena))
+      zip(reply.elements, holds).map { value, hold -> HoldRecord?? in
+        guard value.text != nil else { return nil }
+        return .some(try? HoldRecord(value.bytes, of: hold.id.key, arena: arena))
       }
     }
     arena.reset()
     for (hold, found) in zip(holds, found) {
-      tally.count(found) { $0.map { hold.agrees(with: $0) } ?? false }
+      tally.count(found) { $0?.agrees(with: hold) ?? false }
     }
   }
 
@@ -77,6 +80,13 @@ public final class RebuildSession {
     return count
   }
 
+  /// Redis's memory limit in bytes; 0: none.
+  public func memoryLimit() throws(StreamFault) -> Int {
+    try session.call(["INFO", "memory"]) {
+      RedisMemory(RedisInfo($0.text ?? "")).map { Int($0.limitBytes) } ?? 0
+    }
+  }
+
   /// How many letters lie in the dead letters; 0 where there are none.
   public func countDeadLetters() throws(StreamFault) -> Int {
     try session.call(["XLEN", keys.deadEvents]) { Int($0.integer) }
@@ -87,7 +97,8 @@ public final class RebuildSession {
   /// Removes everything that the script has written, but the stream, the dead letters, and plain
   /// stock that the service has never seen.
   public func wipe() throws(StreamFault) {
-    try session.call(["UNLINK", keys.expiry, keys.skus]) { _ in }
+    let indexes = [keys.expiry, keys.confirmed, keys.released, keys.endedCounts]
+    try session.call(["UNLINK", keys.skus] + indexes) { _ in }
     for pattern in [keys.holdPrefix + "H-*", keys.prefix + "request:*"] {
       try scan(pattern) { (names) throws(StreamFault) in
         try session.call(["UNLINK"] + names) { _ in }
@@ -119,9 +130,8 @@ public final class RebuildSession {
     ]
   }
 
-  /// Writes a page of holds, each with its place in the index of what falls due.
-  /// - Parameter dueAt: when the sweep has to look at a hold, in milliseconds since 1970.
-  public func write(_ holds: [Hold], dueAt: (Hold) -> UInt64) throws(StreamFault) {
+  /// Writes a page of holds, each with its place in the index of what falls due, or of what has ended.
+  public func write(_ holds: [Hold], nowMs: UInt64) throws(StreamFault) {
     guard !holds.isEmpty else { return }
     var command = ByteBuffer(capacity: holds.count * 320)
     command.begin(command: 1 + 2 * holds.count)
@@ -134,7 +144,20 @@ public final class RebuildSession {
       arena.reset()
     }
     try session.call(command) { _ in }
-    try session.call(["ZADD", keys.expiry] + Self.members(holds, dueAt)) { _ in }
+    let active = holds.filter { $0.status == .active }
+    try index(active, in: .expiry) { min($0.expiresAt, nowMs + Sweep.visitMs) }
+    try index(holds.filter { $0.status == .confirmed }, in: .confirmed, \.changedAt)
+    let released = holds.filter { $0.status != .active && $0.status != .confirmed }
+    try index(released, in: .released, \.changedAt)
+  }
+
+  private func index(
+    _ holds: [Hold], in index: IndexMember.Index, _ score: (Hold) -> UInt64
+  ) throws(StreamFault) {
+    guard !holds.isEmpty else { return }
+    try session.call(["ZADD", index.key(in: keys)] + Self.members(holds, score)) { _ in }
+    guard index != .expiry else { return }
+    try session.call(["HINCRBY", keys.endedCounts, "\(index)", "\(holds.count)"]) { _ in }
   }
 
   /// Score and member, and again.

@@ -182,8 +182,11 @@ extension ScriptResult {
         outcome, figures: figures,
         shown: outcome == .stockMismatch ? String(decoding: reader.rest, as: UTF8.self) : nil)
     } else {
-      let hold = try Hold(storedRecord: reader.rest, arena: arena)
-      answer = Answer(outcome, available: said.available, hold: hold)
+      guard let key = operation.hold else { throw ScriptReplyError() }
+      switch try HoldRecord(reader.rest, of: key, arena: arena) {
+      case .whole(let hold): answer = Answer(outcome, available: said.available, hold: hold)
+      case .ended(let ended): answer = Answer(outcome, available: said.available, ended: ended)
+      }
     }
     answer.now = now
     self = .answer(answer)

@@ -49,8 +49,8 @@ struct ScriptCommand: ~Copyable {
   /// What the script needs to know beside the operations.
   struct Terms {
     var placing: Store.Placing
-    var retentionMs: UInt64
-    var retentionCancelledMs: UInt64
+    /// For how long what has ended is remembered now.
+    var retention: Retention
     /// How Redis's clock stands to the deadlines.
     var clock: RedisClock
   }
@@ -58,6 +58,8 @@ struct ScriptCommand: ~Copyable {
   private let keys: KeySpace
   /// The keys that every batch names, as arguments.
   private var sharedKeys = ByteBuffer(capacity: 128)
+  /// Those that a sweep names.
+  private var sweepKeys = ByteBuffer(capacity: 128)
   private let arena = Arena()
   private var operations = ByteBuffer(capacity: 64 * 1024)
   /// Of each operation; of a sweep none is needed.
@@ -83,6 +85,9 @@ struct ScriptCommand: ~Copyable {
     self.keys = keys
     for key in [keys.fence, keys.events, keys.expiry, keys.skus] {
       sharedKeys.append(argument: key)
+    }
+    for key in [keys.confirmed, keys.released, keys.endedCounts] {
+      sweepKeys.append(argument: key)
     }
   }
 
@@ -163,20 +168,23 @@ struct ScriptCommand: ~Copyable {
   }
 
   /// Puts the command together.
-  /// - Parameter swept: the members of the expiry index that these operations sweep.
-  mutating func encode(from sender: Sender, _ terms: Terms, swept: [[UInt8]]) {
-    let keyCount = 4 + Int(holds) + Int(requests) + 2 * places.count
-    bytes.begin(command: 3 + keyCount + 6 + swept.count + 2)
+  /// - Parameter swept: the members of the indexes that these operations sweep.
+  mutating func encode(from sender: Sender, _ terms: Terms, swept: [IndexMember]) {
+    let isSweep = !swept.isEmpty
+    let keyCount = 4 + Int(holds) + Int(requests) + 2 * places.count + (isSweep ? 3 : 0)
+    bytes.begin(command: 3 + keyCount + 6 + swept.count + 2 + (isSweep ? 1 : 0))
     bytes.append(sender.call.readable)
     bytes.append(argument: UInt64(keyCount))
     bytes.append(sharedKeys.readable)
     bytes.append(holdKeys.readable)
     bytes.append(requestKeys.readable)
     bytes.append(skuKeys.readable)
+    if isSweep { bytes.append(sweepKeys.readable) }
     let first = firstDeadline(terms.clock)
-    appendHeader(sender, terms, swept, first?.ms ?? 0)
+    appendHeader(sender, terms.placing, swept, first?.ms ?? 0)
     bytes.append(argument: operations.readable)
     appendDeadlines(after: first?.moment)
+    if isSweep { append(terms.retention) }
   }
 
   /// The earliest deadline, on both clocks; nil: nobody has one, or Redis's clock is not known yet.
@@ -198,11 +206,22 @@ struct ScriptCommand: ~Copyable {
     bytes.endLine()
   }
 
-  /// `<I4I4I4I4Bi8i8i8`, as the script reads it.
-  private static let figuresBytes = 4 * 4 + 1 + 3 * 8
+  /// `<I8I8I8` and a key, as the script reads it.
+  private mutating func append(_ retention: Retention) {
+    let letters = keys.deadEventIDs
+    bytes.begin(argument: 3 * 8 + letters.utf8.count)
+    bytes.append(integer: retention.confirmedMs)
+    bytes.append(integer: retention.releasedMs)
+    bytes.append(integer: retention.settleMs)
+    bytes.append(letters)
+    bytes.endLine()
+  }
+
+  /// `<I4I4I4I4BI8`, as the script reads it.
+  private static let figuresBytes = 4 * 4 + 1 + 8
 
   private mutating func appendHeader(
-    _ sender: Sender, _ terms: Terms, _ swept: [[UInt8]], _ firstDeadlineMs: UInt64
+    _ sender: Sender, _ placing: Store.Placing, _ swept: [IndexMember], _ firstDeadlineMs: UInt64
   ) {
     bytes.begin(argument: Self.figuresBytes)
     let figuresAt = bytes.count
@@ -210,9 +229,7 @@ struct ScriptCommand: ~Copyable {
     bytes.append(integer: UInt32(requests))
     bytes.append(integer: UInt32(places.count))
     bytes.append(integer: UInt32(swept.count))
-    bytes.append(integer: terms.placing.rawValue)
-    bytes.append(integer: terms.retentionMs)
-    bytes.append(integer: terms.retentionCancelledMs)
+    bytes.append(integer: placing.rawValue)
     bytes.append(integer: firstDeadlineMs)
     assert(bytes.count - figuresAt == Self.figuresBytes)
     bytes.endLine()
@@ -221,6 +238,6 @@ struct ScriptCommand: ~Copyable {
     bytes.append(argument: sender.sequence)
     bytes.append(sender.openingArgument.readable)
     bytes.append(argument: sender.answered)
-    for member in swept { member.withUnsafeBytes { bytes.append(argument: $0) } }
+    for member in swept { member.append(to: &bytes) }
   }
 }

@@ -12,10 +12,10 @@ public final class Store {
   public struct Settings: Sendable {
     /// Where Redis is.
     public var address: RedisAddress
-    /// Milliseconds that Redis remembers a finished hold.
-    public var retentionMs = Limits.retentionMsDefault
-    /// Milliseconds that Redis remembers a cancelled hold.
-    public var retentionCancelledMs = Limits.retentionCancelledMsDefault
+    /// How long Redis remembers what has ended.
+    public var retention = Retention()
+    /// How long it remembers that at least, in milliseconds, however short its memory is.
+    public var retentionFloorMs = Limits.retentionFloorMsDefault
     /// Bytes of events that may wait for the books; 0: half of Redis's memory limit.
     public var backlogBytesMax: Int64 = 0
     /// What must have happened to a change before it is acknowledged, where its caller does not say.
@@ -61,7 +61,7 @@ public final class Store {
   /// Redis must keep this much memory free for holds to begin.  It is what a second of selling at
   /// full speed needs, and the memory is read twice a second.
   public static let headroomBytes: Int64 = 32 * 1024 * 1024
-  /// How often the memory is read.
+  /// How often the memory is read, in milliseconds.
   static let memoryCheckMs: UInt64 = 500
 
   /// Called when `isOpen` may have changed.
@@ -69,27 +69,28 @@ public final class Store {
   /// What is weaker than promised; empty when all is well.  Known once the link has been open.
   public var warnings: [String] {
     let off = "the fence is off: a redis that has lost its memory would sell again"
-    return settings.isFenced ? durability.warnings : durability.warnings + [off]
+    return durability.warnings + (settings.isFenced ? [] : [off]) + memory.warnings
   }
   private(set) var durability = Durability()
   /// As CONFIG GET has just said; nil: it is refused.
   private var redisSettings: [String: String]?
   /// Whether a worker has ever read the stream; nil: not known yet.
-  private var hasBooks: Bool?
+  var hasBooks: Bool?
   /// How often the link has been greeted: what is known of another connection is of no use.
   private(set) var greetings: UInt64 = 0
+  /// How full this Redis is, and what follows from it.
+  var memory: MemoryJudge
   /// Whether new holds may begin: Redis must have the memory, and the books must not be too far
   /// behind.
-  public private(set) var placing = Placing.yes
+  public var placing: Placing { memory.placing }
+  /// For how long what has ended is remembered now.
+  var retention: Retention { memory.retention }
 
   let settings: Settings
   let keys: KeySpace
   let loop: EventLoop
   let logger: Logger
   private(set) var link: RedisLink!
-  private var streamBytes: Int64?
-  private var entries: Int64?
-  private var backlog: Backlog?
   let sender: ScriptCommand.Sender
   /// What the fence said last; nil: nothing against this Redis.
   var fenced: (absence: Absence, reason: String)?
@@ -114,6 +115,7 @@ public final class Store {
     logger: Logger
   ) {
     self.settings = settings
+    memory = MemoryJudge(settings)
     self.keys = keys
     self.loop = loop
     self.logger = logger
@@ -167,14 +169,12 @@ public final class Store {
   // MARK: the script
 
   func run(
-    _ command: inout ScriptCommand, swept: [[UInt8]], _ completion: @escaping (Outcome) -> Void
+    _ command: inout ScriptCommand, swept: [IndexMember], _ completion: @escaping (Outcome) -> Void
   ) {
     sender.sequence += 1
     command.encode(
       from: sender,
-      ScriptCommand.Terms(
-        placing: placing, retentionMs: settings.retentionMs,
-        retentionCancelledMs: settings.retentionCancelledMs, clock: clock),
+      ScriptCommand.Terms(placing: placing, retention: retention, clock: clock),
       swept: swept)
     let operations = command.count
     let (sequence, sentAt) = (sender.sequence, loop.now)
@@ -229,11 +229,11 @@ public final class Store {
     link.drop(refusal ?? error)
   }
 
-  /// Read, play, write: one script in five files.
+  /// Read, play, write: one script in six files.
   private static let script = ScriptSource([
     PackageResources.batch_1_read_lua, PackageResources.batch_2_say_lua,
-    PackageResources.batch_3_holds_lua, PackageResources.batch_4_stock_lua,
-    PackageResources.batch_5_write_lua,
+    PackageResources.batch_3_holds_lua, PackageResources.batch_4_sweep_lua,
+    PackageResources.batch_5_stock_lua, PackageResources.batch_6_write_lua,
   ]).text
 
   private func loadScript(_ done: @escaping (String?) -> Void) {
@@ -261,6 +261,8 @@ public final class Store {
     }
     let types = [
       (keys.fence, "hash"), (keys.events, "stream"), (keys.expiry, "zset"), (keys.skus, "zset"),
+      (keys.confirmed, "zset"), (keys.released, "zset"), (keys.endedCounts, "hash"),
+      (keys.deadEventIDs, "hash"),
     ]
     for (key, type) in types {
       link.send(["TYPE", key]) { reply in
@@ -273,6 +275,7 @@ public final class Store {
     if greetings > 0 { sender.lostAt = loop.now }
     greetings += 1
     clock.forget()
+    memory.forgetTrend()
     link.send(["XINFO", "GROUPS", keys.events]) { [weak self] reply in
       // Without a stream it is an error, which has no elements.
       self?.hasBooks = reply.map { Backlog.group(KeySpace.group, in: $0) != nil }
@@ -298,7 +301,7 @@ public final class Store {
   }
 
   /// Asks for everything that the promises and the memory limit depend on.
-  private func askForSettings() {
+  func askForSettings() {
     link.send(["CONFIG", "GET"] + Durability.settings) { [weak self] reply in
       guard let self, let reply else { return }
       redisSettings = reply.error == nil ? pairs(reply) : nil
@@ -333,52 +336,5 @@ public final class Store {
       found[reply[place].text ?? ""] = reply[place + 1].text
     }
     return found
-  }
-
-  // MARK: memory
-
-  private func checkMemory() {
-    loop.after(ms: Self.memoryCheckMs) { [weak self] in
-      guard let self else { return }
-      checkMemory()
-      guard isOpen else { return }
-      link.send(["MEMORY", "USAGE", keys.events]) { [weak self] in self?.streamBytes = $0?.integer }
-      link.send(["XLEN", keys.events]) { [weak self] in self?.entries = $0?.integer }
-      link.send(StreamGroup.question(about: keys)) { [weak self] in self?.judgeBacklog($0) }
-      askForSettings()
-    }
-  }
-
-  /// With what the two replies before this one have said.
-  private func judgeBacklog(_ reply: RedisReply?) {
-    guard let reply, let streamBytes, let entries else { return }
-    let group = Backlog.group(KeySpace.group, in: reply)
-    hasBooks = group != nil
-    backlog = Backlog(streamBytes: streamBytes, entries: entries, group: group)
-  }
-
-  private func judgeMemory(_ info: RedisInfo) {
-    guard let memory = RedisMemory(info) else { return }
-    let limit = settings.backlogBytesMax > 0 ? settings.backlogBytesMax : memory.limitBytes / 2
-    let verdict: Placing =
-      if !memory.hasRoom(headroomBytes: Self.headroomBytes) {
-        .storeIsFull
-      } else if backlog?.isTooLarge(limitBytes: limit, refusing: placing == .booksAreBehind) == true
-      {
-        .booksAreBehind
-      } else {
-        .yes
-      }
-    guard verdict != placing else { return }
-    placing = verdict
-    let figures: Logger.Metadata = [
-      "used_bytes": "\(memory.usedBytes)", "limit_bytes": "\(memory.limitBytes)",
-      "backlog_bytes": "\(backlog?.bytes ?? 0)", "backlog_limit_bytes": "\(limit)",
-    ]
-    if let refusal = verdict.refusal {
-      logger.error("ALARM: \(refusal)", metadata: figures)
-    } else {
-      logger.notice("new holds may begin again", metadata: figures)
-    }
   }
 }

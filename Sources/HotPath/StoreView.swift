@@ -31,6 +31,8 @@ public final class StoreView {
     case unreadable
     /// A hold under that key, of whatever generation.
     case hold(Hold)
+    /// One that has ended and is remembered in short.
+    case ended(EndedHold)
   }
 
   let stream: EventStream
@@ -79,10 +81,11 @@ public final class StoreView {
         let record = reply[1 + place]
         guard record.text != nil else { return .absent }
         defer { arena.reset() }
-        guard let hold = try? Hold(storedRecord: record.bytes, arena: arena),
-          hold.id.key == holds[place]
-        else { return .unreadable }
-        return .hold(hold)
+        switch try? HoldRecord(record.bytes, of: holds[place], arena: arena) {
+        case .whole(let hold) where hold.id.key == holds[place]: return .hold(hold)
+        case .ended(let ended): return .ended(ended)
+        default: return .unreadable
+        }
       }
       return (at, records)
     }

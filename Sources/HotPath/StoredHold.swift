@@ -1,6 +1,48 @@
 import Inventory
 import Wire
 
+/// What lies at `hold:H-…`.
+enum HoldRecord {
+  case whole(Hold)
+  /// The hold has ended and is in the books.
+  case ended(EndedHold)
+
+  /// Bytes of a record in short: `<I6I4I4BI2c8` created, deadline and last change after that, status,
+  /// version, fingerprint; behind it, of a confirmed hold, 16 digits of the SHA-1 of its payment
+  /// reference.
+  static let shortBytes = 25...41
+
+  /// Decodes a record.
+  /// - Parameter key: under which it lies: a short one does not say it itself.
+  init(_ bytes: UnsafeRawBufferPointer, of key: HoldKey, arena: Arena) throws {
+    guard Self.shortBytes.contains(bytes.count) else {
+      self = .whole(try Hold(storedRecord: bytes, arena: arena))
+      return
+    }
+    var reader = StructReader(bytes)
+    let created =
+      UInt64(try reader.integer(UInt32.self)) | UInt64(try reader.integer(UInt16.self)) << 32
+    let expires = try reader.integer(UInt32.self)
+    let changed = try reader.integer(UInt32.self)
+    guard let status = HoldStatus(rawValue: try reader.integer(UInt8.self)) else {
+      throw ScriptReplyError()
+    }
+    self = .ended(
+      EndedHold(
+        id: HoldID(key: key, generation: created), status: status,
+        version: UInt64(try reader.integer(UInt16.self)), expiresAt: created + UInt64(expires),
+        changedAt: created + UInt64(changed)))
+  }
+
+  /// Whether it says what the books say of a hold, as far as it says anything.
+  func agrees(with hold: Hold) -> Bool {
+    switch self {
+    case .whole(let whole): whole.agrees(with: hold)
+    case .ended(let ended): ended == EndedHold(of: hold)
+    }
+  }
+}
+
 // A hold as the script would have written it, from what the books know of it.
 extension Hold {
   /// Fingerprint of a record that was rebuilt: the books do not know which life span the caller asked

@@ -2,26 +2,30 @@ import Inventory
 public import Logging
 public import Loop
 
-/// Ends holds whose deadline has passed, and forgets finished ones whose retention has.
+/// Ends holds whose deadline has passed, keeps in short what has ended and is in the books, and forgets it
+/// at last.
 ///
-/// How it works.  The index holds members `<generation> <hold> <hold> …`, scored by the time when
-/// they fall due.  The sweep reads the first of them with Redis's own time, and hands the due ones to
-/// the batch, as many at once as make a full script; the script judges every hold of them again, puts
-/// those that are not finished at their next time, and removes the members.  Several sweepers at once
-/// do no harm: the script does nothing for a member that has gone.
+/// How it works.  Three indexes hold members `<generation> <hold> <hold> …`: one scored by the time when
+/// the sweep is to look at them, and two, of confirmed and of released holds, by the time when they
+/// ended.  The sweep reads what is due by Redis's own time, and hands it to the batch, as many members
+/// at once as make a full script; the script judges every hold of them again, puts those that are to be
+/// looked at again at their next place, and removes the members.  Several sweepers at once do no harm:
+/// the script does nothing for a member that has gone.
+///
+/// How long an ended hold is remembered is decided here, when it is looked for (`Store.retention`), so
+/// that it can be less while Redis is short of memory.
 ///
 /// Lives on the loop's queue.
 public final class Sweep {
-  /// How often the index is read while nothing is due.
+  /// How often the indexes are read while nothing is due.
   public static let intervalMs: UInt64 = 100
+  /// How often every hold is looked at, at least: it may have ended long before its deadline.
+  public static let visitMs: UInt64 = 900_000
   /// Members read at once: after a crowd of single calls each names one hold.
   static let membersMax = 256
   /// Holds in one script: ending one costs Redis twice as much as making one, and nobody may wait
   /// longer than 2 ms.
   static let holdsMax = 96
-
-  /// A member as it stands in the index, and the holds that it names.
-  typealias Member = (bytes: [UInt8], holds: [HoldID])
 
   private let store: Store
   private let batch: Batch
@@ -56,25 +60,23 @@ public final class Sweep {
     }
   }
 
-  /// The due members that name holds; what no script could have written is taken out of the index.
-  private func usable(_ due: [[UInt8]]) -> [Member] {
-    due.compactMap { bytes in
-      let holds = Self.holds(of: bytes)
-      if holds.isEmpty {
-        logger.error("removed a member of the expiry index that names no holds")
-        store.removeDue(bytes)
-        return nil
+  /// The due members that name holds; what no script could have written is taken out of its index.
+  private func usable(_ due: [IndexMember]) -> [IndexMember] {
+    due.filter { member in
+      if member.holds.isEmpty {
+        logger.error("removed a member of an index of holds that names none")
+        store.remove(member)
+      } else if member.holds.count > Self.holdsMax {
+        store.split(member, into: Self.holdsMax)
+      } else {
+        return true
       }
-      if holds.count > Self.holdsMax {
-        store.splitDue(bytes, holds, into: Self.holdsMax)
-        return nil
-      }
-      return (bytes, holds)
+      return false
     }
   }
 
   /// Script after script, each as full as it may be.
-  private func handIn(_ members: [Member]) {
+  private func handIn(_ members: [IndexMember]) {
     var count = 0
     let taken = members.prefix { member in
       count += member.holds.count
@@ -95,50 +97,43 @@ public final class Sweep {
         }
       })
   }
-
-  /// The holds that a member names.
-  static func holds(of member: [UInt8]) -> [HoldID] {
-    let words = String(decoding: member, as: UTF8.self).split(separator: " ")
-    guard let first = words.first, let generation = UInt64(first) else { return [] }
-    return words.dropFirst().compactMap { HoldKey($0) }.map {
-      HoldID(key: $0, generation: generation)
-    }
-  }
 }
 
 extension Store {
-  /// The members of the expiry index that are due by Redis's time, first ones first.
-  func readDue(limit: Int, _ completion: @escaping ([[UInt8]]) -> Void) {
-    var now: Int64 = 0
-    link.send(["TIME"]) { reply in
-      guard let reply, reply.error == nil, reply.count == 2 else { return }
-      now = (Int64(reply[0].text ?? "") ?? 0) * 1000 + (Int64(reply[1].text ?? "") ?? 0) / 1000
-    }
-    link.send(["ZRANGE", keys.expiry, "0", "\(limit - 1)", "WITHSCORES"]) { reply in
-      guard let reply, reply.error == nil else { return completion([]) }
-      var due: [[UInt8]] = []
-      for place in stride(from: 0, to: reply.count - 1, by: 2) {
-        guard let score = reply[place + 1].text.flatMap({ Double($0) }), score <= Double(now)
-        else { break }
-        due.append(Array(reply[place].bytes))
+  /// The members of the indexes that are due by Redis's time, first ones first.
+  func readDue(limit: Int, _ completion: @escaping ([IndexMember]) -> Void) {
+    let text = String(decoding: PackageResources.due_lua, as: UTF8.self)
+    let indexes = IndexMember.Index.allCases
+    let ages = [0, retention.confirmedMs, retention.releasedMs]
+    let command =
+      ["EVAL", text, "\(indexes.count)"] + indexes.map { $0.key(in: keys) } + ["\(limit)"]
+      + ages.map { "\($0)" }
+    link.send(command) { reply in
+      guard let reply, reply.error == nil, reply.count == indexes.count else {
+        return completion([])
       }
-      completion(due)
+      completion(
+        zip(indexes, reply.elements).flatMap { index, members in
+          members.elements.map { IndexMember(of: index, Array($0.bytes)) }
+        })
     }
   }
 
-  /// Takes a member off the expiry index that no script could have written.
-  func removeDue(_ member: [UInt8]) {
-    link.send([Array("ZREM".utf8), Array(keys.expiry.utf8), member]) { _ in }
+  /// Takes a member off its index that no script could have written.
+  func remove(_ member: IndexMember) {
+    let key = member.index.key(in: keys)
+    link.send([Array("ZREM".utf8), Array(key.utf8), member.bytes]) { _ in }
   }
 
   /// Writes a member that is longer than a script may be as several.  The parts come first: whatever
   /// is cut off in between is judged twice, never lost.
-  func splitDue(_ member: [UInt8], _ holds: [HoldID], into size: Int) {
+  func split(_ member: IndexMember, into size: Int) {
+    let holds = member.holds
     for start in stride(from: 0, to: holds.count, by: size) {
       let part = holds[start..<min(start + size, holds.count)]
       let text = "\(part.first!.generation) " + part.map { "\($0.key)" }.joined(separator: " ")
-      link.send(["ZADD", keys.expiry, "0", text]) { _ in }
+      link.send(["ZADD", member.index.key(in: keys), "0", text]) { _ in }
     }
-    removeDue(member)
+    remove(member)
   }
 }

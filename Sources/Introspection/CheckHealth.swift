@@ -12,21 +12,25 @@ extension MethodTable {
   /// A service that does without a store is always ready.  Whether the process lives is another
   /// question: `Connection/Ping` answers it, whatever the stores do.
   /// - Parameter readiness: whether the services that need a store are ready, and what is weaker than
-  ///   promised.
-  public mutating func onHealthCheck(_ readiness: @escaping () -> HealthCheckReply) {
+  ///   promised; is given the name of a method, where only that is asked about, or an empty text.
+  public mutating func onHealthCheck(_ readiness: @escaping (String) -> HealthCheckReply) {
     let served = services.union(Self.storeless)
+    let methods = Set(names)
     on(HealthCheckRequest.method) { (call) throws(Status) in
       let request = try HealthCheckRequest(call.message, arena: call.arena)
-      guard request.service.isEmpty || served.contains(request.service) else {
+      let isMethod = methods.contains(request.service)
+      guard request.service.isEmpty || isMethod || served.contains(request.service) else {
         throw Status(
-          .notFound, reason: "UNKNOWN_SERVICE", message: "No such service is served here.",
+          .notFound, reason: "UNKNOWN_SERVICE",
+          message: "No such service or method is served here.",
           field: "service")
       }
-      guard !Self.storeless.contains(request.service) else {
+      let service = request.service.prefix { $0 != "/" }
+      guard !Self.storeless.contains(String(service)) else {
         return call.reply(
           HealthCheckReply(status: .serving, warnings: [], version: Release.version))
       }
-      call.reply(readiness())
+      call.reply(readiness(isMethod ? request.service : ""))
     }
   }
 }

@@ -40,12 +40,14 @@ public enum Outcome: UInt8, Sendable, CaseIterable {
   case tooManyUnits = 69
   /// `.expire` of a hold that has neither reached its deadline nor the end of its retention.
   case notDue = 70
-  /// `.expire` of a finished hold at the end of its retention: Redis has forgotten it.
+  /// `.expire` of an ended hold at the end of its retention: Redis has forgotten it.
   case forgotten = 71
   /// The hold's record is not one that this version wrote.
   case holdUnreadable = 72
   /// Too many events wait for the books: what is promised can finish, nothing new begins.
   case backlog = 73
+  /// `.expire` of an ended hold that is in the books: Redis remembers it in short from now on.
+  case settled = 74
 }
 
 /// The answer to one operation.
@@ -65,6 +67,7 @@ public struct Answer: Hashable, Sendable {
     case nothing
     case made(Reservation)
     indirect case hold(Hold)
+    indirect case ended(EndedHold)
     indirect case figures(Figures, shown: String?)
     indirect case skus([SKU])
   }
@@ -76,6 +79,11 @@ public struct Answer: Hashable, Sendable {
   /// An answer about no hold, or about one that was there.
   public init(_ outcome: Outcome, available: UInt64 = 0, hold: Hold? = nil) {
     self.init(outcome, available, hold.map { .hold($0) } ?? .nothing)
+  }
+
+  /// An answer about a hold that is remembered in short.
+  public init(_ outcome: Outcome, available: UInt64 = 0, ended: EndedHold) {
+    self.init(outcome, available, .ended(ended))
   }
 
   /// A hold was made.
@@ -95,13 +103,18 @@ public struct Answer: Hashable, Sendable {
     self.init(outcome, names, .skus(skus))
   }
 
-  /// The hold after the operation, where one was found or made.
+  /// The hold after the operation, where one was found or made and all of it is known.
   public var hold: Hold? {
     switch found {
     case .made(let reservation): Hold(of: reservation, from: now)
     case .hold(let hold): hold
     default: nil
     }
+  }
+
+  /// What is left of the hold that was found, where that is all.
+  public var ended: EndedHold? {
+    if case .ended(let ended) = found { ended } else { nil }
   }
 
   /// The figures after the operation, for the operations on stock.

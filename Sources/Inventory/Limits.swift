@@ -23,8 +23,19 @@ public enum Limits {
   public static let holdExtensionsMax: UInt64 = 10
   /// Life of a hold whose caller names none.
   public static let holdMsDefault: UInt64 = 300_000
-  /// How long Redis remembers a finished hold: 24 hours.
+  /// How long Redis may be set to remember what has ended, in milliseconds: a minute to ninety days.
+  public static let retentionMs: ClosedRange<UInt64> = 60_000...(90 * 86_400_000)
+  /// How long Redis remembers a confirmed hold, in milliseconds: 24 hours.
   public static let retentionMsDefault: UInt64 = 86_400_000
-  /// How long Redis remembers a cancelled hold: one hour.
-  public static let retentionCancelledMsDefault: UInt64 = 3_600_000
+  /// How long Redis remembers a hold that gave its units back, in milliseconds: one hour.
+  public static let retentionReleasedMsDefault: UInt64 = 3_600_000
+  /// How long Redis remembers what has ended however short its memory is, in milliseconds: 5 minutes.
+  public static let retentionFloorMsDefault: UInt64 = 300_000
+  /// How long all of an ended hold is kept, in milliseconds: one minute.
+  public static let settleMsDefault: UInt64 = 60_000
+  /// The use of memory between whose bounds what gave its units back is remembered for less and less
+  /// time; 1: no more holds can begin.
+  public static let releasedShorteningUse: ClosedRange<Double> = 0.7...0.8
+  /// The same of confirmed holds.
+  public static let confirmedShorteningUse: ClosedRange<Double> = 0.8...0.95
 }

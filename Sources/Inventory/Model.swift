@@ -6,6 +6,8 @@ public struct Model {
   private struct Entry {
     var hold: Hold
     var fingerprint: UInt64
+    /// Only what `EndedHold` says is remembered, and which payment reference it was.
+    var isShort = false
   }
 
   private var holds: [HoldKey: Entry] = [:]
@@ -16,19 +18,13 @@ public struct Model {
   public var shown: [SKU: String] = [:]
   /// Every event so far.
   public private(set) var events: [Event] = []
-  /// Milliseconds that a finished hold is remembered.
-  public let retentionMs: UInt64
-  /// Milliseconds that a cancelled hold is remembered.
-  public let retentionCancelledMs: UInt64
+  /// How long ended holds are remembered.
+  public let retention: Retention
+  /// Whether everything so far is in the books.
+  public var booksAreCurrent = false
 
   /// An empty store.
-  public init(
-    retentionMs: UInt64 = Limits.retentionMsDefault,
-    retentionCancelledMs: UInt64 = Limits.retentionCancelledMsDefault
-  ) {
-    self.retentionMs = retentionMs
-    self.retentionCancelledMs = retentionCancelledMs
-  }
+  public init(retention: Retention = Retention()) { self.retention = retention }
 
   /// The figures of a SKU; nil when nobody has set any.
   public func figures(of sku: SKU) -> Figures? { books[sku] }
@@ -63,7 +59,7 @@ public struct Model {
     case .getHold(let key, let generation):
       guard let hold = holds[key]?.hold, generation == nil || hold.id.generation == generation
       else { return Answer(.noSuchHold) }
-      return Answer(.found, hold: hold)
+      return answer(.found, about: hold)
     case .changeStock(let order):
       adoptIfNew(order.sku, now)
       return change(order, now)
@@ -84,7 +80,8 @@ public struct Model {
   private mutating func reserve(_ request: Reservation, _ now: UInt64, _ placing: Bool) -> Answer {
     if let known = holds[request.hold] {
       guard known.fingerprint == request.fingerprint else { return Answer(.keyReused) }
-      return Answer(.repeated, available: books[request.sku]?.available ?? 0, hold: known.hold)
+      let available = books[request.sku]?.available ?? 0
+      return answer(.repeated, available: available, about: known.hold)
     }
     if isUnknown(request.sku) { return Answer(.unknownSKU) }
     guard isOpen(request.sku), var figures = books[request.sku] else {
@@ -110,9 +107,10 @@ public struct Model {
     guard var hold = find(id) else { return Answer(.noSuchHold) }
     switch hold.status(at: now) {
     case .confirmed:
-      return Answer(hold.paymentRef == paymentRef ? .repeated : .paymentRefMismatch, hold: hold)
-    case .cancelled: return Answer(.alreadyCancelled, hold: hold)
-    case .expired: return Answer(.expired, hold: hold)
+      return answer(
+        hold.paymentRef == paymentRef ? .repeated : .paymentRefMismatch, about: hold)
+    case .cancelled: return answer(.alreadyCancelled, about: hold)
+    case .expired: return answer(.expired, about: hold)
     case .active: break
     }
     guard var figures = books[hold.sku], figures.held >= hold.qty else {
@@ -131,9 +129,9 @@ public struct Model {
   ) -> Answer {
     guard var hold = find(id) else { return Answer(.noSuchHold) }
     switch hold.status(at: now) {
-    case .confirmed: return Answer(.alreadyConfirmed, hold: hold)
-    case .cancelled: return Answer(.repeated, hold: hold)
-    case .expired: return Answer(.expired, hold: hold)
+    case .confirmed: return answer(.alreadyConfirmed, about: hold)
+    case .cancelled: return answer(.repeated, about: hold)
+    case .expired: return answer(.expired, about: hold)
     case .active: break
     }
     guard release(hold) else { return report(.stockMismatch, hold.sku) }
@@ -146,9 +144,9 @@ public struct Model {
   ) -> Answer {
     guard var hold = find(id) else { return Answer(.noSuchHold) }
     switch hold.status(at: now) {
-    case .confirmed: return Answer(.alreadyConfirmed, hold: hold)
-    case .cancelled: return Answer(.alreadyCancelled, hold: hold)
-    case .expired: return Answer(.expired, hold: hold)
+    case .confirmed: return answer(.alreadyConfirmed, about: hold)
+    case .cancelled: return answer(.alreadyCancelled, about: hold)
+    case .expired: return answer(.expired, about: hold)
     case .active: break
     }
     guard expiresAt > hold.expiresAt else { return Answer(.repeated, hold: hold) }
@@ -168,10 +166,23 @@ public struct Model {
       change(&hold, to: .expired, .holdExpired, now)
       return Answer(.expired)
     }
-    let remembered = hold.status == .cancelled ? retentionCancelledMs : retentionMs
-    guard now >= hold.changedAt + remembered else { return Answer(.notDue) }
-    holds[id.key] = nil
-    return Answer(.forgotten)
+    let remembered = hold.status == .confirmed ? retention.confirmedMs : retention.releasedMs
+    if now >= hold.changedAt + remembered {
+      holds[id.key] = nil
+      return Answer(.forgotten)
+    }
+    guard booksAreCurrent, holds[id.key]?.isShort == false,
+      now >= hold.changedAt + retention.settleMs
+    else { return Answer(.notDue) }
+    holds[id.key]?.isShort = true
+    return Answer(.settled)
+  }
+
+  /// An answer with what is remembered of a hold.
+  private func answer(_ outcome: Outcome, available: UInt64 = 0, about hold: Hold) -> Answer {
+    holds[hold.id.key]?.isShort == true
+      ? Answer(outcome, available: available, ended: EndedHold(of: hold))
+      : Answer(outcome, available: available, hold: hold)
   }
 
   private func find(_ id: HoldID) -> Hold? {

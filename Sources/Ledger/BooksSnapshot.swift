@@ -156,19 +156,58 @@ public final class BooksSnapshot {
     return hold
   }
 
-  /// Every active hold, and every finished one that changed since; the oldest first.
-  /// - Parameter finishedSinceMs: milliseconds since 1970.
-  public func eachHold(finishedSinceMs: UInt64, _ body: (Hold) throws -> Void) throws {
-    let since = Column(.bigint)
-    since.add(Int64(finishedSinceMs))
+  /// Since when holds must have ended to be looked at.
+  public struct EndedSince: Sendable {
+    /// Confirmed ones, in milliseconds since 1970.
+    public let confirmedMs: UInt64
+    /// Those that gave their units back, in milliseconds since 1970.
+    public let releasedMs: UInt64
+
+    /// What is remembered now.
+    public init(_ retention: Retention, _ nowMs: UInt64) {
+      confirmedMs = nowMs - min(nowMs, retention.confirmedMs)
+      releasedMs = nowMs - min(nowMs, retention.releasedMs)
+    }
+
+    fileprivate var column: Column {
+      let column = Column(.bigint)
+      column.add(Int64(confirmedMs))
+      column.add(Int64(releasedMs))
+      return column
+    }
+  }
+
+  private static let endedSince = """
+    changed_at >= to_timestamp(
+      CASE WHEN status = 'CONFIRMED' THEN ($1::bigint[])[1] ELSE ($1::bigint[])[2] END / 1000.0)
+    """
+
+  /// Every active hold, and every ended one that changed since; the oldest first.
+  public func eachHold(endedSince since: EndedSince, _ body: (Hold) throws -> Void) throws {
     let statement = Statement(
       "snapshot_holds",
       """
-      \(Self.holdColumns) FROM holds
-      WHERE status = 'ACTIVE' OR changed_at >= to_timestamp(($1::bigint[])[1] / 1000.0)
+      \(Self.holdColumns) FROM holds WHERE status = 'ACTIVE' OR \(Self.endedSince)
       ORDER BY created_at, expires_at
       """)
-    try database.each(statement, [since]) { rows in try body(try Self.readable(rows)) }
+    try database.each(statement, [since.column]) { rows in try body(try Self.readable(rows)) }
+  }
+
+  /// How many these are.
+  public func countHolds(endedSince since: EndedSince) throws -> (active: Int, ended: Int) {
+    var count = (active: 0, ended: 0)
+    let statement = Statement(
+      "snapshot_count",
+      """
+      SELECT count(*) FILTER (WHERE status = 'ACTIVE'),
+        count(*) FILTER (WHERE status <> 'ACTIVE' AND \(Self.endedSince))
+      FROM holds
+      """)
+    try database.each(statement, [since.column]) { rows in
+      let found: (Int64, Int64) = (rows.integer(0, 0), rows.integer(0, 1))
+      count = (Int(found.0), Int(found.1))
+    }
+    return count
   }
 
   private static func hold(_ rows: Rows) -> Hold? {

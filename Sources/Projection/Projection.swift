@@ -1,5 +1,6 @@
 import Dispatch
 public import HotPath
+public import Inventory
 public import Ledger
 public import Logging
 import Synchronization
@@ -40,7 +41,7 @@ public final class Projection: Sendable {
     /// not end, and a person sees to it that only one is a master.
     public var leaseMs = Lease.msDefault
     /// Milliseconds for which Redis remembers finished holds: a rebuild brings no older ones back.
-    public var retentionMs: UInt64 = 86_400_000
+    public var retention = Retention()
     /// How long PostgreSQL may take.
     public var limits = Postgres.Limits.standard
 

@@ -1,5 +1,5 @@
 public import HotPath
-import Inventory
+public import Inventory
 public import Ledger
 import Glibc
 
@@ -20,8 +20,8 @@ public struct Rebuild {
     public var database: DatabaseAddress
     /// The keys in Redis.
     public var keys = KeySpace()
-    /// Milliseconds that Redis remembers a finished hold.
-    public var retentionMs = Limits.retentionMsDefault
+    /// How long Redis remembers what has ended.
+    public var retention = Retention()
     /// Whether holds that another Redis made, of SKUs that the books contradict themselves about, are
     /// released: this Redis's stand.
     public var releasesOthers = false
@@ -98,7 +98,7 @@ public struct Rebuild {
       return plan
     }
     try snapshot.eachSKU { sku, figures in try target.compare(sku, figures, &plan.skus) }
-    try eachPage(of: snapshot, nowMs) { page in
+    try eachPage(of: snapshot, Since(settings.retention, nowMs)) { page in
       plan.active += page.count { $0.status == .active }
       try target.compare(page, &plan.holds)
     }
@@ -146,15 +146,8 @@ public struct Rebuild {
       try target.write(sku, figures)
       skus += 1
     }
-    let cancelledMs = min(settings.retentionMs, Limits.retentionCancelledMsDefault)
-    try eachPage(of: snapshot, nowMs) { page in
-      try target.write(page) { hold in
-        switch hold.status {
-        case .active: hold.expiresAt
-        case .cancelled: hold.changedAt + cancelledMs
-        case .confirmed, .expired: hold.changedAt + settings.retentionMs
-        }
-      }
+    try eachPage(of: snapshot, try sinceThatFits(snapshot, nowMs)) { page in
+      try target.write(page, nowMs: nowMs)
       if (holds + page.count) / 100_000 > holds / 100_000 { say("\(holds + page.count) holds") }
       holds += page.count
     }
@@ -166,13 +159,33 @@ public struct Rebuild {
     say("\(skus) SKUs and \(holds) holds are written")
   }
 
+  /// Since when holds must have ended to be remembered.
+  private typealias Since = BooksSnapshot.EndedSince
+
+  /// So many of the holds that have ended as leave half of Redis's memory to the sale: the last ones.
+  private func sinceThatFits(_ snapshot: BooksSnapshot, _ nowMs: UInt64) throws -> Since {
+    let room = try target.memoryLimit() / 2
+    var retention = settings.retention
+    while true {
+      let since = Since(retention, nowMs)
+      let count = try snapshot.countHolds(endedSince: since)
+      let bytes = (count.active + count.ended) * RebuildSession.holdBytes
+      guard room > 0, count.ended > 0, bytes > room else { return since }
+      retention.confirmedMs /= 2
+      retention.releasedMs /= 2
+      say(
+        "\(count.ended) ended holds would take \(bytes / 1_048_576) MiB of Redis's memory: those of "
+          + "the last \(retention.confirmedMs / 60_000) minutes are remembered")
+    }
+  }
+
   /// Live and recent holds, some hundred at a time.
   private func eachPage(
-    of snapshot: BooksSnapshot, _ nowMs: UInt64, _ body: ([Hold]) throws -> Void
+    of snapshot: BooksSnapshot, _ since: Since, _ body: ([Hold]) throws -> Void
   ) throws {
     var page: [Hold] = []
     page.reserveCapacity(RebuildSession.pageHolds)
-    try snapshot.eachHold(finishedSinceMs: nowMs - min(nowMs, settings.retentionMs)) { hold in
+    try snapshot.eachHold(endedSince: since) { hold in
       page.append(hold)
       guard page.count == RebuildSession.pageHolds else { return }
       try body(page)
@@ -234,7 +247,7 @@ public struct Rebuild {
     return try Split(
       contradictions, in: try BooksSnapshot(in: try Self.connect(settings)),
       beside: try StoreView(at: settings.redis, keys: settings.keys),
-      since: nowMs - min(nowMs, settings.retentionMs))
+      since: Since(settings.retention, nowMs).confirmedMs)
   }
 
   private func releaseOthers() throws {

@@ -50,10 +50,10 @@ struct Split {
       try snapshot.eachPromise(of: contradiction.sku, confirmedSinceMs: since) { page in
         let records = try store.holds(page.map(\.id.key)).records
         for (hold, record) in zip(page, records) {
-          if case .hold(let found) = record, found.id == hold.id {
-            own.append(hold)
-          } else {
-            others.append(hold)
+          switch record {
+          case .hold(let found) where found.id == hold.id: own.append(hold)
+          case .ended(let found) where found.id == hold.id: own.append(hold)
+          default: others.append(hold)
           }
         }
       }

@@ -74,7 +74,8 @@ final class Acknowledging {
     _ promise: Promise, of answer: Answer, by deadline: UInt64,
     _ done: @escaping (Acknowledgement?) -> Void
   ) {
-    guard let hold = answer.hold, answer.outcome.isDone else { return done(nil) }
+    guard answer.outcome.isDone, let hold = answer.ended ?? answer.hold.map({ EndedHold(of: $0) })
+    else { return done(nil) }
     // Redis may have been set otherwise while the call waited.
     let own: Acknowledgement = store.refusal(of: .fsync) == nil ? .fsync : .memory
     func tell(_ reached: Acknowledgement) {

@@ -35,6 +35,12 @@ extension Sale {
         expiresAt: Int64(clamping: answer.now + reservation.ttlMs), available: answer.available,
         acknowledged: reached)
     }
+    if let ended = answer.ended {
+      return ReserveReply(
+        outcome: answer.outcome, hold: ended.id, status: ended.status,
+        expiresAt: Int64(clamping: ended.expiresAt), available: answer.available,
+        acknowledged: reached)
+    }
     guard let hold = answer.hold else {
       return ReserveReply(outcome: answer.outcome, available: answer.available)
     }

@@ -69,13 +69,25 @@ final class Sale {
     return table
   }
 
+  /// What begins a hold.
+  private static let beginning: Set = [ReserveRequest.method, BatchReserveRequest.method]
+
+  /// Whether this shard is ready for calls of one method: what is promised can be finished while nothing
+  /// new can begin.
+  func readiness(of method: String) -> HealthCheckReply {
+    let whole = readiness
+    guard whole.status != .notServing, Self.beginning.contains(method),
+      let refusal = store.placing.refusal
+    else { return whole }
+    return HealthCheckReply(notServing: [refusal])
+  }
+
   /// Whether this shard is ready to sell, and what is weaker than promised.
   var readiness: HealthCheckReply {
     if let reason = store.downReason ?? acknowledging.refusal {
       return HealthCheckReply(notServing: [reason])
     }
-    return HealthCheckReply(
-      warnings: store.warnings + (store.placing.refusal.map { [$0] } ?? []))
+    return HealthCheckReply(warnings: store.warnings)
   }
 
   /// Refuses a call that would wait for too long, or for a person, before anything else is done for it.
@@ -141,6 +153,11 @@ final class Sale {
     _ answer: Answer, _ reached: Acknowledgement? = nil
   ) throws(Status) -> HoldReply {
     if let refusal = Status(refusal: answer) { throw refusal }
+    if let ended = answer.ended {
+      let order = ended.status == .confirmed ? decoder.order(of: ended.id) : ""
+      return HoldReply(
+        outcome: answer.outcome, hold: HoldView(ended, orderID: order), acknowledged: reached)
+    }
     let view = answer.hold.map { hold in
       // EXPIRED by the clock, though no sweep may have seen it yet.
       let status = hold.status(at: answer.now)

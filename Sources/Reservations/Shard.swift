@@ -97,7 +97,7 @@ public actor Shard {
     var methods = sale.makeMethods()
     methods.on(StateRequest.method) { (call) throws(Status) in try self.gatherState(call) }
     methods.onDescribe(Contracts.ofServer)
-    methods.onHealthCheck { sale.readiness }
+    methods.onHealthCheck { $0.isEmpty ? sale.readiness : sale.readiness(of: $0) }
     let counts = CallCounts(of: methods)
     var chain = CallChain()
     chain.observers = [CallLog(slowMs: settings.slowCallMs, logger: logger), counts]

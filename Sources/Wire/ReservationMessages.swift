@@ -190,7 +190,7 @@ public struct HoldView: Sendable, Hashable {
   public var holdID: String
   /// nil: one that this version does not know.
   public var status: HoldStatus?
-  /// What is held.
+  /// What is held; empty: the hold has ended, and the store remembers it in short.
   public var sku: String
   /// How many units.
   public var qty: UInt64
@@ -226,6 +226,18 @@ public struct HoldView: Sendable, Hashable {
     changedAt = Int64(clamping: hold.changedAt)
     version = hold.version
     paymentRef = hold.paymentRef?.text ?? ""
+    self.orderID = orderID
+  }
+
+  /// What is left of a hold that has ended: the other texts are empty, and there are no units.
+  public init(_ ended: EndedHold, orderID: String) {
+    holdID = ended.id.description
+    status = ended.status
+    (sku, qty, userID, idempotencyKey, paymentRef) = ("", 0, "", "", "")
+    createdAt = Int64(clamping: ended.createdAt)
+    expiresAt = Int64(clamping: ended.expiresAt)
+    changedAt = Int64(clamping: ended.changedAt)
+    version = ended.version
     self.orderID = orderID
   }
 
@@ -293,7 +305,7 @@ extension Outcome {
     case .extended: "EXTENDED"
     case .extendedTooOften: "EXTENDED_TOO_OFTEN"
     case .keyReused, .paymentRefMismatch, .stockMismatch, .storeFull, .requestIDReused,
-      .tooManyUnits, .notDue, .forgotten, .holdUnreadable, .backlog:
+      .tooManyUnits, .notDue, .forgotten, .holdUnreadable, .backlog, .settled:
       preconditionFailure("a refusal is a status, not an outcome")
     }
   }

@@ -123,7 +123,7 @@ struct ErrorReason {
       "settle that first"),
     ErrorReason(
       .notFound, "UNKNOWN_SERVICE",
-      "Health/Check names a service that is not served here",
+      "Health/Check names a service or method that is not served here",
       "correct the call"),
     ErrorReason(
       .deadlineExceeded, "DEADLINE",

@@ -5,10 +5,12 @@ import Wire
 struct HealthCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "health", abstract: "Asks whether the server sells, or whether it lives.",
-    discussion: "Exit code 0: selling, though perhaps degraded; 7: not selling.")
+    discussion: """
+      Exit code 0: selling, though perhaps degraded; 7: not selling, or no hold can begin.
+      """)
 
   @OptionGroup var server: ServerOptions
-  @Option(help: "Ask about one service, such as stock.v1.Reservations.")
+  @Option(help: "Ask about one service or method: stock.v1.Stock, stock.v1.Reservations/Reserve.")
   var service = ""
   @Flag(help: "Ask only whether the process turns, whatever its store does.")
   var live = false
@@ -30,5 +32,18 @@ struct HealthCommand: AsyncParsableCommand {
       ("warnings", .list(reply.warnings)), ("version", .text(reply.version)),
     ])
     if reply.status == .notServing || reply.status == nil { throw ExitReason.unreachable.exit }
+    if service.isEmpty, reply.status == .degraded, try await !canBegin() {
+      throw ExitReason.unreachable.exit
+    }
+  }
+
+  /// Whether the server takes new holds; a worker has none to take.
+  private func canBegin() async throws -> Bool {
+    do {
+      let request = HealthCheckRequest(service: ReserveRequest.method)
+      return try await server.call(request).status != .notServing
+    } catch let status as Status where status.code == .notFound {
+      return true
+    }
   }
 }

@@ -51,10 +51,31 @@ struct ServerFlags: ParsableArguments {
 
   @Option(
     help: """
-      How long Redis remembers a finished hold, in milliseconds. \
+      How long Redis remembers a confirmed hold, in milliseconds. \
       [STOCK_RETENTION_MS, default 86400000]
       """)
   var retentionMs: String?
+
+  @Option(
+    help: """
+      How long Redis remembers a hold that has expired or was cancelled, in milliseconds; at most as \
+      long as a confirmed one. [STOCK_RETENTION_RELEASED_MS, default 3600000]
+      """)
+  var retentionReleasedMs: String?
+
+  @Option(
+    help: """
+      How long Redis remembers what has ended at least, in milliseconds, however short its memory is. \
+      [STOCK_RETENTION_FLOOR_MS, default 300000]
+      """)
+  var retentionFloorMs: String?
+
+  @Option(
+    help: """
+      How long Redis keeps all of an ended hold, in milliseconds: after that, and once it is in the \
+      books, its id, state and times. [STOCK_SETTLE_MS, default 60000]
+      """)
+  var settleMs: String?
 
   @Option(
     help: """
@@ -146,12 +167,16 @@ struct ServerFlags: ParsableArguments {
       var store = Store.Settings(address: try found.value(of: Self.redis, flag: redis))
       let shards = try found.value(of: Self.shards, flag: shards)
       let holdMs = try found.value(of: Self.holdMs, flag: holdMs)
-      store.retentionMs = try found.value(of: Self.retentionMs, flag: retentionMs)
+      store.retention.confirmedMs = try found.value(of: Self.retentionMs, flag: retentionMs)
+      store.retention.releasedMs = min(
+        store.retention.confirmedMs,
+        try found.value(of: Self.retentionReleasedMs, flag: retentionReleasedMs))
+      store.retentionFloorMs = try found.value(of: Self.retentionFloorMs, flag: retentionFloorMs)
+      store.retention.settleMs = try found.value(of: Self.settleMs, flag: settleMs)
       store.backlogBytesMax = try found.value(of: Self.backlogBytes, flag: backlogBytes)
       store.acknowledgement = try found.value(of: Self.acknowledge, flag: acknowledge)
       store.replicas = try found.value(of: Self.replicas, flag: replicas)
       store.isFenced = try found.value(of: Self.fence, flag: fence)
-      store.retentionCancelledMs = min(store.retentionMs, Limits.retentionCancelledMsDefault)
       var server = Server.Terms()
       server.connectionsMax = try found.value(of: Self.connectionsMax, flag: connectionsMax)
       server.connectionsPerPeerMax = try found.value(
@@ -198,7 +223,28 @@ struct ServerFlags: ParsableArguments {
   private static var retentionMs: Setting<UInt64> {
     .number(
       "retention-ms", variable: "STOCK_RETENTION_MS", standard: Limits.retentionMsDefault,
-      in: 60_000...(90 * 86_400_000), unit: "milliseconds (one minute to ninety days)")
+      in: Limits.retentionMs, unit: "milliseconds (one minute to ninety days)")
+  }
+
+  private static var retentionReleasedMs: Setting<UInt64> {
+    .number(
+      "retention-released-ms", variable: "STOCK_RETENTION_RELEASED_MS",
+      standard: Limits.retentionReleasedMsDefault, in: Limits.retentionMs,
+      unit: "milliseconds (one minute to ninety days)")
+  }
+
+  private static var retentionFloorMs: Setting<UInt64> {
+    .number(
+      "retention-floor-ms", variable: "STOCK_RETENTION_FLOOR_MS",
+      standard: Limits.retentionFloorMsDefault, in: 1_000...Limits.retentionMs.upperBound,
+      unit: "milliseconds (one second to ninety days)")
+  }
+
+  private static var settleMs: Setting<UInt64> {
+    .number(
+      "settle-ms", variable: "STOCK_SETTLE_MS", standard: Limits.settleMsDefault,
+      in: 1_000...Limits.retentionMs.upperBound,
+      unit: "milliseconds (one second to ninety days)")
   }
 
   private static var acknowledge: Setting<Acknowledgement> {

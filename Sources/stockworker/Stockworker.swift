@@ -163,7 +163,7 @@ struct Stockworker: AsyncParsableCommand {
 
   private func rebuildRedis(_ settings: Projection.Settings) throws {
     var wanted = Rebuild.Settings(redis: settings.redis, database: settings.database)
-    wanted.retentionMs = settings.retentionMs
+    wanted.retention = settings.retention
     (wanted.releasesOthers, wanted.othersAreOff) = (releaseOthers, othersAreOff)
     wanted.leaseMs = settings.leaseMs
     do {

@@ -112,6 +112,13 @@ struct WorkerFlags: ParsableArguments {
 
   @Option(
     help: """
+      The same of holds that have expired or were cancelled. \
+      [STOCK_RETENTION_RELEASED_MS, default 3600000]
+      """)
+  var retentionReleasedMs: String?
+
+  @Option(
+    help: """
       Milliseconds for which a Redis that has replicas may sell without the books confirming it; no other \
       is opened before.  0: without end, and a person sees to it that only one is a master. \
       [STOCK_LEASE_MS, default 15000]
@@ -175,7 +182,10 @@ struct WorkerFlags: ParsableArguments {
       settings.gatherMs = try found.value(of: Self.gatherMs, flag: gatherMs)
       settings.lanes = try found.value(of: Self.lanes, flag: lanes)
       settings.leaseMs = try found.value(of: Self.leaseMs, flag: leaseMs)
-      settings.retentionMs = try found.value(of: Self.retentionMs, flag: retentionMs)
+      settings.retention.confirmedMs = try found.value(of: Self.retentionMs, flag: retentionMs)
+      settings.retention.releasedMs = min(
+        settings.retention.confirmedMs,
+        try found.value(of: Self.retentionReleasedMs, flag: retentionReleasedMs))
       settings.limits = Postgres.Limits(
         replyMs: try found.value(of: Self.postgresTimeout, flag: postgresTimeout))
       let audit = try auditSettings(beside: settings, &found)
@@ -275,7 +285,14 @@ struct WorkerFlags: ParsableArguments {
   private static var retentionMs: Setting<UInt64> {
     .number(
       "retention-ms", variable: "STOCK_RETENTION_MS", standard: Limits.retentionMsDefault,
-      in: 60_000...(90 * 86_400_000), unit: "milliseconds (one minute to ninety days)")
+      in: Limits.retentionMs, unit: "milliseconds (one minute to ninety days)")
+  }
+
+  private static var retentionReleasedMs: Setting<UInt64> {
+    .number(
+      "retention-released-ms", variable: "STOCK_RETENTION_RELEASED_MS",
+      standard: Limits.retentionReleasedMsDefault, in: Limits.retentionMs,
+      unit: "milliseconds (one minute to ninety days)")
   }
 
   private static var leaseMs: Setting<UInt64> {

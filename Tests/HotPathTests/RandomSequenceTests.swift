@@ -195,9 +195,12 @@ enum Replay {
   static func difference(_ steps: [Step], _ redis: RedisServer) async throws -> String? {
     _ = try redis.cli("FLUSHALL")
     try redis.open()
-    let lane = try StoreLane(redis, retentionMs: 40, retentionCancelledMs: 20)
+    let retention = Retention(confirmedMs: 60, releasedMs: 30, settleMs: 10)
+    let lane = try StoreLane(redis, retention: retention)
     try await lane.open()
-    var model = Model(retentionMs: 40, retentionCancelledMs: 20)
+    _ = try redis.cli("XGROUP", "CREATE", "inventory.events", KeySpace.group, "$", "MKSTREAM")
+    var model = Model(retention: retention)
+    model.booksAreCurrent = true
     var found: String?
     for (place, step) in steps.enumerated() {
       found = try await play(step, lane, &model)
@@ -221,8 +224,9 @@ enum Replay {
       return nil
     case .sweep:
       guard let member = await lane.due().first else { return nil }
+      try await lane.redis("XGROUP", "SETID", "inventory.events", KeySpace.group, "$")
       return try await compare(
-        Sweep.holds(of: member).map { .expire($0) }, swept: member, looks: [], lane, &model)
+        member.holds.map { .expire($0) }, swept: member, looks: [], lane, &model)
     case .list(let after, let limit):
       let list = Inventory.Operation.listStock(after: after.map { skus[$0] }, limit: limit)
       return try await compare([list], swept: nil, looks: [], lane, &model)
@@ -234,7 +238,7 @@ enum Replay {
 
   /// - Parameter looks: whose figures are compared too.
   private static func compare(
-    _ operations: [Inventory.Operation], swept: [UInt8]?, looks: [SKU], _ lane: StoreLane,
+    _ operations: [Inventory.Operation], swept: IndexMember?, looks: [SKU], _ lane: StoreLane,
     _ model: inout Model
   ) async throws -> String? {
     let named = operations.map { ($0, sku(of: $0, model)) }

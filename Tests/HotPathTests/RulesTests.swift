@@ -318,7 +318,8 @@ struct RulesTests {
   @Test("time: refused at the deadline without a sweep; swept once; forgotten after retention")
   func time() async throws {
     let redis = try RedisServer.start(appendOnly: false)
-    let lane = try StoreLane(redis, retentionMs: 300, retentionCancelledMs: 300)
+    let lane = try StoreLane(
+      redis, retention: Retention(confirmedMs: 300, releasedMs: 300, settleMs: 300))
     try await lane.open()
     let held = try await lane.script([(Sample.set(1), nil), (Sample.reserve(ttlMs: 50), nil)])
     let id = try #require(held[1].hold?.id)

@@ -23,8 +23,8 @@ actor StoreLane {
 
   /// - Parameter port: of a proxy in front of the Redis.
   init(
-    _ redis: RedisServer, port: UInt16? = nil, retentionMs: UInt64 = 86_400_000,
-    retentionCancelledMs: UInt64 = 3_600_000
+    _ redis: RedisServer, port: UInt16? = nil, retention: Retention = Retention(),
+    floorMs: UInt64 = Limits.retentionFloorMsDefault
   ) throws {
     var logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     logger.logLevel = .critical
@@ -32,8 +32,8 @@ actor StoreLane {
     keys = KeySpace()
     var settings = Store.Settings(
       address: RedisAddress("redis://127.0.0.1:\(port ?? redis.port)")!)
-    settings.retentionMs = retentionMs
-    settings.retentionCancelledMs = retentionCancelledMs
+    settings.retention = retention
+    settings.retentionFloorMs = floorMs
     store = Store(settings, writer: "test.0", keys: keys, on: loop, logger: logger)
     batch = Batch(on: store, loop: loop, logger: logger)
     sweep = Sweep(of: store, through: batch, on: loop, logger: logger)
@@ -57,6 +57,7 @@ actor StoreLane {
   var isOpen: Bool { store.isOpen }
   var downReason: String? { store.downReason }
   var warnings: [String] { store.warnings }
+  var retention: Retention { store.retention }
   var placing: Bool { store.placing == .yes }
   var outstanding: Int { batch.outstanding }
   var waiting: Int { batch.waiting }
@@ -70,7 +71,7 @@ actor StoreLane {
   /// One script call with exactly these operations, in this order.  The SKUs of holds are named as
   /// the batch would name them the second time.
   func script(
-    _ operations: [(operation: Operation, sku: SKU?)], swept: [UInt8]? = nil
+    _ operations: [(operation: Operation, sku: SKU?)], swept: IndexMember? = nil
   ) async throws -> [Answer] {
     var command = ScriptCommand(keys: keys)
     for (operation, sku) in operations { command.add(operation, sku: sku, member: 1) }
@@ -127,7 +128,7 @@ actor StoreLane {
     }
   }
 
-  func due() async -> [[UInt8]] {
+  func due() async -> [IndexMember] {
     await withCheckedContinuation { continuation in
       store.readDue(limit: 4) { continuation.resume(returning: $0) }
     }

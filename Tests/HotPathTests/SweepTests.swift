@@ -10,7 +10,10 @@ struct SweepTests {
   private func lane(_ redis: RedisServer, retentionMs: UInt64 = 86_400_000) async throws
     -> StoreLane
   {
-    let lane = try StoreLane(redis, retentionMs: retentionMs, retentionCancelledMs: retentionMs)
+    let lane = try StoreLane(
+      redis,
+      retention: Retention(
+        confirmedMs: retentionMs, releasedMs: retentionMs, settleMs: retentionMs))
     try await lane.open()
     _ = try await lane.script([(Sample.set(10_000), nil)])
     return lane
@@ -107,7 +110,7 @@ struct SweepTests {
     let lane = try await lane(redis)
     _ = try await lane.script((0..<Batch.operationsMax).map { (Sample.reserve("k\($0)"), nil) })
     let members = try redis.cli("ZRANGE", "holds.expiry", "0", "-1").split(separator: "\n")
-    #expect(members.map { Sweep.holds(of: Array($0.utf8)).count }.sorted() == [64, 96, 96])
+    #expect(members.map { IndexMember(of: .expiry, Array($0.utf8)).holds.count }.sorted() == [64, 96, 96])
     await lane.close()
     redis.stop()
   }

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- The only judge of what happened: one batch of operations on one partition.
 --
--- Redis gets the files batch_1_read, batch_2_say, batch_3_holds, batch_4_stock and batch_5_write as
--- one script (Store.swift joins them, in this order).
+-- Redis gets the files batch_1_read, batch_2_say, batch_3_holds, batch_4_sweep, batch_5_stock and
+-- batch_6_write as one script (Store.swift joins them, in this order).
 --
 -- How it works.  It READS every key that the batch names, PLAYS the operations in their order on Lua
 -- tables, and only then WRITES.  An error in the middle of a script does not undo the writes before
@@ -12,11 +12,14 @@
 -- to finish.  Whether a new hold may begin is a verdict that the server passes in (`placing`).
 --
 -- KEYS   fence, events, expiry, skus | the hold of each operation that names one | the request of
---        each `change_stock` | for each SKU: stock:<sku>, sku:<sku>
+--        each `change_stock` | for each SKU: stock:<sku>, sku:<sku> | of a sweep: the indexes of
+--        confirmed and of released holds, and how many holds each of them names
 -- ARGV   1 counts and settings   2 source of the stream entry   3 writer   4 its sequence
 --        5 the opening that the writer has seen, or ''   6 the last sequence that was answered to it
---        7... the members of the expiry index that are being swept; then all the operations in one,
---        and for each of them how long after the earliest deadline its own is, in milliseconds
+--        7... the members that are being swept, each behind the letter of its index; then all the
+--        operations in one, for each of them how long after the earliest deadline its own is, in
+--        milliseconds; and of a sweep: how long what has ended is remembered, and the hash of the dead
+--        letters' ids, which is read alone, while a key takes all rights
 -- Reply  now, stream id or '', how many members were swept, the heads of all results in one; then
 --        what follows a head, of those results that say more
 --
@@ -46,7 +49,7 @@ local TOO_FEW_AVAILABLE, AVAILABLE_DIFFERS, STOCK_RETIRED, NOT_FOR_SALE = 15, 16
 local EXTENDED, EXTENDED_TOO_OFTEN = 19, 20
 local KEY_REUSED, PAYMENT_REF_MISMATCH, STOCK_MISMATCH, STORE_FULL = 64, 65, 66, 67
 local REQUEST_ID_REUSED, TOO_MANY_UNITS, NOT_DUE, FORGOTTEN = 68, 69, 70, 71
-local HOLD_UNREADABLE, BACKLOG, TOO_LATE, SKU_NEEDED = 72, 73, 254, 255
+local HOLD_UNREADABLE, BACKLOG, SETTLED, TOO_LATE, SKU_NEEDED = 72, 73, 74, 254, 255
 
 -- Whether new holds may begin (Store.swift)
 local STORE_IS_FULL, BOOKS_ARE_BEHIND = 0, 2
@@ -64,28 +67,35 @@ local LIFE, LIFE_BYTES = '<BI8BBBI8BI8BI8', 38   -- created, status, version, ch
 local KEPT = '\146\1\15'   -- tag and length of `HoldEvent.kept`
 local BROUGHT, BROUGHT_BYTES = '<I4c8BI2', 15   -- units, fingerprint, lengths of SKU and event part
 local HEAD_BYTES = 56   -- of a record: all of these
+
+-- What is left of a hold that has ended and is in the books: when it was created, how long after that its
+-- deadline was and its last change, status, version, fingerprint; of a confirmed one also 16 digits of the
+-- SHA-1 of its payment reference.  With at most 44 bytes Redis keeps it in one piece of memory.
+local SHORT, SHORT_BYTES, REF_BYTES = '<I6I4I4BI2c8', 25, 16
 local UNKNOWN_PRINT = string.rep('\0', 8)   -- of a hold that was rebuilt from the books
 local UNITS_MAX, HOLD_UNITS_MAX = 1000000000000, 1000000
 local EXTENSIONS_MAX = 10   -- of one hold
 local EXACT = 9007199254740992   -- 2^53: up to here Lua counts exactly
 local REQUEST_MS = 86400000   -- how long the request id of a change is remembered: 24 hours
 local RETRY_MS = 60000   -- when the sweep looks again at what it could not end
+local BOOKS_RETRY_MS = 300000   -- and at what has ended and was not in the books
+local VISIT_MS = 900000   -- the sweep looks at every hold so often at least: it may have ended long ago
 local SLOT_MS = 200   -- holds that fall due within one slot of a batch share an index entry
 local MEMBER_HOLDS = 96   -- holds that share an index entry at most (Sweep.swift)
 local NEVER = 9007199254740991   -- when an opening ends that does not (Lease.swift)
 local CLOCK_SLACK_MS = 500   -- a clock that is set back by no more ends no opening (Fence.swift)
+local BOOKS_GROUP = 'inventory.cg'   -- writes the books (KeySpace.swift)
 local SLICE = 1000    -- arguments that go through one unpack(); Lua's stack ends near 8,000
 
 -- `first_deadline`: the earliest of the operations', by this Redis's clock; 0: none has one.
-local hold_count, request_count, sku_count, member_count, placing, retention, retention_cancelled,
-  first_deadline = unpack_struct('<I4I4I4I4BI8I8I8', ARGV[1])
+local hold_count, request_count, sku_count, member_count, placing, first_deadline =
+  unpack_struct('<I4I4I4I4BI8', ARGV[1])
 local writer = ARGV[3]
 local operations, deadlines = ARGV[7 + member_count], ARGV[8 + member_count]
--- Nobody waits for a finished hold to be forgotten, so many may share a member: a minute of 24 hours.
-local FORGET_SLOT_MS = math.min(60000, math.max(1, retention / 16))
 local FIXED = 4   -- keys before those of the operations
 local first_request = FIXED + hold_count
 local first_sku = first_request + request_count
+local after_skus = first_sku + 2 * sku_count
 
 local fence = call('HMGET', KEYS[1], 'now', 'open', writer, 'from', 'until')
 local time = call('TIME')
@@ -119,12 +129,20 @@ end
 local before = tonumber(fence[1])
 if before and before > now and before < EXACT then now = before end
 
--- ZSCORE is also the check that the index is one: a ZADD that failed after the XADD would tear the
+-- ZSCORE is also the check that an index is one: a ZADD that failed after the XADD would tear the
 -- batch.
 call('ZSCORE', KEYS[3], '')
+-- By their letter: of what falls due, of confirmed holds, of those that gave their units back.
+local index_keys = {e = KEYS[3]}
 local members = {}   -- those that are still there: another sweeper may have been faster
-for i = 1, member_count do
-  members[i] = call('ZSCORE', KEYS[3], ARGV[6 + i]) and ARGV[6 + i]
+if member_count > 0 then
+  index_keys.c, index_keys.r = KEYS[after_skus + 1], KEYS[after_skus + 2]
+  call('ZSCORE', index_keys.c, '')
+  call('ZSCORE', index_keys.r, '')
+  for i = 1, member_count do
+    local letter, name = sub(ARGV[6 + i], 1, 1), sub(ARGV[6 + i], 2)
+    members[i] = call('ZSCORE', index_keys[letter], name) and {letter = letter, name = name}
+  end
 end
 
 local records = {}
@@ -138,6 +156,20 @@ local holds = {}   -- by key, so that two operations on one hold see each other
 local placed = {}  -- records made by this batch: most are never looked at again, and need no table
 
 -- A record that this version did not write closes its hold alone, not the batch that names it.
+local function is_short(record)
+  if #record ~= SHORT_BYTES and #record ~= SHORT_BYTES + REF_BYTES then return false end
+  local created, _, _, status, version = unpack_struct(SHORT, record)
+  return status > ACTIVE and status <= EXPIRED and version > 0 and created < EXACT
+end
+
+local function short_hold(key, record)
+  local created, expires, changed, status, version, print = unpack_struct(SHORT, record)
+  return {
+    key = key, status = status, version = version, created = created, expires = created + expires,
+    changed = created + changed, print = print, short = record,
+  }
+end
+
 local function readable(record)
   if #record < HEAD_BYTES or sub(record, LIFE_BYTES + 1, LIFE_BYTES + #KEPT) ~= KEPT then return false end
   local a, created, b, status, c, version, d, changed, e, expires = unpack_struct(LIFE, record)
@@ -156,7 +188,9 @@ local function hold_at(place)
   local hold = holds[key]
   if hold == nil then
     local record = placed[key] or records[FIXED + place]
-    if record and not readable(record) then
+    if record and is_short(record) then
+      hold = short_hold(key, record)
+    elseif record and not readable(record) then
       hold = {key = key, unreadable = true}
     elseif record then
       local _, created, _, status, _, version, _, changed, _, expires = unpack_struct(LIFE, record)
@@ -248,7 +282,7 @@ if member_count > 0 then
     local size, place, generation, member = unpack_struct('<I2xI2xxI8I2', operations, at)
     local hold = hold_at(place)
     if members[member] and hold and hold.created == generation and hold.status == ACTIVE
-      and not skus[sku_of(hold)] then
+      and now >= hold.expires and not skus[sku_of(hold)] then
       missing = true
       answer(SKU_NEEDED, 0, sku_of(hold))
     else

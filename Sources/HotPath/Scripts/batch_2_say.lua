@@ -1,7 +1,8 @@
 -- Playing the operations: how they say what they have changed.
 
 local entry, entry_count = {'XADD', KEYS[2], '*', 'source', ARGV[2]}, 5
-local values, value_count, index, forgotten, requests, listed = {}, 0, {}, {}, {}, {}
+local values, value_count, forgotten, requests, listed = {}, 0, {}, {}, {}
+local indexes = {e = {}, c = {}, r = {}}   -- what is to be added to each, by slot and generation
 
 local function varint(n)
   if n < 128 then return char(n) end
@@ -49,8 +50,8 @@ local function adopt(sku)
   emit_stock('STOCK_ADOPTED', '\10' .. varint(#sku.name) .. sku.name, sku, sku.supplied - before)
 end
 
--- A member of the index is a generation and the holds of that generation: `<created> H-… H-…`.
-local function member_of(created, when, slot_ms)
+-- A member of an index is a generation and the holds of that generation: `<created> H-… H-…`.
+local function member_of(index, created, when, slot_ms)
   local slot = math.ceil(when / slot_ms) * slot_ms
   local generations = index[slot]
   if not generations then
@@ -65,12 +66,14 @@ local function member_of(created, when, slot_ms)
   return member
 end
 
-local function due_at(key, created, when, slot_ms)
-  local member = member_of(created, when, slot_ms)
+-- When the sweep is to look at a hold.
+local function due_at(key, created, when)
+  local member = member_of(indexes.e, created, when, SLOT_MS)
   member[#member + 1] = sub(key, -30)
 end
 
 local function record_of(hold)
+  if hold.short then return hold.short end
   return change_part(hold.created, hold.status, hold.version, hold.changed, hold.expires)
     .. hold.brought .. hold.ref
 end

@@ -1,5 +1,7 @@
 -- Playing the operations: those on holds.
 
+local function ref_print(ref) return sub(redis.sha1hex(ref), 1, REF_BYTES) end
+
 -- What all holds of one life span that begin in this batch have in common.
 local beginnings = {}
 local function beginning(ttl)
@@ -9,7 +11,7 @@ local function beginning(ttl)
     shared = {
       expires = expires,
       life = change_part(now, ACTIVE, 1, now, expires) .. KEPT,
-      member = member_of(now, expires, SLOT_MS),
+      member = member_of(indexes.e, now, math.min(expires, now + VISIT_MS), SLOT_MS),
     }
     beginnings[ttl] = shared
   end
@@ -65,13 +67,18 @@ local function release(hold, sku, status, type, trace, said)
   change(hold, status, type, trace, said)
 end
 
+local function same_ref(hold, ref)
+  if hold.short then return sub(hold.short, SHORT_BYTES + 1) == ref_print(ref) end
+  return hold.ref == ref
+end
+
 local function confirm(at, last)
   local place, generation, trace, ref_at = unpack_struct('<I2xxI8Bc0', operations, at)
   local hold, ref = hold_at(place), sub(operations, ref_at, last)
   if hold and hold.unreadable then return HOLD_UNREADABLE end
   if not hold or hold.created ~= generation then return NO_SUCH_HOLD end
   if hold.status == CONFIRMED then
-    return with_hold(hold.ref == ref and REPEATED or PAYMENT_REF_MISMATCH, hold)
+    return with_hold(same_ref(hold, ref) and REPEATED or PAYMENT_REF_MISMATCH, hold)
   end
   if hold.status == CANCELLED then return with_hold(ALREADY_CANCELLED, hold) end
   if hold.status == EXPIRED or now >= hold.expires then return with_hold(PAST_DEADLINE, hold) end
@@ -126,38 +133,4 @@ local function get_hold(at)
     return NO_SUCH_HOLD
   end
   return with_hold(FOUND, hold)
-end
-
--- Only in a batch that sweeps members of the index, which are removed below.
-local function expire(at)
-  local place, generation, member = unpack_struct('<I2xxI8I2', operations, at)
-  if not members[member] then return NOT_DUE end
-  local hold = hold_at(place)
-  if hold and hold.unreadable then
-    due_at(hold.key, generation, now + RETRY_MS, SLOT_MS)
-    return HOLD_UNREADABLE
-  end
-  if not hold or hold.created ~= generation then return NO_SUCH_HOLD end
-  if hold.status == ACTIVE then
-    local sku = skus[sku_of(hold)]
-    if now < hold.expires then
-      due_at(hold.key, generation, hold.expires, SLOT_MS)
-      return NOT_DUE
-    end
-    if not sku.known or sku.held < hold.qty then   -- somebody tore the books
-      due_at(hold.key, generation, now + RETRY_MS, SLOT_MS)
-      return STOCK_MISMATCH
-    end
-    release(hold, sku, EXPIRED, 'HOLD_EXPIRED', '')
-    due_at(hold.key, generation, now + retention, FORGET_SLOT_MS)
-    return PAST_DEADLINE
-  end
-  local forget_at = hold.changed + (hold.status == CANCELLED and retention_cancelled or retention)
-  if now < forget_at then
-    due_at(hold.key, generation, forget_at, FORGET_SLOT_MS)
-    return NOT_DUE
-  end
-  forgotten[#forgotten + 1] = hold.key
-  holds[hold.key] = false
-  return FORGOTTEN
 end

@@ -17,10 +17,14 @@ local generation, version = tonumber(ARGV[2]), tonumber(ARGV[3])
 local status, new_version, expires = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 
 local record = redis.call('GET', KEYS[3])
-local found = 0
-if record and #record >= 38 then
+local found, at, format = 0, 13, '<I8'   -- its version, and where it stands
+if record and #record >= 56 then
   local _, created, _, _, _, has = struct.unpack('<BI8BBBI8', record)
   if created == generation then found = has end
+elseif record and #record >= 25 then   -- remembered in short
+  local created, _, _, _, has = struct.unpack('<I6I4I4BI2', record)
+  at, format = 16, '<I2'
+  if created == generation and new_version <= 65535 then found = has end
 end
 if found ~= version or redis.call('EXISTS', KEYS[4]) == 1 then return false end
 
@@ -32,8 +36,8 @@ local id = redis.call('XADD', KEYS[1], '*', 'source', ARGV[1], 'HOLD_CORRECTED',
   .. pack('<BI8BBBI8BI8BI8', 0x41, generation, 0x48, status, 0x51, new_version, 0x59, now,
     0x61, expires) .. ARGV[8])
 if version > 0 then
-  redis.call('SET', KEYS[3], string.sub(record, 1, 12) .. pack('<I8', new_version)
-    .. string.sub(record, 21))
+  local bytes = pack(format, new_version)
+  redis.call('SET', KEYS[3], string.sub(record, 1, at - 1) .. bytes .. string.sub(record, at + #bytes))
 end
 redis.call('SET', KEYS[4], id, 'PX', REMEMBER_MS)
 redis.call('HSET', KEYS[2], 'now', string.format('%.0f', now))

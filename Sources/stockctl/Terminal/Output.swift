@@ -183,14 +183,18 @@ extension Output.Value {
 
 extension HoldView {
   var fields: Output.Fields {
-    [
-      ("hold_id", .text(holdID)), ("status", .text(status?.name ?? "UNSPECIFIED")),
+    let known: Output.Fields = [
       ("sku", .text(sku)), ("qty", .number(qty)), ("user_id", .text(userID)),
-      ("idempotency_key", .text(idempotencyKey)), ("created_at", .number(createdAt)),
-      ("expires_at", .number(expiresAt)), ("changed_at", .number(changedAt)),
-      ("version", .number(version)), ("payment_ref", .text(paymentRef)),
-      ("order_id", .text(orderID)),
+      ("idempotency_key", .text(idempotencyKey)),
     ]
+    // Of one that is remembered in short there is nothing to say here.
+    let isShort = sku.isEmpty
+    return [("hold_id", .text(holdID)), ("status", .text(status?.name ?? "UNSPECIFIED"))]
+      + (isShort ? [] : known)
+      + [
+        ("created_at", .number(createdAt)), ("expires_at", .number(expiresAt)),
+        ("changed_at", .number(changedAt)), ("version", .number(version)),
+      ] + (isShort ? [] : [("payment_ref", .text(paymentRef))]) + [("order_id", .text(orderID))]
   }
 }
 

@@ -13,7 +13,7 @@
 enum { ARGUMENTS_MAX = 4096, FIXED_KEYS = 4, HEADER = 6, PLACE_AT = 3, HOLD_KEY = 37 };
 enum { KEYS_AT = 3, HOLD_AT = KEYS_AT + FIXED_KEYS, HEADER_AT = HOLD_AT + 3 };
 enum { TEMPLATE = HEADER_AT + HEADER + 2 }; // arguments of a script with one reserve
-enum { SEQUENCE_AT = HEADER_AT + 3, DEADLINE_AT = 33 };
+enum { SEQUENCE_AT = HEADER_AT + 3, DEADLINE_AT = 17 };
 
 typedef struct {
   size_t count, bytes[ARGUMENTS_MAX];

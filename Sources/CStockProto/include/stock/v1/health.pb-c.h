@@ -41,7 +41,8 @@ struct  Stock__V1__HealthCheckRequest
 {
   ProtobufCMessage base;
   /*
-   * "stock.v1.Reservations"; empty: the server as a whole.  NOT_FOUND for one that is not served here.
+   * "stock.v1.Reservations", or a method of it, "stock.v1.Reservations/Reserve"; empty: the server as a
+   * whole.  NOT_FOUND for one that is not served here.
    */
   ProtobufCBinaryData service;
 };

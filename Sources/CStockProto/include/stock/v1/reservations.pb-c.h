@@ -460,6 +460,10 @@ struct  Stock__V1__GetHoldReply
     , STOCK__V1__OUTCOME__OUTCOME_UNSPECIFIED, NULL }
 
 
+/*
+ * Of a hold that ended more than a minute ago, and is in the books, sku, qty, user_id, idempotency_key and
+ * payment_ref are left out (WIRE.md, Names).
+ */
 struct  Stock__V1__Hold
 {
   ProtobufCMessage base;

@@ -79,17 +79,22 @@ for key, print in pairs(requests) do call('SET', key, print, 'PX', REQUEST_MS) e
 
 for i = 1, member_count do
   if members[i] then
-    call('ZREM', KEYS[3], members[i])
+    call('ZREM', index_keys[members[i].letter], members[i].name)
     results[3], wrote = results[3] + 1, true
   end
 end
-for slot, generations in pairs(index) do
-  for _, member in pairs(generations) do
-    for first = 2, #member, MEMBER_HOLDS do
-      local names = table.concat(member, ' ', first, math.min(first + MEMBER_HOLDS - 1, #member))
-      call('ZADD', KEYS[3], format('%d', slot), member[1] .. ' ' .. names)
+for letter, index in pairs(indexes) do
+  for slot, generations in pairs(index) do
+    for _, member in pairs(generations) do
+      for first = 2, #member, MEMBER_HOLDS do
+        local names = table.concat(member, ' ', first, math.min(first + MEMBER_HOLDS - 1, #member))
+        call('ZADD', index_keys[letter], format('%d', slot), member[1] .. ' ' .. names)
+      end
     end
   end
+end
+for letter, more in pairs(kept_more) do
+  if more ~= 0 then call('HINCRBY', KEYS[after_skus + 3], counted_as[letter], more) end
 end
 
 if wrote then call('HSET', KEYS[1], 'now', format('%d', now), writer, ARGV[4]) end
