@@ -335,6 +335,15 @@ check_upgrade() {
   [ "$worker" -lt "$server" ] || fail "The server was started again before the worker was ready."
   sell after-upgrade
   ok 'upgraded while both run: both run the new version, the worker first, with the old settings'
+
+  server=$(property stockd MainPID)
+  inside systemctl stop postgresql
+  inside timeout 120 dpkg --force-confold -i /root/next.deb > "$work/dpkg" 2>&1 ||
+    { cat "$work/dpkg"; fail "The upgrade waits for PostgreSQL."; }
+  eventually 'stockd runs anew, and sells' has_restarted stockd "$server"
+  inside systemctl start postgresql
+  eventually 'stockworker is ready' is stockworker active
+  ok 'upgraded while PostgreSQL is away: the server runs anew, the worker when it is back'
 }
 
 check_boot() {

@@ -33,7 +33,7 @@ check_passwords() {
   bought=$(redis HGET sku:passwords held)
   [ ! -s "$work/refused" ] || { cat "$work/refused"; fail "A call was refused meanwhile."; }
   [ "$bought" -gt 10 ] || fail "Only $bought units were sold meanwhile."
-  inside sh -c "REDISCLI_AUTH=$old redis-cli --user stockd PING" 2>&1 | grep -q WRONGPASS ||
+  [[ $(inside env REDISCLI_AUTH="$old" redis-cli --user stockd PING 2>&1) == *WRONGPASS* ]] ||
     fail "The old password of Redis lets in."
   ! as postgres psql -Xq "$(sed 's/\\//g' <<< "$url")" -c 'SELECT 1' 2> /dev/null ||
     fail "The old login of PostgreSQL lets in."
