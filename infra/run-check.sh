@@ -102,6 +102,25 @@ cut_off() {
   ends 'stop without a run' 0 'does not run here' "$run" stop
 }
 
+# A log that has grown is begun anew at the start and beside the sale, and its program goes on in it.
+logs_turn() {
+  anew
+  mkdir "$place/.data/log"
+  local folder=$place/.data/log deadline
+  truncate -s 17M "$folder/redis.log"
+  sells "$work/first" || true
+  truncate -s +17M "$folder/stockd.log"
+  deadline=$((SECONDS + 60))
+  until [ -e "$folder/stockd.log.1" ] || [ $SECONDS -ge $deadline ]; do sleep 0.1; done
+  kill -TERM "$first"
+  ended
+  find "$folder" -type f -printf '%f %s\n' | sort > "$work/logs"
+  verdict 'log turned at the start' "$(cat "$work/code")" 0 "$work/logs" '^redis\.log\.1 17825792$'
+  verdict 'log turned beside the sale' 0 0 "$work/logs" '^stockd\.log\.1 178[0-9]{5}$'
+  verdict 'and begun anew' 0 0 "$work/logs" '^stockd\.log [0-9]{2,4}$'
+  verdict 'its program goes on in it' 0 0 "$folder/stockd.log" 'stopped$'
+}
+
 old_version() {
   anew
   mkdir "$place/.data/postgres"
@@ -195,6 +214,7 @@ hold_one() {
 taken_port
 second_run
 cut_off
+logs_turn
 old_version
 no_root
 build_fails

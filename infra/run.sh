@@ -18,6 +18,9 @@ root=$PWD data=$PWD/.data log=$PWD/.data/log
 
 fail() { echo "$*" >&2; exit 1; }
 
+# shellcheck source=infra/host.sh
+source infra/host.sh
+
 # --- Is another run alive?
 
 # Descriptor 9 holds the lock until the last of this run's processes has ended.
@@ -32,31 +35,6 @@ is_running() { [ -e "$data/lock" ] && ! flock -n "$data/lock" true; }
 refuse_second_run() {
   fail "StockStream already runs here (process $(cat "$data/pid" 2> /dev/null || echo unknown));" \
     "'infra/run.sh stop' ends it."
-}
-
-# --- The disk
-
-# Free space below which nothing is started: a cluster, its log and Redis's file need most of it.
-mebibytes_to_start=256
-# Free space below which a death is blamed on the disk.
-mebibytes_when_full=20
-
-free_mebibytes() { df --output=avail -BM "$data" | tail -n 1 | tr -dc '0-9'; }
-
-refuse_full_disk() {
-  local free
-  free=$(free_mebibytes)
-  [ "$free" -ge $mebibytes_to_start ] ||
-    fail "The disk of .data/ has $free MiB free, and StockStream starts with $mebibytes_to_start:" \
-      "make room, and start again."
-}
-
-blame_full_disk() {
-  local free
-  free=$(free_mebibytes)
-  [ "$free" -ge $mebibytes_when_full ] ||
-    echo "The disk of .data/ is full ($free MiB free): make room, and start again; what was" \
-      "acknowledged is kept." >&2
 }
 
 # --- Ports, passwords and URLs, chosen once and remembered in .data/settings
@@ -180,6 +158,7 @@ stop_everything() {
   end TERM stockd stockworker
   end TERM redis
   end INT postgres
+  end TERM logs
   rm -f "$data/pid" "$data/ready"
   exit $code
 }
@@ -190,7 +169,8 @@ start_redis() {
   local user
   for user in stockd stockworker operator replica; do redis_url "$user" > /dev/null; done
   mkdir -p "$data/redis"
-  (umask 077 && "$root/infra/redis/make-acl.sh" "$redis_passwords" > "$data/redis/users.acl")
+  "$root/infra/redis/make-acl.sh" "$redis_passwords" "$data/redis/users.acl"
+  say_overcommit
   start redis TERM redis-server "$root/infra/redis/redis.conf" --port "$redis_port" \
     --dir "$data/redis" --aclfile "$data/redis/users.acl"
   wait_until 60 "Redis answers" redis_answers
@@ -303,6 +283,8 @@ supervise() {
   trap 'exit 143' TERM HUP
   rm -f "$data/ready"
   echo $$ > "$data/pid"
+  turn_logs
+  start logs TERM "$root/infra/run.sh" _turn_logs
   local redis_port= postgres_port= stock_port= worker_port= password= own_redis own_postgres
   load_settings
 
@@ -354,6 +336,7 @@ build() {
 detach() {
   : >> "$log/run.log"
   local seen
+  turn_logs
   seen=$(wc -l < "$log/run.log")
   setsid "$root/infra/run.sh" _supervise "$programs" >> "$log/run.log" 2>&1 < /dev/null &
   until [ -e "$data/ready" ] && [ "$(cat "$data/pid" 2> /dev/null)" = $! ]; do
@@ -396,5 +379,6 @@ case ${1:-} in
   stop) stop ;;
   status) status ;;
   _supervise) programs=$2 && supervise ;;
+  _turn_logs) keep_turning_logs ;;
   *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac

@@ -252,6 +252,7 @@ struct AccessTests {
       "XINFO GROUPS inventory.events", "XPENDING inventory.events inventory.cg", "INFO",
       "HGETALL sku:x", "ZRANGE holds.expiry 0 -1 WITHSCORES", "CONFIG SET appendfsync always",
       "CLIENT KILL TYPE normal", "RENAME fence aside", "XGROUP DESTROY inventory.events g",
+      "ACL LOAD", "ACL LOG",
     ] {
       #expect(try verdict("operator", command, redis) == "OK", "\(command) stands in our manuals")
     }
@@ -331,10 +332,16 @@ struct AccessTests {
     #expect(figures.held == 1 && figures.available == 9)
   }
 
-  @Test("without a password for a user no file is written")
+  @Test("without a password for a user no file is written, and one that is there stays")
   func noPassword() throws {
-    let made = try Program.run(
-      Self.root.appending(path: "infra/redis/make-acl.sh").path, ["/nowhere"])
-    #expect(made.status != 0 && made.stdout.isEmpty)
+    let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    defer { try? FileManager.default.removeItem(at: file) }
+    try "as it was".write(to: file, atomically: true, encoding: .utf8)
+    for more in [[], [file.path]] {
+      let made = try Program.run(
+        Self.root.appending(path: "infra/redis/make-acl.sh").path, ["/nowhere"] + more)
+      #expect(made.status != 0 && made.stdout.isEmpty)
+    }
+    #expect(try String(contentsOf: file, encoding: .utf8) == "as it was")
   }
 }

@@ -153,6 +153,27 @@ struct BenchTests {
     shop.close()
   }
 
+  @Test(
+    "a server that goes ends the run, which says so, in a closed loop and in an open one",
+    arguments: [[], ["--rate", "500"]])
+  func serverGoes(loop: [String]) async throws {
+    let shop = try await Shop.open()
+    try await shop.ready()
+    let bench = try Program.start(
+      "stockctl",
+      [
+        "bench", "--seconds", "60", "--connections", "4", "--json", "--address", "\(shop.address)",
+      ] + loop)
+    defer { bench.stop() }
+    try await eventually("it has begun") { try shop.events("HOLD_CREATED") > 200 }
+    #expect(try shop.server.terminate() == 0)
+    #expect(bench.wait() == 1, "\(bench.log)")
+    // A call that was on its way is refused, and is the first failure then.
+    let said = ["the server went away", "SHUTTING_DOWN"].contains { bench.output.contains($0) }
+    #expect(said, "\(bench.output)")
+    shop.close()
+  }
+
   @Test("another machine is loaded only by who says so")
   func elsewhere() throws {
     let run = try Program.run("stockctl", ["bench", "--address", "192.0.2.1:7420"])

@@ -11,18 +11,21 @@ final class Shop: Sendable {
   let address: Address
 
   /// On a Redis that does not sync every write, the server promises MEMORY.
-  /// - Parameter proxyPort: of a proxy between the server and its Redis.
+  /// - Parameters:
+  ///   - proxyPort: of a proxy between the server and its Redis.
+  ///   - environment: of the server; its `REDIS_URL` stands before the address of `redis`.
   static func open(
-    redis: RedisServer? = nil, proxyPort: UInt16? = nil, arguments: [String] = []
+    redis: RedisServer? = nil, proxyPort: UInt16? = nil, arguments: [String] = [],
+    environment: [String: String] = [:]
   ) async throws -> Shop {
     let redis = try redis ?? RedisServer.start()
     let port = freePort()
+    let url = ["REDIS_URL": "redis://127.0.0.1:\(proxyPort ?? redis.port)"]
     let server = try Program.start(
       "stockd",
-      [
-        "--listen", "127.0.0.1:\(port)", "--redis",
-        "redis://127.0.0.1:\(proxyPort ?? redis.port)",
-      ] + (redis.syncsEveryWrite ? [] : ["--acknowledge", "memory"]) + arguments)
+      ["--listen", "127.0.0.1:\(port)"]
+        + (redis.syncsEveryWrite ? [] : ["--acknowledge", "memory"]) + arguments,
+      environment: url.merging(environment) { $1 })
     try await server.waitForLog("listening on")
     let shop = Shop(redis, server, Address(host: "127.0.0.1", port: port))
     return shop

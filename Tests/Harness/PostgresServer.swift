@@ -202,8 +202,11 @@ public final class PostgresServer: Sendable {
     return ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups"] + command
   }
 
-  /// Debian keeps the server's programs off the PATH, in a folder per version.
+  /// Debian keeps the server's programs off the PATH, in a folder per version; `POSTGRES_BIN` names the
+  /// folder of another one.
   private static func binary(_ name: String) -> String {
+    let chosen = ProcessInfo.processInfo.environment["POSTGRES_BIN"]
+    if let chosen { return "\(chosen)/\(name)" }
     let root = "/usr/lib/postgresql"
     let versions = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
     let newest = versions.compactMap { Int($0) }.max()

@@ -14,6 +14,8 @@ out=$PWD/.data/deb
 source infra/deb/packages.sh
 # shellcheck source=infra/machine.sh
 source infra/machine.sh
+# shellcheck source=infra/deb/boot-passwords.sh
+source infra/deb/boot-passwords.sh
 
 ok() { printf 'ok      %s\n' "$*"; }
 expect() { [ "$2" = "$3" ] || fail "$1: expected '$3', found '$2'."; }
@@ -205,7 +207,7 @@ check_redis_users() {
   inside install -d -m 700 $folder
   inside sh -c "cd $folder && for user in stockd stockworker operator replica
     do openssl rand -hex 16 > \$user; done
-    /usr/share/doc/stockstream/examples/make-acl.sh $folder > /etc/redis/users.acl
+    /usr/share/doc/stockstream/examples/make-acl.sh $folder /etc/redis/users.acl
     echo 'aclfile /etc/redis/users.acl' >> /etc/redis/redis.conf"
   for daemon in stockd stockworker; do
     inside sed -i "s|^#REDIS_URL=.*|REDIS_URL=redis://$daemon:$(inside cat $folder/$daemon)@127.0.0.1:6379|" \
@@ -269,13 +271,15 @@ check_bad_setting() {
 
 # A stop in the middle of work: what was accepted is answered, and goes into the books.
 check_stop() {
-  local unit load
+  local unit load code
   as stockstream stockctl bench --sku stopped --stock $stock_at_stop --seconds 30 --connections 8 \
     --address $stock > "$work/bench" 2>&1 &
   load=$!
   eventually 'the load has begun' has_sold
   inside systemctl stop stockd
-  wait $load || true
+  code=0
+  wait $load || code=$?
+  expect 'the load, whose server went away' $code 1
   inside systemctl stop stockworker
   for unit in stockd stockworker; do
     expect "$unit, stopped" "$(property $unit ExecMainCode) $(property $unit ExecMainStatus) \
@@ -326,8 +330,20 @@ check_upgrade() {
     { cat "$work/dpkg"; fail "The upgrade has failed."; }
   eventually 'stockd runs anew' has_restarted stockd "$server"
   eventually 'stockworker runs anew' has_restarted stockworker "$worker"
+  server=$(inside systemctl show --value -p ExecMainStartTimestampMonotonic stockd)
+  worker=$(inside systemctl show --value -p ActiveEnterTimestampMonotonic stockworker)
+  [ "$worker" -lt "$server" ] || fail "The server was started again before the worker was ready."
   sell after-upgrade
-  ok 'upgraded while both run: both run the new version, with the old settings'
+  ok 'upgraded while both run: both run the new version, the worker first, with the old settings'
+
+  server=$(property stockd MainPID)
+  inside systemctl stop postgresql
+  inside timeout 120 dpkg --force-confold -i /root/next.deb > "$work/dpkg" 2>&1 ||
+    { cat "$work/dpkg"; fail "The upgrade waits for PostgreSQL."; }
+  eventually 'stockd runs anew, and sells' has_restarted stockd "$server"
+  inside systemctl start postgresql
+  eventually 'stockworker is ready' is stockworker active
+  ok 'upgraded while PostgreSQL is away: the server runs anew, the worker when it is back'
 }
 
 check_boot() {
@@ -373,6 +389,7 @@ check_readiness
 check_sale
 check_worker
 check_redis_users
+check_passwords
 check_hardening
 check_crash
 check_bad_setting

@@ -73,6 +73,7 @@ add_files() {
   put 755 infra/redis/make-acl.sh "$docs/examples/make-acl.sh"
   put 644 "$here/examples/postgres.sql" "$docs/examples/postgres.sql"
   put 644 infra/postgres/roles.sql "$docs/examples/roles.sql"
+  put 644 infra/postgres/logins.sql "$docs/examples/logins.sql"
   put 644 "$here/examples/socket-group.conf" "$docs/examples/socket-group.conf"
   put 644 "$here/copyright" "$docs/copyright"
   debian_changelog > "$work/changelog"

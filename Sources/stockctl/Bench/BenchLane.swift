@@ -90,8 +90,9 @@ actor BenchLane {
       coming.advance(&numbers)
     }
     arrivals = coming
-    let isOver = coming.next >= end || nextPlace() == nil
-    guard !isOver, now < end + UInt64(BenchPlan.timeoutMs) * 1_000_000 else {
+    let isAlone = nextPlace() == nil
+    if isAlone, coming.next < end { result.fail(Self.serverWentAway) }
+    guard !isAlone, coming.next < end, now < end + UInt64(BenchPlan.timeoutMs) * 1_000_000 else {
       while nextPlace() != nil, arrivals!.next < end {
         result.unsent += 1
         arrivals!.advance(&numbers)
@@ -108,7 +109,7 @@ actor BenchLane {
   private func nextPlace() -> Int? {
     for _ in open.indices {
       turn = (turn + 1) % open.count
-      if open[turn].closedReason == nil { return turn }
+      if open[turn].takesCalls { return turn }
     }
     return nil
   }
@@ -120,11 +121,13 @@ actor BenchLane {
       return finishIfDone()
     }
     let now = monotonicNow()
-    if now < end, open[work.place].closedReason == nil {
-      begin(Work(intended: now, place: work.place))
-    } else {
-      finishIfDone()
+    guard now < end else { return finishIfDone() }
+    if open[work.place].takesCalls {
+      return begin(Work(intended: now, place: work.place))
     }
+    // Where the connection has ended, the call that was on it has failed and says why.
+    if open[work.place].closedReason == nil { result.fail(Self.serverWentAway) }
+    finishIfDone()
   }
 
   private func finishIfDone() {
@@ -264,5 +267,6 @@ actor BenchLane {
     }
   }
 
+  private static let serverWentAway = "the server went away: nothing more was asked of it"
   private static var clockMs: UInt64 { UInt64(Date().timeIntervalSince1970 * 1_000) }
 }
