@@ -24,6 +24,8 @@ public final class Store {
     public var replicas = 1
     /// Whether a Redis that the books have not opened is refused.
     public var isFenced = true
+    /// Milliseconds for which no worker may be heard before that is a warning.
+    public var workerSilentMs: UInt64 = 10_000
 
     /// Settings with their defaults.
     public init(address: RedisAddress) { self.address = address }
@@ -69,8 +71,11 @@ public final class Store {
   /// What is weaker than promised; empty when all is well.  Known once the link has been open.
   public var warnings: [String] {
     let off = "the fence is off: a redis that has lost its memory would sell again"
-    return settings.isFenced ? durability.warnings : durability.warnings + [off]
+    return durability.warnings + (settings.isFenced ? [] : [off])
+      + workerSilence.warnings(now: loop.now)
   }
+  /// Whether a worker is heard.
+  private var workerSilence: WorkerSilence
   private(set) var durability = Durability()
   /// As CONFIG GET has just said; nil: it is refused.
   private var redisSettings: [String: String]?
@@ -114,6 +119,7 @@ public final class Store {
     logger: Logger
   ) {
     self.settings = settings
+    workerSilence = WorkerSilence(limitMs: settings.workerSilentMs)
     self.keys = keys
     self.loop = loop
     self.logger = logger
@@ -273,6 +279,7 @@ public final class Store {
     if greetings > 0 { sender.lostAt = loop.now }
     greetings += 1
     clock.forget()
+    workerSilence.wasNotSeen()
     link.send(["XINFO", "GROUPS", keys.events]) { [weak self] reply in
       // Without a stream it is an error, which has no elements.
       self?.hasBooks = reply.map { Backlog.group(KeySpace.group, in: $0) != nil }
@@ -345,6 +352,10 @@ public final class Store {
       link.send(["MEMORY", "USAGE", keys.events]) { [weak self] in self?.streamBytes = $0?.integer }
       link.send(["XLEN", keys.events]) { [weak self] in self?.entries = $0?.integer }
       link.send(StreamGroup.question(about: keys)) { [weak self] in self?.judgeBacklog($0) }
+      link.send(WorkerSilence.question(about: keys)) { [weak self] reply in
+        guard let self, let reply else { return }
+        workerSilence.heard(reply, at: loop.now, logger)
+      }
       askForSettings()
     }
   }
