@@ -100,7 +100,7 @@ struct WorkerHealthTests {
     let office = try await Office.open()
     defer { office.close() }
     let name = try #require(office.database.split(separator: "/").last)
-    try office.sql(
+    _ = try office.sql(
       """
       ALTER DATABASE \(name) SET search_path = '';
       SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -109,7 +109,7 @@ struct WorkerHealthTests {
     try await eventually(timeout: .seconds(20), "it is named") {
       try isDown(office, "postgresql: search_path names no schema")
     }
-    try office.sql("ALTER DATABASE \(name) RESET search_path")
+    _ = try office.sql("ALTER DATABASE \(name) RESET search_path")
     try await eventually(timeout: .seconds(30), "it is ready again") { try isReady(office) }
   }
 
