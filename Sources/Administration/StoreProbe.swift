@@ -1,7 +1,7 @@
 import Loop
 import Synchronization
 
-/// Asks a store every second whether it answers, on a thread of its own: a store that has stopped
+/// Asks a store every second whether it answers and can be written, on a thread of its own: a store that has stopped
 /// without closing its sockets keeps nobody else waiting.
 actor StoreProbe<Session> {
   /// What the last answers have shown.
@@ -9,17 +9,19 @@ actor StoreProbe<Session> {
 
   private let executor: LoopExecutor
   private let connect: @Sendable () throws -> Session
-  private let ask: @Sendable (Session) throws -> Void
+  private let ask: @Sendable (Session) throws -> String?
   private var session: Session?
 
   nonisolated var unownedExecutor: UnownedSerialExecutor {
     executor.asUnownedSerialExecutor()
   }
 
-  /// - Parameter name: of the store, for the debugger.
+  /// - Parameters:
+  ///   - name: of the store, for the debugger.
+  ///   - ask: why the store, which answers, is of no use now; nil: it is well.
   init(
     _ name: String, connect: @escaping @Sendable () throws -> Session,
-    ask: @escaping @Sendable (Session) throws -> Void
+    ask: @escaping @Sendable (Session) throws -> String?
   ) {
     executor = LoopExecutor(label: "stockworker.probe.\(name)")
     (self.connect, self.ask) = (connect, ask)
@@ -39,8 +41,7 @@ actor StoreProbe<Session> {
     do {
       let session = try session ?? connect()
       self.session = session
-      try ask(session)
-      reachability.answered(nil)
+      reachability.answered(try ask(session))
     } catch {
       session = nil
       reachability.answered("\(error)")
@@ -48,7 +49,7 @@ actor StoreProbe<Session> {
   }
 }
 
-/// Whether a store can be reached.  Any thread may ask.
+/// Whether a store can be reached, and used.  Any thread may ask.
 final class Reachability: Sendable {
   private struct State {
     /// Nanoseconds of CLOCK_MONOTONIC; nil: the last question has been answered.
@@ -65,7 +66,7 @@ final class Reachability: Sendable {
     state.withLock { $0 = State(askedAt: nil, failure: failure) }
   }
 
-  /// Why the store cannot be reached; nil: it answered when it was asked last.
+  /// Why the store cannot be used; nil: all was well when it was asked last.
   var downReason: String? {
     let now = monotonicNow()
     return state.withLock { state in

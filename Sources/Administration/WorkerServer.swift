@@ -86,12 +86,16 @@ public actor WorkerServer {
       try EventStream(at: stores.redis, keys: stores.keys, consumer: stores.name)
     } ask: {
       audited.read(try $0.auditFigures())
+      return try $0.closure()
     }
     postgres = StoreProbe("postgresql") {
-      try Postgres(
+      let made = try Postgres(
         stores.database, name: "stockworker \(stores.name) probe", limits: stores.limits)
+      try made.checkSession()
+      return made
     } ask: {
-      try $0.ping()
+      try $0.checkFitness()
+      return nil
     }
   }
 
@@ -146,15 +150,27 @@ public actor WorkerServer {
     parts.loop.stop()
   }
 
+  /// Returns once the loop has come round to it: it does not hang.
+  public func comesRound() {}
+
   // MARK: health and state
 
-  /// Whether events reach the books, and what a person should look at.
+  /// Whether events reach the books: both stores must take writes, and every lane and what stands beside
+  /// them must move.  And what a person should look at.
   private var readiness: HealthCheckReply {
     let figures = progress.figures
-    var down: [String] = []
-    if let reason = redis.reachability.downReason { down.append("redis: \(reason)") }
-    if let reason = postgres.reachability.downReason { down.append("postgresql: \(reason)") }
-    if down.isEmpty, !figures.isReady { down.append("the tables are not there yet") }
+    func reasons(_ probed: String?, ofBooks: Bool) -> [String] {
+      let troubles = figures.troubles.values.filter { $0.isOfBooks == ofBooks }.map(\.reason)
+      let reasons = probed.map { [$0] } ?? Set(troubles).sorted()
+      return reasons.map { "\(ofBooks ? "postgresql" : "redis"): \($0)" }
+    }
+    var down = reasons(redis.reachability.downReason, ofBooks: false)
+    down += reasons(postgres.reachability.downReason, ofBooks: true)
+    let late = progress.pulse.late
+    if !late.isEmpty { down.append("it hangs: \(late.joined(separator: ", "))") }
+    if down.isEmpty, !figures.isReady {
+      down.append("it is starting: no lane has come to the events yet")
+    }
     guard down.isEmpty else { return HealthCheckReply(notServing: down) }
     var warnings = figures.warnings
     if let audit = audited.state, audit.verdict == "DIFFERS" {

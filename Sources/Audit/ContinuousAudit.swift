@@ -18,6 +18,7 @@ public final class ContinuousAudit {
   private let logger: Logger
   private var told: Set<Difference> = []
   private var trouble: String?
+  private var isSaid = false
 
   /// An audit that `stop` will end.
   public init(_ settings: AuditSettings, stop: StopFlag, logger: Logger) {
@@ -32,10 +33,13 @@ public final class ContinuousAudit {
       do {
         let stores = try Stores(settings)
         guard try stores.books.tryLock("audit") else {
+          isSaid = false
           stop.sleep(ms: AuditLimits.retryMs)
           continue
         }
-        logger.info("auditing", metadata: ["every_ms": "\(settings.everyMs)"])
+        // Not for each attempt while something else is in its way.
+        if !isSaid { logger.info("auditing", metadata: ["every_ms": "\(settings.everyMs)"]) }
+        isSaid = true
         try audit(Examination(in: stores))
       } catch {
         cannotTell("\(AuditFault(error))")

@@ -89,21 +89,26 @@ int64_t stock_peer_user(int fd) {
   return (int64_t)who.uid;
 }
 
-static int stop_pipe[2] = {-1, -1};
+static int signal_pipe[2] = {-1, -1};
 
 /* Runs as a signal handler: write is among the few calls that may be made here (signal-safety(7)). */
-static void note_stop(int signal) {
+static void note_signal(int signal) {
   int kept = errno;
-  (void)signal;
-  ssize_t written = write(stop_pipe[1], "", 1);
+  ssize_t written = write(signal_pipe[1], &(char){(char)signal}, 1);
   (void)written; /* A full pipe says the same. */
   errno = kept;
 }
 
-int stock_stop_descriptor(void) {
-  struct sigaction action = {.sa_handler = note_stop, .sa_flags = SA_RESTART};
-  if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;
-  sigemptyset(&action.sa_mask);
-  if (sigaction(SIGTERM, &action, 0) < 0 || sigaction(SIGINT, &action, 0) < 0) return -errno;
-  return stop_pipe[0];
+int stock_signal_descriptor(void) {
+  static const int always[] = {SIGTERM, SIGINT, SIGQUIT};
+  struct sigaction noted = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
+  struct sigaction hangup;
+  if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;
+  sigemptyset(&noted.sa_mask);
+  for (size_t place = 0; place < sizeof always / sizeof *always; place++) {
+    if (sigaction(always[place], &noted, 0) < 0) return -errno;
+  }
+  if (sigaction(SIGHUP, 0, &hangup) < 0) return -errno;
+  if (hangup.sa_handler != SIG_IGN && sigaction(SIGHUP, &noted, 0) < 0) return -errno;
+  return signal_pipe[0];
 }

@@ -12,6 +12,23 @@ extension EventStream {
     }
   }
 
+  /// Why nothing is sold from this Redis now, and so no event comes from it: it refuses to write, or is not
+  /// open to the sale; nil: it takes writes, and is open.
+  public func closure() throws(StreamFault) -> String? {
+    let redis = try identity()
+    if let master = redis.master {
+      return "this is a replica of \(master): the worker belongs to the master"
+    }
+    do {
+      // Takes off what nobody has put there: refused like every write, and written nowhere.
+      try session.call(["HDEL", keys.workerFigures, ""]) { _ in }
+    } catch {
+      guard let refusal = error.refusalToWrite else { throw error }
+      return refusal
+    }
+    return try fence().refusal(runID: redis.runID, line: redis.line)
+  }
+
   /// What this Redis says of itself.
   public func fence() throws(StreamFault) -> Fence {
     let text = String(decoding: PackageResources.fence_lua, as: UTF8.self)

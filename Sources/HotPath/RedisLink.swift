@@ -62,6 +62,8 @@ public final class RedisLink: Descriptor, EndOfPass {
   private var reconnectMs = reconnectMsMin
   private var watchdog: UInt64?
   private var closed = false
+  /// From the first failure to the next time that the link is open: whatever is tried meanwhile.
+  private var outage = Outage()
 
   /// Completes a command; nil when the connection died before the reply came.
   public typealias Completion = (RedisReply?) -> Void
@@ -127,10 +129,8 @@ public final class RedisLink: Descriptor, EndOfPass {
   /// another after a wait.
   public func drop(_ reason: String) {
     guard context != nil else { return }
-    if state != .down(reason), !closed {
-      logger.warning(
-        isConnecting ? "redis cannot be reached" : "redis link lost",
-        metadata: ["reason": "\(reason)"])
+    if !closed {
+      outage.began(isConnecting ? "redis cannot be reached" : "redis link lost", reason, logger)
     }
     state = .down(reason)
     if !isDelivering { disconnect() }
@@ -189,6 +189,7 @@ public final class RedisLink: Descriptor, EndOfPass {
     if let token { loop.makeUrgent(token) }
     if let watchdog { loop.cancel(timer: watchdog) }
     watchReplies()
+    outage.ended(nil, logger)
     logger.info("redis link open", metadata: ["address": "\(address)"])
     changed()
   }
@@ -224,9 +225,7 @@ public final class RedisLink: Descriptor, EndOfPass {
   }
 
   private func retry(_ reason: String) {
-    if state != .down(reason) {
-      logger.warning("redis cannot be reached", metadata: ["reason": "\(reason)"])
-    }
+    outage.began("redis cannot be reached", reason, logger)
     state = .down(reason)
     again()
   }

@@ -19,6 +19,11 @@ public enum StreamFault: Error, Equatable, CustomStringConvertible {
     if case .refused(let text) = self { !text.contains("@user_script") } else { false }
   }
 
+  /// What it means that Redis refuses every write; nil: the fault is another.
+  public var refusalToWrite: String? {
+    if case .refused(let text) = self { Store.refusalToWrite(text) } else { nil }
+  }
+
   /// For the log.
   public var description: String {
     switch self {

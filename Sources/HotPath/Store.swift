@@ -24,6 +24,8 @@ public final class Store {
     public var replicas = 1
     /// Whether a Redis that the books have not opened is refused.
     public var isFenced = true
+    /// Milliseconds for which no worker may be heard before that is a warning.
+    public var workerSilentMs: UInt64 = 10_000
 
     /// Settings with their defaults.
     public init(address: RedisAddress) { self.address = address }
@@ -70,7 +72,10 @@ public final class Store {
   public var warnings: [String] {
     let off = "the fence is off: a redis that has lost its memory would sell again"
     return durability.warnings + (settings.isFenced ? [] : [off]) + memory.warnings
+      + workerSilence.warnings(now: loop.now)
   }
+  /// Whether a worker is heard.
+  var workerSilence: WorkerSilence
   private(set) var durability = Durability()
   /// As CONFIG GET has just said; nil: it is refused.
   private var redisSettings: [String: String]?
@@ -116,6 +121,7 @@ public final class Store {
   ) {
     self.settings = settings
     memory = MemoryJudge(settings)
+    workerSilence = WorkerSilence(limitMs: settings.workerSilentMs)
     self.keys = keys
     self.loop = loop
     self.logger = logger
@@ -276,6 +282,7 @@ public final class Store {
     greetings += 1
     clock.forget()
     memory.forgetTrend()
+    workerSilence.wasNotSeen()
     link.send(["XINFO", "GROUPS", keys.events]) { [weak self] reply in
       // Without a stream it is an error, which has no elements.
       self?.hasBooks = reply.map { Backlog.group(KeySpace.group, in: $0) != nil }

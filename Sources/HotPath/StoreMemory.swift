@@ -23,6 +23,10 @@ extension Store {
       hasBooks = group != nil
       memory.heard(MemoryJudge.Stream(bytes: bytes, entries: entries, group: group))
     }
+    link.send(WorkerSilence.question(about: keys)) { [weak self] reply in
+      guard let self, let reply else { return }
+      workerSilence.heard(reply, at: loop.now, logger)
+    }
   }
 
   /// Judges what INFO has just said of the memory.

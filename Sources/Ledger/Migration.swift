@@ -4,6 +4,8 @@ public enum MigrationError: Error, Equatable, CustomStringConvertible {
   case databaseIsNewer(version: Int32, known: Int32)
   /// There is no such version to go to.
   case unknownVersion(Int32, known: Int32)
+  /// It holds its texts in another encoding than UTF8, and not every name that the shop may sell.
+  case encoding(String)
 
   /// For the log.
   public var description: String {
@@ -12,6 +14,9 @@ public enum MigrationError: Error, Equatable, CustomStringConvertible {
       "the database has migration \(version), this program knows \(known): run a newer program"
     case .unknownVersion(let version, let known):
       "there is no migration \(version): this program knows 0 to \(known)"
+    case .encoding(let encoding):
+      "the database has the encoding \(encoding), and the books need UTF8: make one with "
+        + "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
     }
   }
 }
@@ -59,8 +64,8 @@ struct Migration {
 }
 
 extension Postgres {
-  /// Brings the tables up to what this program expects.  A database that is there already needs no
-  /// right but to read.
+  /// Brings the tables up to what this program expects, where the books can be kept (`checkFitness`,
+  /// `checkSession`).  A database that is there already needs no right but to read.
   ///
   /// Any number of programs may do so at once: an advisory lock lets one after the other in, and each
   /// migration is one transaction together with its row in `schema_migrations`.
@@ -85,6 +90,8 @@ extension Postgres {
     guard wanted <= known, wanted >= 0 else {
       throw MigrationError.unknownVersion(wanted, known: known)
     }
+    try checkFitness()
+    try checkSession()
     let before = try appliedVersion()
     if before == wanted { return }
     guard before <= known else {
@@ -95,7 +102,7 @@ extension Postgres {
       withinMs: Self.migrationMsMax)
     // An error that leaves the connection alive must not leave the lock behind.
     defer {
-      try? execute("SELECT pg_advisory_unlock(hashtext('stockstream'), hashtext('migrations'))")
+      _ = try? execute("SELECT pg_advisory_unlock(hashtext('stockstream'), hashtext('migrations'))")
     }
     try execute(
       """

@@ -35,8 +35,18 @@ public final class Postgres {
     public static let standard = Limits(replyMs: 20_000)
   }
 
+  /// Called before each reply that is waited for, with the milliseconds that it may take.
+  public var waits: ((_ ms: Int) -> Void)?
+  /// What only this connection's own session knows (`checkFitness`).
+  let mark = String(UInt64.random(in: .min ... .max), radix: 36)
+
+  let address: DatabaseAddress
+  let name: String
+  let limits: Limits
+  /// The process at the other end, as it was named when the connection was made.
+  var named: String { "\(PQbackendPID(connection))" }
+
   private let connection: OpaquePointer
-  private let limits: Limits
   private var prepared: Set<String> = []
 
   /// Connects.  Blocks for `connectSecondsMax` at most.
@@ -44,7 +54,7 @@ public final class Postgres {
   public init(
     _ address: DatabaseAddress, name: String, limits: Limits = .standard
   ) throws(PostgresError) {
-    self.limits = limits
+    (self.address, self.name, self.limits) = (address, name, limits)
     // Later ones win: the address overrides the defaults before it, but not what follows it.
     let settings = [
       ("connect_timeout", "\(Self.connectSecondsMax)"),
@@ -72,6 +82,7 @@ public final class Postgres {
     try execute(
       "SET statement_timeout = \(limits.statementMs); SET lock_timeout = \(limits.lockMs); "
         + "SET idle_in_transaction_session_timeout = \(limits.replyMs); "
+        + "SET stockstream.session = '\(mark)'; "
         + "SELECT set_config('synchronous_commit', 'on', false) "
         + "WHERE current_setting('synchronous_commit') = 'off'")
   }
@@ -93,9 +104,11 @@ public final class Postgres {
   public func ping() throws(PostgresError) { try execute("SELECT 1") }
 
   /// Runs a text of one or several statements without parameters.
-  func execute(_ sql: String, withinMs: Int? = nil) throws(PostgresError) {
+  /// - Returns: the rows of the last, with values as text.
+  @discardableResult
+  func execute(_ sql: String, withinMs: Int? = nil) throws(PostgresError) -> Rows {
     guard PQsendQuery(connection, sql) == 1 else { throw lost() }
-    _ = try reply(withinMs: withinMs)
+    return try reply(withinMs: withinMs)
   }
 
   /// Runs a prepared statement.
@@ -131,7 +144,7 @@ public final class Postgres {
     guard PQenterPipelineMode(connection) == 1 else { throw lost() }
     for step in steps { try send(step.statement, step.columns) }
     guard PQpipelineSync(connection) == 1 else { throw lost() }
-    let deadline = ContinuousClock.now + .milliseconds(limits.replyMs)
+    let deadline = deadline(afterMs: limits.replyMs)
     try flush(until: deadline)
     var failure: PostgresError?
     var written = 0
@@ -161,9 +174,8 @@ public final class Postgres {
     try prepare(statement)
     try send(statement, columns)
     guard PQsetSingleRowMode(connection) == 1 else { throw lost() }
-    func deadline() -> ContinuousClock.Instant { .now + .milliseconds(limits.replyMs) }
-    try flush(until: deadline())
-    while let rows = try next(until: deadline()) {
+    try flush(until: deadline(afterMs: limits.replyMs))
+    while let rows = try next(until: deadline(afterMs: limits.replyMs)) {
       if rows.status == PGRES_SINGLE_TUPLE {
         try body(rows)
       } else if let failure = failure(of: rows) {
@@ -210,9 +222,15 @@ public final class Postgres {
 
   // MARK: waiting
 
+  /// When what is sent now must have been answered.
+  private func deadline(afterMs ms: Int) -> ContinuousClock.Instant {
+    waits?(ms)
+    return .now + .milliseconds(ms)
+  }
+
   /// The last result of what was sent; throws the first error among the results.
   private func reply(withinMs: Int? = nil) throws(PostgresError) -> Rows {
-    let deadline = ContinuousClock.now + .milliseconds(withinMs ?? limits.replyMs)
+    let deadline = deadline(afterMs: withinMs ?? limits.replyMs)
     try flush(until: deadline)
     var rows: Rows?
     var failure: PostgresError?
@@ -267,6 +285,8 @@ public final class Postgres {
     let sqlState = rows.errorField(UInt8(ascii: "C"))
     let message = rows.errorField(UInt8(ascii: "M"))
     guard let sqlState, let message else { return lost() }
+    // Each statement is prepared once for each connection: another's session says otherwise.
+    if ["26000", "42P05"].contains(sqlState) { return .unfit(Fitness.pooled) }
     return .statement(sqlState: sqlState, message: message)
   }
 

@@ -5,6 +5,8 @@ public enum PostgresError: Error, Hashable, CustomStringConvertible {
   case lost(String)
   /// The statement was refused and has had no effect.
   case statement(sqlState: String, message: String)
+  /// The server answers, and the books cannot be kept over this connection, for this reason.
+  case unfit(String)
 
   /// The same rows would fail anywhere and at any time.  Everything else is the state of the server
   /// and may pass: a lost connection, a deadlock, a full disk, a shutdown, missing rights.
@@ -27,10 +29,15 @@ public enum PostgresError: Error, Hashable, CustomStringConvertible {
     return true
   }
 
+  /// The connection is of no more use: make another.
+  public var isOfConnection: Bool {
+    if case .statement = self { false } else { true }
+  }
+
   /// For the log.
   public var description: String {
     switch self {
-    case .lost(let reason): reason
+    case .lost(let reason), .unfit(let reason): reason
     case .statement(let sqlState, let message): "\(message) (\(sqlState))"
     }
   }

@@ -16,11 +16,15 @@ final class Lane {
   private let consumer: String
   private let logger: Logger
   private let stop: StopFlag
+  private let progress: Progress
+  private let number: Int
   private let ready: () -> Void
   private let arena = Arena()
 
   private var database: Postgres?
   private var hasWarned = false
+  /// Whether health is told of something.
+  private var hasTrouble = false
   private var backoff = Backoff()
   private var outage = Outage()
   private var attempts = Attempts()
@@ -28,11 +32,13 @@ final class Lane {
   private var reclaim: Cadence
 
   init(
-    _ settings: Projection.Settings, number: Int, stop: StopFlag, logger: Logger,
-    ready: @escaping () -> Void
+    _ settings: Projection.Settings, number: Int, stop: StopFlag, progress: Progress,
+    logger: Logger, ready: @escaping () -> Void
   ) {
     self.settings = settings
+    self.number = number
     self.stop = stop
+    self.progress = progress
     self.ready = ready
     consumer = settings.consumer(of: number)
     var logger = logger
@@ -44,7 +50,9 @@ final class Lane {
   }
 
   func run() throws(MigrationError) {
+    defer { progress.pulse.end(of: name) }
     while !stop.isRaised {
+      moves()
       do {
         try follow()
       } catch let error as MigrationError {
@@ -66,6 +74,7 @@ final class Lane {
     ready()
     // Asked again each time, so that a Redis which has ended is noticed.
     while try !database.takesEvents(of: try stream.identity().name), !stop.isRaised {
+      moves()
       stop.sleep(ms: ProjectionLimits.openerEveryMs)
     }
     var own = Cadence(everyMs: ProjectionLimits.ownEveryMs)
@@ -93,7 +102,9 @@ final class Lane {
       news.count >= EventStream.readEntriesMax
       || news.reduce(0) { $0 + $1.byteCount } >= batchBytes
     let events = news.reduce(0) { $0 + $1.events.count }
-    if events > 1, !isFull { stop.sleep(ms: settings.gatherMs) }
+    guard events > 1, !isFull else { return }
+    moves(waitMs: settings.gatherMs)
+    stop.sleep(ms: settings.gatherMs)
   }
 
   // MARK: the line
@@ -108,6 +119,7 @@ final class Lane {
   private func takeOwn(from stream: EventStream, into books: Ledger) throws {
     var last: StreamID?
     while !stop.isRaised {
+      moves()
       let own = try stream.readPending(after: last, bytesMax: batchBytes)
       guard let end = own.last else { return }
       try take(own, from: stream, into: books, again: true)
@@ -119,6 +131,7 @@ final class Lane {
   private func takeOver(from stream: EventStream, into books: Ledger) throws {
     var next: StreamID? = StreamID(ms: 0, sequence: 0)
     while let start = next, !stop.isRaised {
+      moves()
       let claimed = try stream.claim(
         idleMs: settings.reclaimAfterMs, from: start,
         entriesMax: ProjectionLimits.reclaimEntriesMax)
@@ -285,6 +298,7 @@ final class Lane {
     if let database { return database }
     let made = try Postgres(
       settings.database, name: "stockworker \(consumer)", limits: settings.limits)
+    made.waits = { [progress, name] in progress.pulse.beat(of: name, waitMs: UInt64($0)) }
     try made.migrate()
     try warn(of: made)
     database = made
@@ -301,7 +315,16 @@ final class Lane {
       metadata: ["off": "\(missing.joined(separator: ","))"])
   }
 
+  private var name: String { "lane \(number + 1)" }
+
+  /// The line is not stuck.
+  /// - Parameter waitMs: for how long it is about to wait, in milliseconds.
+  private func moves(waitMs: UInt64 = 0) { progress.pulse.beat(of: name, waitMs: waitMs) }
+
   private func works() {
+    moves()
+    if hasTrouble { progress.update { $0.troubles[number] = nil } }
+    hasTrouble = false
     backoff.reset()
     batchBytes = min(batchBytes * 2, settings.batchBytes)
     outage.ended("events are applied again", logger)
@@ -319,6 +342,9 @@ final class Lane {
     } else {
       outage.began("redis cannot give events", "\(error)", logger)
     }
+    hasTrouble = true
+    let trouble = Progress.Trouble(isOfBooks: error is PostgresError, reason: "\(error)")
+    progress.update { $0.troubles[number] = trouble }
   }
 
   /// Milliseconds since 1970 by this machine's clock, for people: nothing is decided by it.

@@ -18,6 +18,7 @@ final class Opener {
   private let settings: Projection.Settings
   private let logger: Logger
   private let stop: StopFlag
+  private let progress: Progress
   private var database: Postgres?
   /// For what must not take long: a server that is silent is given up while there is still time.
   private var confirming: Postgres?
@@ -26,20 +27,25 @@ final class Opener {
   private var refusals: Refusals
   private var renewal = Cadence(everyMs: ProjectionLimits.renewEveryMs)
 
-  init(_ settings: Projection.Settings, stop: StopFlag, logger: Logger) {
+  init(_ settings: Projection.Settings, stop: StopFlag, progress: Progress, logger: Logger) {
     self.settings = settings
     self.stop = stop
+    self.progress = progress
     self.logger = logger
     refusals = Refusals(logger)
   }
 
   func run() {
+    defer { progress.pulse.end(of: Self.name) }
     while !stop.isRaised {
+      moves()
       do {
         try follow()
       } catch {
         // The lanes tell the log which store is away.
-        if case .lost? = error as? PostgresError { (database, confirming) = (nil, nil) }
+        if let error = error as? PostgresError, error.isOfConnection {
+          (database, confirming) = (nil, nil)
+        }
         outage.began("redis cannot be compared with the books", "\(error)", logger)
         stop.sleep(ms: min(backoff.next(), ProjectionLimits.renewEveryMs))
       }
@@ -50,6 +56,7 @@ final class Opener {
     let stream = try EventStream(
       at: settings.redis, keys: settings.keys, consumer: settings.name)
     while !stop.isRaised {
+      moves()
       let (redis, fence) = (try stream.identity(), try stream.fence())
       if let master = redis.master {
         // Its address may lead to another by now: in a moment it is looked up again.
@@ -59,14 +66,26 @@ final class Opener {
       if fence.lost == nil, let opening = fence.opening, opening.runID == redis.runID,
         fence.line ?? redis.line == redis.line
       {
-        if renewal.isDue() { try keepOpen(redis, stream, fence, opening) }
+        if renewal.isDue() {
+          try keepOpen(redis, stream, fence, opening)
+          works()
+        }
       } else {
         _ = try name(redis, stream, fence)
+        works()
       }
-      backoff.reset()
-      outage.ended("redis is compared with the books again", logger)
       stop.sleep(ms: ProjectionLimits.openerEveryMs)
     }
+  }
+
+  private static let name = "opener"
+
+  private func moves() { progress.pulse.beat(of: Self.name) }
+
+  /// Both stores have answered.
+  private func works() {
+    backoff.reset()
+    outage.ended("redis is compared with the books again", logger)
   }
 
   // MARK: one that is open
@@ -187,6 +206,7 @@ final class Opener {
     let made = try Postgres(
       settings.database, name: "stockworker opener",
       limits: Postgres.Limits(replyMs: min(replyMs, settings.limits.replyMs)))
+    made.waits = { [progress] in progress.pulse.beat(of: Self.name, waitMs: UInt64($0)) }
     try made.migrate()
     session = made
     return made

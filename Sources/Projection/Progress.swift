@@ -25,10 +25,23 @@ public final class Progress: Sendable {
     /// Groups that trimming waits for and that do not move.
     public internal(set) var stalledGroups: [String] = []
 
+    /// What keeps lanes from writing events into the books, by the number of the lane.
+    public internal(set) var troubles: [Int: Trouble] = [:]
+
     /// The books are behind: an event has waited for too long.
     public var isBehind: Bool { oldestAgeMs >= ProjectionLimits.behindMs }
   }
 
+  /// Why a lane writes nothing.
+  public struct Trouble: Sendable {
+    /// With PostgreSQL; else with Redis.
+    public let isOfBooks: Bool
+    /// For a person.
+    public let reason: String
+  }
+
+  /// Whether the threads still move.
+  public let pulse = Pulse()
   private let state = Mutex(Figures())
 
   /// Of a projection that has not begun.

@@ -77,7 +77,7 @@ public final class Projection: Sendable {
 
   /// Applies events until `stop` is raised, and then ends after the batches at hand.  While a store is
   /// away it keeps trying.
-  /// - Throws: `MigrationError` only, when the database belongs to a newer program.
+  /// - Throws: `MigrationError` only, when the database belongs to a newer program, or has another encoding.
   public func run() throws {
     let failure = Mutex<MigrationError?>(nil)
     let isReady = Atomic(false)
@@ -87,9 +87,9 @@ public final class Projection: Sendable {
       guard number < settings.lanes else {
         return number == settings.lanes
           ? Watch(settings, stop: stop, progress: progress, logger: logger).run()
-          : Opener(settings, stop: stop, logger: logger).run()
+          : Opener(settings, stop: stop, progress: progress, logger: logger).run()
       }
-      let lane = Lane(settings, number: number, stop: stop, logger: logger) {
+      let lane = Lane(settings, number: number, stop: stop, progress: progress, logger: logger) {
         guard
           isReady.compareExchange(
             expected: false, desired: true, ordering: .relaxed

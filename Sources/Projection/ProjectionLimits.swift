@@ -53,6 +53,8 @@ public enum ProjectionLimits {
   public static let leaseMs: ClosedRange<UInt64> = 2_000...3_600_000
   /// A group that trimming waits for is an alarm when it has not moved for this long.
   public static let stalledAfterMsDefault: UInt64 = 60_000
+  /// A thread that has not been heard for so much longer than it may wait for a store hangs.
+  static let stuckMs: UInt64 = 60_000
   /// An event that the tables refuse is tried this often before it is dead.
   static let attemptsMax = 3
   /// An event over which, alone, a worker has ended this often is dead.

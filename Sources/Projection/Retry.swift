@@ -1,5 +1,3 @@
-import Logging
-
 /// How long to wait before the next attempt: doubling, and spread so that many workers do not come
 /// back at the same instant.
 struct Backoff {
@@ -37,25 +35,6 @@ struct Attempts {
 
   /// Its fate is decided.
   mutating func forget(_ event: String) { records[event] = nil }
-}
-
-/// Tells the log when something stops working and when it works again, not every attempt between.
-struct Outage {
-  private var reason: String?
-
-  /// Logs a reason unless it is the one that was logged last.
-  mutating func began(_ what: String, _ reason: String, _ logger: Logger) {
-    guard self.reason != reason else { return }
-    self.reason = reason
-    logger.warning("\(what); trying again", metadata: ["reason": "\(reason)"])
-  }
-
-  /// Logs the end of an outage, if there was one.
-  mutating func ended(_ what: String, _ logger: Logger) {
-    guard reason != nil else { return }
-    reason = nil
-    logger.notice("\(what)")
-  }
 }
 
 /// Something to be done every so often.

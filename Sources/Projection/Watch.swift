@@ -36,8 +36,12 @@ final class Watch {
     everyMs = min(ProjectionLimits.figuresEveryMs, trimEveryMs)
   }
 
+  private static let name = "watch"
+
   func run() {
+    defer { progress.pulse.end(of: Self.name) }
     while !stop.isRaised {
+      progress.pulse.beat(of: Self.name)
       do throws(StreamFault) {
         try follow()
       } catch {
@@ -52,6 +56,7 @@ final class Watch {
       at: settings.redis, keys: settings.keys, consumer: settings.name)
     try stream.makeGroup()
     while !stop.isRaised {
+      progress.pulse.beat(of: Self.name)
       try recount(stream)
       let verdict = try trimming.judge(stream)
       let stalledNow = stalls.look(at: verdict.waiting, nowMs: verdict.nowMs)
@@ -70,9 +75,11 @@ final class Watch {
     do throws(StreamFault) {
       if try stream.recount() {
         logger.notice("redis counted wrongly what waits for the books: its count is put right")
+        miscount.ended(nil, logger)
       }
-      miscount.ended("redis lets its count of the group be put right", logger)
-    } catch .refused(let reason) {
+    } catch {
+      // One that refuses every write is no matter of this user's rights.
+      guard case .refused(let reason) = error, error.refusalToWrite == nil else { throw error }
       miscount.began("redis does not let its count of the group be put right", reason, logger)
     }
   }
@@ -152,6 +159,7 @@ final class Watch {
   ) throws(StreamFault) {
     var removed = 0
     repeat {
+      progress.pulse.beat(of: Self.name)
       removed = try stream.trim(before: floor, entriesMax: ProjectionLimits.trimEntriesMax)
     } while removed > 0 && !stop.isRaised
   }

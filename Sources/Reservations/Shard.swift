@@ -146,6 +146,9 @@ public actor Shard {
     parts.loop.stop()
   }
 
+  /// Returns once the loop has come round to it: it does not hang.
+  public func comesRound() {}
+
   // MARK: state
 
   /// Names the other shards, which `Diagnostics/State` asks too.

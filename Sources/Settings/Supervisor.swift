@@ -25,3 +25,30 @@ public enum Supervisor {
     }
   }
 }
+
+// A watchdog: systemd's `WatchdogSec`, which starts a daemon again that it has not heard for so long.
+extension Supervisor {
+  /// Tells the supervisor three times in its interval that the daemon works, for as long as it does.  Returns
+  /// when its task is cancelled, and at once where nobody wants to hear it.
+  /// - Parameter works: asks those who do the work.  One that does not answer keeps the supervisor waiting, as
+  ///   it should.
+  public static func keepTold(while works: () async -> Bool) async {
+    guard let everyMs = watchdogMs(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID")) else { return }
+    while !Task.isCancelled {
+      if await works() { tell("WATCHDOG=1") }
+      try? await Task.sleep(for: .milliseconds(max(everyMs / 3, 1)))
+    }
+  }
+
+  /// Within which time the supervisor wants to hear of this process, in milliseconds; nil: it does not.
+  /// - Parameters:
+  ///   - interval: microseconds, as systemd says them.
+  ///   - pid: of the process that is meant; nil: whoever reads it.
+  private static func watchdogMs(
+    _ interval: UnsafeMutablePointer<CChar>?, _ pid: UnsafeMutablePointer<CChar>?
+  ) -> UInt64? {
+    if let pid, String(cString: pid) != "\(getpid())" { return nil }
+    guard let us = interval.flatMap({ UInt64(String(cString: $0)) }), us > 0 else { return nil }
+    return us / 1_000
+  }
+}

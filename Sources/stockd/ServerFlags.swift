@@ -139,6 +139,13 @@ struct ServerFlags: ParsableArguments {
 
   @Option(
     help: """
+      Milliseconds without a word of any worker after which health is DEGRADED. \
+      [STOCK_WORKER_SILENT_MS, default 10000]
+      """)
+  var workerSilentMs: String?
+
+  @Option(
+    help: """
       A call that takes longer is logged, in milliseconds; 0: none is. \
       [STOCK_SLOW_CALL_MS, default 1000]
       """)
@@ -177,6 +184,7 @@ struct ServerFlags: ParsableArguments {
       store.acknowledgement = try found.value(of: Self.acknowledge, flag: acknowledge)
       store.replicas = try found.value(of: Self.replicas, flag: replicas)
       store.isFenced = try found.value(of: Self.fence, flag: fence)
+      store.workerSilentMs = try found.value(of: Self.workerSilentMs, flag: workerSilentMs)
       var server = Server.Terms()
       server.connectionsMax = try found.value(of: Self.connectionsMax, flag: connectionsMax)
       server.connectionsPerPeerMax = try found.value(
@@ -300,6 +308,12 @@ struct ServerFlags: ParsableArguments {
     Setting(
       "fence", variable: "STOCK_FENCE", standard: "required", rule: "required or off",
       parse: { ["required": true, "off": false][$0] }, show: { $0 ? "required" : "off" })
+  }
+
+  private static var workerSilentMs: Setting<UInt64> {
+    .number(
+      "worker-silent-ms", variable: "STOCK_WORKER_SILENT_MS", standard: 10_000,
+      in: 3_000...3_600_000, unit: "milliseconds (three seconds to one hour)")
   }
 
   private static var slowCallMs: Setting<UInt64> {

@@ -18,7 +18,8 @@ struct Stockd: AsyncParsableCommand {
     abstract: "Sells limited stock to a crowd without ever selling a unit twice.",
     discussion: """
       Each setting can stand in the file, in the environment or on the command line; the later of \
-      these wins.  SIGTERM or SIGINT: answers what was accepted, then exits 0.
+      these wins.  SIGTERM, SIGINT or SIGQUIT: answers what was accepted, then exits 0.  Other signals \
+      change nothing: settings are read at the start alone.
       """,
     version: Release.version)
 
@@ -37,14 +38,23 @@ struct Stockd: AsyncParsableCommand {
     logger.logLevel = settings.logLevel
 
     let descriptors = raiseDescriptorLimit()
-    signal(SIGPIPE, SIG_IGN)
+    StopSignal.ignoreOthers()
     let (stop, told) = AsyncStream.makeStream(of: Void.self)
-    let signals = try StopSignal.source { told.finish() }
+    let signals = try StopSignal.source(hangup: { [logger] in
+      logger.notice("SIGHUP changes nothing: settings are read at the start alone")
+    }) { told.finish() }
     defer { signals.cancel() }
     let running = try await start(settings, descriptors, logger)
     Supervisor.tell("READY=1")
+    let watchdog = Task {
+      await Supervisor.keepTold {
+        for shard in running { await shard.comesRound() }
+        return true
+      }
+    }
     for await _ in stop {}
     Supervisor.tell("STOPPING=1")
+    watchdog.cancel()
     logger.notice("stopping: answering what was accepted")
     await withTaskGroup { group in
       for shard in running { group.addTask { await shard.stop(graceMs: Self.graceMs) } }

@@ -25,8 +25,10 @@ struct Stockworker: AsyncParsableCommand {
       Each setting can stand in the file, in the environment or on the command line; the later of \
       these wins.
 
-      SIGTERM or SIGINT: finishes the batch at hand, then exits 0.  \
-      Exits 1 when the database belongs to a newer program, or another has its address.
+      SIGTERM, SIGINT or SIGQUIT: finishes the batch at hand, then exits 0.  Other signals change \
+      nothing: settings are read at the start alone.  \
+      Exits 1 when the database belongs to a newer program or has another encoding than UTF8, or another \
+      program has its address.
       """,
     version: Release.version)
 
@@ -80,13 +82,15 @@ struct Stockworker: AsyncParsableCommand {
     var logger = Logger(label: "stockworker")
     logger.logLevel = settings.logLevel
 
+    StopSignal.ignoreOthers()
     let stores = settings.server.projection
     if let migrateTo { return try migrate(stores, to: migrateTo) }
     if rebuild { return try rebuildRedis(stores) }
-    signal(SIGPIPE, SIG_IGN)
     let stop = StopFlag()
     let (stopping, told) = AsyncStream.makeStream(of: Void.self)
-    let signals = try StopSignal.source {
+    let signals = try StopSignal.source(hangup: { [logger] in
+      logger.notice("SIGHUP changes nothing: settings are read at the start alone")
+    }) {
       stop.raise()
       told.finish()
     }
@@ -108,7 +112,14 @@ struct Stockworker: AsyncParsableCommand {
         ContinuousAudit(audit, stop: stop, logger: logger).run()
       }
     }
+    let watchdog = Task {
+      await Supervisor.keepTold {
+        await server.comesRound()
+        return progress.pulse.late.isEmpty
+      }
+    }
     let outcome = await Self.run(projection)
+    watchdog.cancel()
     told.finish()
     await drained
     await Self.ended(auditing)

@@ -16,6 +16,8 @@ source infra/deb/packages.sh
 source infra/machine.sh
 # shellcheck source=infra/deb/boot-passwords.sh
 source infra/deb/boot-passwords.sh
+# shellcheck source=infra/deb/signals.sh
+source infra/deb/signals.sh
 
 ok() { printf 'ok      %s\n' "$*"; }
 expect() { [ "$2" = "$3" ] || fail "$1: expected '$3', found '$2'."; }
@@ -392,6 +394,7 @@ check_redis_users
 check_passwords
 check_hardening
 check_crash
+check_signals
 check_bad_setting
 check_socket_group
 check_stop

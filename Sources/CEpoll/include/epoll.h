@@ -36,9 +36,10 @@ int stock_bytes_waiting(int fd);
 /* The user at the other end of a Unix socket, when it connected. */
 int64_t stock_peer_user(int fd);
 
-/* From its return on, SIGTERM and SIGINT no longer end the process: each writes a byte into a pipe, of which
- * this is the end to read.  Call once. */
-int stock_stop_descriptor(void);
+/* From its return on, SIGTERM, SIGINT, SIGQUIT and SIGHUP no longer end the process: each writes its number
+ * as a byte into a pipe, of which this is the end to read.  A SIGHUP that whoever started the process has
+ * it ignore, as nohup(1) does, stays ignored.  Call once. */
+int stock_signal_descriptor(void);
 
 static inline uint64_t stock_event_token(const struct epoll_event *event) {
   return event->data.u64;
