@@ -155,8 +155,16 @@ public actor WorkerServer {
     if let reason = redis.reachability.downReason { down.append("redis: \(reason)") }
     if let reason = postgres.reachability.downReason { down.append("postgresql: \(reason)") }
     if down.isEmpty, !figures.isReady { down.append("the tables are not there yet") }
+    if down.isEmpty, let reason = figures.notTaken {
+      down.append("the events of this Redis are not written into the books: \(reason)")
+    }
     guard down.isEmpty else { return HealthCheckReply(notServing: down) }
     var warnings = figures.warnings
+    if figures.hasNamesake {
+      warnings.append(
+        "another worker is called \(settings.projection.name) too: each needs a name of its own "
+          + "(stockworker --name)")
+    }
     if let audit = audited.state, audit.verdict == "DIFFERS" {
       warnings.append("Redis and the books differ: \(audit.kinds) (stockctl audit)")
     }

@@ -79,7 +79,15 @@ extension EventStream {
     }
   }
 
-  /// Says why nobody opens this Redis, for those who ask a server.
+  /// Gives this Redis the name of a deployment, unless it has one.
+  /// - Returns: the one that it has.
+  public func name(_ epoch: Epoch) throws(StreamFault) -> Epoch {
+    try session.call(["HSETNX", keys.fence, "epoch", "\(epoch)"]) { _ in }
+    guard let named = try fence().epoch else { throw .unreadable("HSETNX") }
+    return named
+  }
+
+  /// Says why nobody opens this Redis, or why it is not these books', for those who ask a server.
   public func explain(_ reason: String) throws(StreamFault) {
     try session.call(["HSET", keys.fence, "why", reason]) { _ in }
   }

@@ -69,7 +69,8 @@ public final class Store {
   /// What is weaker than promised; empty when all is well.  Known once the link has been open.
   public var warnings: [String] {
     let off = "the fence is off: a redis that has lost its memory would sell again"
-    return settings.isFenced ? durability.warnings : durability.warnings + [off]
+    return durability.warnings + (settings.isFenced ? [] : [off])
+      + (doubt.map { ["a worker does not take the events of redis: \($0)"] } ?? [])
   }
   private(set) var durability = Durability()
   /// As CONFIG GET has just said; nil: it is refused.
@@ -93,6 +94,8 @@ public final class Store {
   let sender: ScriptCommand.Sender
   /// What the fence said last; nil: nothing against this Redis.
   var fenced: (absence: Absence, reason: String)?
+  /// Why a worker, of other books as a rule, takes nothing of a Redis that is open; nil: none has said so.
+  var doubt: String?
   /// Whether this Redis's opening ends by itself.
   var isLeased = false
   /// Whether a replica follows this Redis, or did.

@@ -86,7 +86,7 @@ public final class Projection: Sendable {
       guard number < settings.lanes else {
         return number == settings.lanes
           ? Watch(settings, stop: stop, progress: progress, logger: logger).run()
-          : Opener(settings, stop: stop, logger: logger).run()
+          : Opener(settings, stop: stop, progress: progress, logger: logger).run()
       }
       let lane = Lane(settings, number: number, stop: stop, logger: logger) {
         guard
