@@ -79,12 +79,9 @@ extension EventStream {
     }
   }
 
-  /// Gives this Redis the name of a deployment, unless it has one.
-  /// - Returns: the one that it has.
-  public func name(_ epoch: Epoch) throws(StreamFault) -> Epoch {
-    try session.call(["HSETNX", keys.fence, "epoch", "\(epoch)"]) { _ in }
-    guard let named = try fence().epoch else { throw .unreadable("HSETNX") }
-    return named
+  /// Gives a Redis that has no name that of a deployment.
+  public func name(_ epoch: Epoch) throws(StreamFault) {
+    try session.call(["HSET", keys.fence, "epoch", "\(epoch)"]) { _ in }
   }
 
   /// Says why nobody opens this Redis, or why it is not these books', for those who ask a server.

@@ -49,8 +49,9 @@ public struct NewBooks {
         description: "other books take the events of this Redis: stop "
           + "\(readers.joined(separator: ", ")) first")
     }
+    let epoch = redis ?? .first(lot: .random(in: .min ... .max))
     // Redis before the books: cut off in between, it is run again.
-    let epoch = try redis ?? stream.name(.first(lot: .random(in: .min ... .max)))
+    if redis == nil { try stream.name(epoch) }
     try books.name(BookedEpoch(deployment: epoch.deployment, number: epoch.number))
     let missing = try stream.newestDelivered().map {
       "  What others have taken, up to entry \($0), is not in them: see stockctl audit."

@@ -189,8 +189,8 @@ public struct Rebuild {
     }
     guard let books = try control.bookedEpoch() else {
       throw Refusal(
-        description: "these books have no name, and nothing to rebuild from: is DATABASE_URL right, "
-          + "and are they restored?")
+        description: "these books have no name, and nothing to rebuild from: is DATABASE_URL "
+          + "right, and are they restored?")
     }
     guard let redis = fence.epoch, redis.deployment != books.deployment else { return }
     throw Refusal(
