@@ -59,7 +59,7 @@ let package = Package(
       swiftSettings: strict
     ),
     .target(
-      name: "Ledger", dependencies: ["Inventory", "Wire", "CPQ"],
+      name: "Ledger", dependencies: ["Inventory", "Wire", "Loop", "CPQ"],
       resources: [.embedInCode("Migrations"), .embedInCode("Statements")],
       swiftSettings: strict),
     .target(

@@ -146,6 +146,22 @@ no_root() {
 }
 
 # The compiler says what is wrong, and the script that nothing runs.
+# What was built in another folder is forgotten, what was fetched is kept, and the rest as it is.
+clone_was_moved() {
+  anew
+  mkdir -p "$place/.build/checkouts" "$place/.build/x86_64/release" "$work/mover"
+  echo 'inputs: ["/elsewhere/.build/x86_64/release/a.o"]' > "$place/.build/release.yaml"
+  printf '#!/bin/sh\nls .build\nexit 1\n' > "$work/mover/swift"
+  chmod 755 "$work/mover/swift"
+  ends 'moved' 1 '^\.build was built in another folder: building anew' \
+    env PATH="$work/mover:$PATH" "$run" --detach
+  verdict 'moved: what is left' 0 0 "$work/out" '^checkouts$'
+  [ ! -e "$place/.build/x86_64" ] || verdict 'moved: what is gone' 1 0 "$work/out" 'x86_64'
+  mkdir -p "$place/.build/x86_64"
+  echo "inputs: [\"$place/.build/x86_64/release/a.o\"]" > "$place/.build/release.yaml"
+  ends 'not moved' 1 '^x86_64$' env PATH="$work/mover:$PATH" "$run" --detach
+}
+
 build_fails() {
   anew
   mkdir "$work/compiler"
@@ -217,6 +233,7 @@ cut_off
 logs_turn
 old_version
 no_root
+clone_was_moved
 build_fails
 packages_fail
 full_disk

@@ -326,7 +326,7 @@ TOUR
 # --- The commands
 
 build() {
-  infra/install.sh
+  infra/install.sh; infra/moved.sh .build
   echo "building (the first time takes some minutes) ..."
   swift build -c release || fail "The build has failed, as said above: nothing was started." \
     "After an update of the clone: rm -rf .build, and again."

@@ -34,6 +34,7 @@ part() {
 # -suppress-warnings, and the two exclude each other.
 build() {
   local code=0
+  infra/moved.sh .build-test
   swift build "${swift_in[@]}" --build-tests > "$work/build.log" 2>&1 || code=$?
   grep -E "^($root/(Sources|Tests)/[^:]*:[0-9:]*: warning: |warning: '$(basename "$root")')" \
     "$work/build.log" | sort -u > "$work/warnings"
@@ -117,6 +118,7 @@ under_tsan() {
   ends_worker='ChaosTests|DeadLetterTests|GatherTests|LedgerTests.FaultTests|TrimmingTests|WorkerTests'
   ends_worker+='|BacklogTests|DaemonTests|SevenStepsTests|StockctlTests'
   swift_in=(--scratch-path .build-tsan --sanitize=thread)
+  infra/moved.sh .build-tsan
   swift build "${swift_in[@]}" --build-tests > "$work/build.log" 2>&1 || { cat "$work/build.log"; return 1; }
   TSAN_OPTIONS="halt_on_error=1 exitcode=66 log_path=$work/tsan" SWIFT_BACKTRACE=enable=no \
     timeout --kill-after=10 3600 swift test "${swift_in[@]}" --skip-build --no-parallel \

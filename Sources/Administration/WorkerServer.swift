@@ -171,8 +171,16 @@ public actor WorkerServer {
     if down.isEmpty, !figures.isReady {
       down.append("it is starting: no lane has come to the events yet")
     }
+    if down.isEmpty, let reason = figures.notTaken {
+      down.append("the events of this Redis are not written into the books: \(reason)")
+    }
     guard down.isEmpty else { return HealthCheckReply(notServing: down) }
     var warnings = figures.warnings
+    if figures.hasNamesake {
+      warnings.append(
+        "another worker is called \(settings.projection.name) too: each needs a name of its own "
+          + "(stockworker --name)")
+    }
     if let audit = audited.state, audit.verdict == "DIFFERS" {
       warnings.append("Redis and the books differ: \(audit.kinds) (stockctl audit)")
     }

@@ -104,7 +104,8 @@ struct HoldComparison {
     } else if let ended, !Self.agrees(row, with: ended) {
       found.append(
         difference(
-          .holdState, "Redis has \(Self.text(ended)), the books \(Self.text(row)), \(movementText)"))
+          .holdState, "Redis has \(Self.text(ended)), the books \(Self.text(row)), \(movementText)")
+      )
     } else if ended == nil, row.status == "ACTIVE" || traces.movements.count == 0 {
       let why = traces.movements.count == 0 ? ", and no movement of it" : ""
       found.append(

@@ -45,6 +45,9 @@ final class Stores {
   /// - Returns: nil when it is; else why the audit cannot tell yet.
   func settle(to entry: StreamID, withinMs: UInt64 = AuditLimits.settleMsMax) throws -> String? {
     if let closed = try store.closed() { return "redis is not open to the sale: \(closed)" }
+    guard try books.deployment() == store.deployment() else {
+      return "the books are not of the deployment that redis belongs to"
+    }
     let deadline = ContinuousClock.now + .milliseconds(withinMs)
     while true {
       guard let applied = try store.applied() else { return "no worker has read the stream yet" }

@@ -96,7 +96,12 @@ extension EventStream {
     }
   }
 
-  /// Says why nobody opens this Redis, for those who ask a server.
+  /// Gives a Redis that has no name that of a deployment.
+  public func name(_ epoch: Epoch) throws(StreamFault) {
+    try session.call(["HSET", keys.fence, "epoch", "\(epoch)"]) { _ in }
+  }
+
+  /// Says why nobody opens this Redis, or why it is not these books', for those who ask a server.
   public func explain(_ reason: String) throws(StreamFault) {
     try session.call(["HSET", keys.fence, "why", reason]) { _ in }
   }

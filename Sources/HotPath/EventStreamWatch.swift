@@ -7,6 +7,28 @@ extension EventStream {
     return groups
   }
 
+  /// The newest entry that this group was handed; nil: none was, or there is no group.
+  public func newestDelivered() throws(StreamFault) -> StreamID? {
+    guard try session.call(["EXISTS", keys.events], { $0.integer == 1 }) else { return nil }
+    let last = try groups().first { $0.name == group }?.lastDelivered
+    return last == StreamID(ms: 0, sequence: 0) ? nil : last
+  }
+
+  /// Who of this group has asked for entries of late.
+  public func readers(withinMs: UInt64) throws(StreamFault) -> [String] {
+    guard try newestDelivered() != nil else { return [] }
+    return try session.call(["XINFO", "CONSUMERS", keys.events, group]) { reply in
+      reply.elements.compactMap { consumer -> String? in
+        var values: [String: RedisReply] = [:]
+        for place in stride(from: 0, to: consumer.count - 1, by: 2) {
+          values[consumer[place].text ?? ""] = consumer[place + 1]
+        }
+        guard let idle = values["idle"]?.integer, idle < withinMs else { return nil }
+        return values["name"]?.text
+      }
+    }
+  }
+
   /// Puts Redis's own count of what this group has not been handed yet right, where it is wrong and
   /// nothing waits.  Which entry was the last to be handed out stays as it is.
   /// - Returns: whether it was wrong.
@@ -90,6 +112,46 @@ extension EventStream {
       return figures
     }
   }
+
+  // MARK: who goes by which name
+
+  /// Writes a word beside the name of a worker.
+  /// - Returns: the word that stood there; nil: none.
+  public func sign(
+    _ name: String, with word: String, nowMs: UInt64
+  ) throws(StreamFault) -> String? {
+    let field = Self.nameField + name
+    let found = try session.call(["HGET", keys.workerFigures, field]) { reply in
+      reply.text.flatMap { $0.split(separator: " ").first.map(String.init) }
+    }
+    try session.call(["HSET", keys.workerFigures, field, "\(word) \(nowMs)"]) { _ in }
+    return found
+  }
+
+  /// Takes a name away, if its word is still the one.
+  public func takeAway(_ name: String, with word: String) throws(StreamFault) {
+    let field = Self.nameField + name
+    let isOwn = try session.call(["HGET", keys.workerFigures, field]) { reply in
+      reply.text?.hasPrefix(word + " ") == true
+    }
+    if isOwn { try session.call(["HDEL", keys.workerFigures, field]) { _ in } }
+  }
+
+  /// Takes the names away that nobody has signed since then.
+  public func takeAwayNames(before ms: UInt64) throws(StreamFault) {
+    let old = try session.call(["HGETALL", keys.workerFigures]) { reply in
+      stride(from: 0, to: reply.count - 1, by: 2).compactMap { place -> String? in
+        guard let field = reply[place].text, field.hasPrefix(Self.nameField),
+          let at = reply[place + 1].text?.split(separator: " ").last.flatMap({ UInt64($0) }),
+          at < ms
+        else { return nil }
+        return field
+      }
+    }
+    if !old.isEmpty { try session.call(["HDEL", keys.workerFigures] + old) { _ in } }
+  }
+
+  private static let nameField = "name:"
 
   /// Writes the figures of the worker where everybody can read them.
   public func publish(_ figures: [(name: String, value: String)]) throws(StreamFault) {

@@ -19,7 +19,7 @@ public struct KeySpace: Sendable {
   public let deadEventIDs: String
   /// Hash: what a worker tries again just now, and how often one has ended over it.
   public let trials: String
-  /// Hash: how far the worker is, as it says itself every second.
+  /// Hash: how far the worker is, as it says itself every second; and which process goes by each `name:…`.
   public let workerFigures: String
   /// Hash: what the audit has found, as it says itself after every round.
   public let auditFigures: String

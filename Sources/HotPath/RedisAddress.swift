@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Loop
 
 /// Where a Redis is: `redis://[[user]:password@]host[:port][/database]`, or `unix:/path`.
 public struct RedisAddress: Sendable, Hashable, CustomStringConvertible {
@@ -46,4 +47,9 @@ public struct RedisAddress: Sendable, Hashable, CustomStringConvertible {
     case .unix(let path): "unix:\(path)"
     }
   }
+}
+
+extension [InternetAddress] {
+  /// Those of IPv4 first, as hiredis tries them: Redis listens there, wherever `localhost` may lead.
+  var fourFirst: [InternetAddress] { filter(\.isFour) + filter { !$0.isFour } }
 }

@@ -4,10 +4,10 @@ public import Logging
 public import Loop
 public import Wire
 
-/// A shard's connection to Redis: hiredis connects and reads replies, on the shard's event loop.
+/// A shard's connection to Redis: hiredis reads replies, on the shard's event loop.
 ///
-/// How it works.  The link connects, greets (see `Greeting`), and is open; when it dies it waits and
-/// connects again, for ever.  Each completion is called exactly once: with a reply, or with nil when
+/// How it works.  The link has the host's name looked up, connects, greets (see `Greeting`), and is open;
+/// when it dies it waits and connects again, for ever, each time to the next of the host's addresses.  Each completion is called exactly once: with a reply, or with nil when
 /// the connection died first, and then the command may or may not have run.
 ///
 /// Commands are written from here, and replies are made in an arena (`ReplyArena`): hiredis's own
@@ -55,6 +55,9 @@ public final class RedisLink: Descriptor, EndOfPass {
   private var unanswered = FIFO<Waiting>()
   private var oldestUnanswered: UInt64?
   private var isConnecting = false
+  /// A lookup of the host's name is under way: there is one at a time, however long it takes.
+  private var isLookingUp = false
+  private var attempts = 0
   private var isPutOff = false
   private var armedForWrite = false
   /// A completion is being called: the reply that it reads is still needed.
@@ -139,12 +142,41 @@ public final class RedisLink: Descriptor, EndOfPass {
   // MARK: connecting
 
   private func connect() {
-    guard !closed, context == nil else { return }
-    let made =
-      switch address.endpoint {
-      case .tcp(let host, let port): redisConnectNonBlock(host, Int32(port))
-      case .unix(let path): redisConnectUnixNonBlock(path)
+    guard !closed, context == nil, !isLookingUp else { return }
+    switch address.endpoint {
+    case .unix(let path): begin(redisConnectUnixNonBlock(path))
+    case .tcp(let host, let port):
+      isLookingUp = true
+      let silence = loop.after(ms: Self.greetingMsMax) { [weak self] in
+        self?.say(HostLookup.silence(about: host, ms: Int(Self.greetingMsMax)).description)
       }
+      loop.lookUp(host, port: port) { [weak self] outcome in
+        guard let self else { return }
+        loop.cancel(timer: silence)
+        isLookingUp = false
+        found(outcome)
+      }
+    }
+  }
+
+  private func found(_ outcome: HostLookup.Outcome) {
+    guard !closed else { return }
+    let fd: Int32
+    do throws(SystemError) {
+      let addresses = try outcome.get().fourFirst
+      attempts += 1
+      fd = try addresses[(attempts - 1) % addresses.count].connect()
+    } catch {
+      return retry(error.description)
+    }
+    let made = redisConnectFd(fd)
+    if made == nil { _ = Glibc.close(fd) }
+    // hiredis takes it for a blocking one, and would take an empty read for an error.
+    made?.pointee.flags &= ~REDIS_BLOCK
+    begin(made)
+  }
+
+  private func begin(_ made: UnsafeMutablePointer<redisContext>?) {
     guard let made else { return retry("no memory for a connection") }
     guard made.pointee.err == 0 else {
       let reason = Self.reason(made)
@@ -225,9 +257,15 @@ public final class RedisLink: Descriptor, EndOfPass {
   }
 
   private func retry(_ reason: String) {
+    say(reason)
+    again()
+  }
+
+  /// Why there is no connection.
+  private func say(_ reason: String) {
+    guard !closed else { return }
     outage.began("redis cannot be reached", reason, logger)
     state = .down(reason)
-    again()
   }
 
   private func again() {

@@ -1,5 +1,6 @@
 import CHiredis
 import Glibc
+import Loop
 import Wire
 
 /// What Redis, or the way to it, could not do for a reader of the stream.
@@ -38,7 +39,7 @@ public enum StreamFault: Error, Equatable, CustomStringConvertible {
 /// A connection to Redis that sends one command at a time and waits for its reply: hiredis's
 /// synchronous context, with deadlines.  One thread at a time; closed by deinit.
 final class RedisSession {
-  /// Making a connection may take this long.
+  /// Making a connection may take this long, and so may looking up the host's name.
   static let connectMsMax = 2_000
   /// A reply may take this long.  A blocking command must block for less.
   static let replyMsMax = 10_000
@@ -47,11 +48,11 @@ final class RedisSession {
 
   /// Connects, authenticates and selects the database.
   init(to address: RedisAddress) throws(StreamFault) {
-    let limit = Self.interval(ms: Self.connectMsMax)
     let made =
       switch address.endpoint {
-      case .tcp(let host, let port): redisConnectWithTimeout(host, Int32(port), limit)
-      case .unix(let path): redisConnectUnixWithTimeout(path, limit)
+      case .tcp(let host, let port): redisConnectFd(try Self.connected(to: host, port))
+      case .unix(let path):
+        redisConnectUnixWithTimeout(path, Self.interval(ms: Self.connectMsMax))
       }
     guard let made else { throw .lost("no memory for a connection") }
     context = made
@@ -65,6 +66,47 @@ final class RedisSession {
   }
 
   deinit { redisFree(context) }
+
+  /// A blocking socket that is connected to one of the host's addresses.
+  private static func connected(to host: String, _ port: UInt16) throws(StreamFault) -> Int32 {
+    do throws(SystemError) {
+      let found = try HostLookup.addresses(of: host, port: port, withinMs: connectMsMax)
+      let deadline = ContinuousClock.now + .milliseconds(connectMsMax)
+      var failure = SystemError("connect", ETIMEDOUT)
+      for address in found.fourFirst {
+        do throws(SystemError) { return try connected(to: address, until: deadline) } catch {
+          failure = error
+        }
+      }
+      throw failure
+    } catch {
+      throw .lost(error.description)
+    }
+  }
+
+  private static func connected(
+    to address: InternetAddress, until deadline: ContinuousClock.Instant
+  ) throws(SystemError) -> Int32 {
+    let fd = try address.connect()
+    var code: Int32 = ETIMEDOUT
+    var waiting = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
+    while code == ETIMEDOUT, ContinuousClock.now < deadline {
+      let left = (deadline - .now).components
+      let leftMs = left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000
+      guard poll(&waiting, 1, Int32(max(leftMs, 1))) > 0 else { continue }
+      var size = socklen_t(MemoryLayout<Int32>.size)
+      getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size)
+      if code == ETIMEDOUT { break }
+    }
+    guard code == 0 else {
+      close(fd)
+      throw SystemError("connect", code)
+    }
+    var one: Int32 = 1
+    setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    _ = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK)
+    return fd
+  }
 
   /// Sends a command given as texts.
   func call<Result>(

@@ -73,6 +73,7 @@ public final class Store {
     let off = "the fence is off: a redis that has lost its memory would sell again"
     return durability.warnings + (settings.isFenced ? [] : [off]) + memory.warnings
       + workerSilence.warnings(now: loop.now)
+      + (doubt.map { ["a worker does not take the events of redis: \($0)"] } ?? [])
   }
   /// Whether a worker is heard.
   var workerSilence: WorkerSilence
@@ -99,6 +100,8 @@ public final class Store {
   let sender: ScriptCommand.Sender
   /// What the fence said last; nil: nothing against this Redis.
   var fenced: (absence: Absence, reason: String)?
+  /// Why a worker, of other books as a rule, takes nothing of a Redis that is open; nil: none has said so.
+  var doubt: String?
   /// Whether this Redis's opening ends by itself.
   var isLeased = false
   /// Whether a replica follows this Redis, or did.

@@ -66,6 +66,11 @@ extension Store {
       return close(because: reason, .notOpened, done)
     }
     (fenced, isLeased) = (nil, fence.leaseLeftMs != nil)
+    if doubt != fence.why, let why = fence.why {
+      logger.error(
+        "ALARM: a worker does not take the events of redis", metadata: ["reason": "\(why)"])
+    }
+    doubt = fence.why
     if fence.epoch != sender.opening?.epoch { sender.answered = 0 }
     if fence.opening != sender.opening { sender.opening = fence.opening }
     done(nil)

@@ -123,6 +123,9 @@ public final class StoreView {
     return try stream.fence().refusal(runID: redis.runID, line: redis.line)
   }
 
+  /// Which deployment this Redis belongs to; nil: it has no name.
+  public func deployment() throws(StreamFault) -> String? { try stream.fence().epoch?.deployment }
+
   /// Up to which entry every event is in the books, or in a dead letter; nil: nobody writes books.
   public func applied() throws(StreamFault) -> StreamID? {
     do throws(StreamFault) {

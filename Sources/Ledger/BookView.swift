@@ -83,6 +83,11 @@ public final class BookView {
         "SELECT pg_advisory_unlock(hashtext('stockstream'), hashtext('\(name)'))"))
   }
 
+  /// Which deployment these books are of; nil: they have no name.
+  public func deployment() throws(PostgresError) -> String? {
+    try database.bookedEpoch()?.deployment
+  }
+
   /// The SKUs that have movements, in order.
   /// - Parameter sku: goes on after this one; empty: from the first.
   public func skus(after sku: String, limit: Int) throws(PostgresError) -> [String] {

@@ -48,10 +48,9 @@ extension Postgres {
       seenBy: rows.isNull(0, 2) ? nil : rows.text(0, 2), seenAgoMs: rows.integer(0, 3))
   }
 
-  /// Whether events of a process of Redis may be written into the books: it is the one that is open, or
-  /// none ever was.
+  /// Whether events of a process of Redis may be written into the books: it is the one that is open.
   public func takesEvents(of redis: String) throws(PostgresError) -> Bool {
-    try bookedOpening().map { $0.redis == redis } ?? true
+    try bookedOpening()?.redis == redis
   }
 
   /// Names a process of Redis as the one that sells, if nothing is against it.

@@ -1,4 +1,5 @@
 import CPQ
+import Glibc
 
 /// Where a PostgreSQL database is, in either form that libpq reads:
 /// `postgresql://user:password@host:port/database` or `host=… dbname=…`.
@@ -8,6 +9,9 @@ public struct DatabaseAddress: Sendable, CustomStringConvertible {
 
   /// The address without its secrets.
   public let description: String
+
+  /// The hosts that libpq would look up by their names, and wait for as long as it takes.
+  let names: [String]
 
   /// Whether the address holds a password.
   public let hasPassword: Bool
@@ -26,9 +30,13 @@ public struct DatabaseAddress: Sendable, CustomStringConvertible {
     }
     connectionString = text
     hasPassword = values["password"] != nil
+    let host = values["host"] ?? getenv("PGHOST").map { String(cString: $0) } ?? ""
+    names =
+      values["hostaddr"] != nil || getenv("PGHOSTADDR") != nil
+      ? [] : host.split(separator: ",").map(String.init).filter { !"/@".contains($0.first!) }
     let user = values["user"].map { "\($0)@" } ?? ""
     let port = values["port"].map { ":\($0)" } ?? ""
-    let host = values["host"] ?? values["hostaddr"] ?? ""
-    description = "postgresql://\(user)\(host)\(port)/\(values["dbname"] ?? "")"
+    let shown = values["host"] ?? values["hostaddr"] ?? ""
+    description = "postgresql://\(user)\(shown)\(port)/\(values["dbname"] ?? "")"
   }
 }

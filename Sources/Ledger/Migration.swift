@@ -57,6 +57,9 @@ struct Migration {
     Migration(
       version: 9, name: "lease", up: PackageResources._009_lease_up_sql,
       down: PackageResources._009_lease_down_sql),
+    Migration(
+      version: 10, name: "opened", up: PackageResources._010_opened_up_sql,
+      down: PackageResources._010_opened_down_sql),
   ]
 
   /// The version that this program expects.

@@ -1,5 +1,6 @@
 import CPQ
 import Glibc
+import Loop
 
 /// One connection to PostgreSQL: libpq, with a deadline on every reply.
 ///
@@ -11,6 +12,8 @@ import Glibc
 public final class Postgres {
   /// Making a connection may take this long, per address of the host.
   static let connectSecondsMax = 5
+  /// So long a host's name is looked up, in milliseconds.
+  static let lookupMsMax = 2_000
   /// A migration may take this long: it may have to read whole tables.
   static let migrationMsMax = 3_600_000
   /// An idle connection is probed after this long, this often, and given up after so many.
@@ -49,12 +52,14 @@ public final class Postgres {
   private let connection: OpaquePointer
   private var prepared: Set<String> = []
 
-  /// Connects.  Blocks for `connectSecondsMax` at most.
+  /// Connects.  Blocks for `lookupMsMax` and `connectSecondsMax` at most, per host.
   /// - Parameter name: shown in `pg_stat_activity`.
   public init(
     _ address: DatabaseAddress, name: String, limits: Limits = .standard
   ) throws(PostgresError) {
     (self.address, self.name, self.limits) = (address, name, limits)
+    // libpq's own timeout does not cover its lookup, which then has been made a moment ago.
+    for host in address.names { try Self.waitForNameServer(about: host) }
     // Later ones win: the address overrides the defaults before it, but not what follows it.
     let settings = [
       ("connect_timeout", "\(Self.connectSecondsMax)"),
@@ -88,6 +93,12 @@ public final class Postgres {
   }
 
   deinit { PQfinish(connection) }
+
+  /// - Throws: when nothing is heard about a name; that it does not exist libpq says itself.
+  private static func waitForNameServer(about name: String) throws(PostgresError) {
+    let isHeard = HostLookup.isAnswered(about: name, withinMs: lookupMsMax)
+    if !isHeard { throw .lost(HostLookup.silence(about: name, ms: lookupMsMax).description) }
+  }
 
   /// Settings that are off and that no session can turn on: a crash of the server can lose or tear what
   /// has been committed.

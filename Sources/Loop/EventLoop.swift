@@ -153,6 +153,21 @@ public final class EventLoop {
     freeSlots.append(token.slot)
   }
 
+  // MARK: names
+
+  /// Looks the name of a host up elsewhere: the loop does not wait.
+  /// - Parameter done: called once, on the loop's queue; before this returns, where `host` is an address.
+  public func lookUp(
+    _ host: String, port: UInt16, _ done: @escaping (HostLookup.Outcome) -> Void
+  ) {
+    if let address = InternetAddress(host, port: port) { return done(.success([address])) }
+    // It is called on the loop's queue alone, where the executor runs what it is given.
+    nonisolated(unsafe) let done = done
+    HostLookup.begin(host, port: port) { [executor] outcome in
+      executor.async { done(outcome) }
+    }
+  }
+
   // MARK: time and order
 
   /// Calls `work.endOfPass()` once, when every descriptor that is ready has been told.  Outside a

@@ -68,11 +68,11 @@ final class Lane {
   private func follow() throws {
     let database = try connectedDatabase()
     let stream = try EventStream(at: settings.redis, keys: settings.keys, consumer: consumer)
-    try ForeignRedis.check(stream, against: database)
     let books = Ledger(in: database, from: try stream.identity().name)
     try stream.makeGroup()
     ready()
-    // Asked again each time, so that a Redis which has ended is noticed.
+    // Until the books have opened this Redis it may be another's.  Asked again each time, so that a Redis
+    // which has ended is noticed.
     while try !database.takesEvents(of: try stream.identity().name), !stop.isRaised {
       moves()
       stop.sleep(ms: ProjectionLimits.openerEveryMs)

@@ -11,7 +11,8 @@ import Logging
 /// confirmed that it is still the one.  Where there is none, an opening does not end by itself.
 ///
 /// Any number of workers may do so at once, each with whichever Redis it sees.  While PostgreSQL is away
-/// nothing is opened and nothing renewed.
+/// nothing is opened and nothing renewed.  Where the books are another shop's, or nobody's, it says so and
+/// neither opens nor closes: a worker with a wrong address does not end a sale that is none of its own.
 ///
 /// One thread at a time; `run` keeps the thread until the flag is raised.
 final class Opener {
@@ -27,12 +28,14 @@ final class Opener {
   private var refusals: Refusals
   private var renewal = Cadence(everyMs: ProjectionLimits.renewEveryMs)
 
-  init(_ settings: Projection.Settings, stop: StopFlag, progress: Progress, logger: Logger) {
+  init(
+    _ settings: Projection.Settings, stop: StopFlag, progress: Progress, logger: Logger
+  ) {
     self.settings = settings
     self.stop = stop
     self.progress = progress
     self.logger = logger
-    refusals = Refusals(logger)
+    refusals = Refusals(progress, logger)
   }
 
   func run() {
@@ -102,8 +105,9 @@ final class Opener {
       return refusals.ended()
     }
     // The books name another one, or none, or this one by its line of before.
-    if try !name(redis, stream, fence, isOpen: true) {
-      try stream.close(in: fence.epoch, lost: nil)
+    switch try name(redis, stream, fence, isOpen: true) {
+    case .waiting, .lasting: try stream.close(in: fence.epoch, lost: nil)
+    case .foreign, nil: break
     }
   }
 
@@ -119,15 +123,14 @@ final class Opener {
   // MARK: one that is not
 
   /// Has the books name this Redis, and tells it.
-  /// - Returns: whether it is open.
+  /// - Returns: why it is not open; nil: it is.
   private func name(
     _ redis: RedisIdentity, _ stream: EventStream, _ fence: Fence, isOpen: Bool = false
-  ) throws -> Bool {
+  ) throws -> Refusals.Refusal? {
     let database = try connected(&database, replyMs: settings.limits.replyMs)
     let refusal = try refusal(redis, stream, fence, isOpen, database)
-    guard let refusal else { return true }
-    if refusals.began(refusal) { try? stream.explain(refusal.reason) }
-    return false
+    if let refusal, refusals.began(refusal) { try? stream.explain(refusal.reason) }
+    return refusal
   }
 
   private func refusal(
@@ -137,9 +140,12 @@ final class Opener {
     let other = try database.bookedOpening().flatMap { opening in
       redis.isNamed(opening.redis, isOpen: isOpen) ? nil : opening.refusal(to: settings.name)
     }
+    // Before the books: lanes take nothing before these have a name, which another worker may give them.
+    let delivered = try stream.newestDelivered()
     let books = try database.bookedEpoch()
     let epoch: Epoch
-    switch try compare(stream, fence, books, database) {
+    switch try compare(stream, fence, delivered, books, database) {
+    case .foreign(let reason): return .foreign(reason)
     case .refused(let reason):
       return .lasting([reason, other].compactMap { $0 }.joined(separator: "; "))
     case .agrees(let agreed): epoch = agreed
@@ -159,9 +165,10 @@ final class Opener {
       do {
         // Once more: what the other has sold is written into the books by now, or never.
         guard try database.bookedEpoch() == named else { return "the books have another epoch" }
-        let comparison = try compare(stream, fence, books, database)
-        guard case .refused(let reason) = comparison else { return nil }
-        return reason
+        switch try compare(stream, fence, delivered, books, database) {
+        case .agrees: return nil
+        case .refused(let reason), .foreign(let reason): return reason
+        }
       } catch {
         fault = error
         return "\(error)"
@@ -179,12 +186,14 @@ final class Opener {
 
   /// The books before Redis: whatever comes in between is newer there, never older.
   private func compare(
-    _ stream: EventStream, _ fence: Fence, _ books: BookedEpoch?, _ database: Postgres
+    _ stream: EventStream, _ fence: Fence, _ delivered: StreamID?, _ books: BookedEpoch?,
+    _ database: Postgres
   ) throws -> Comparison {
     let newest = try database.newestStreamID(nowMs: try stream.time()).map {
       StreamID(ms: $0.ms, sequence: $0.sequence)
     }
-    return Comparison(of: fence, last: try stream.newestID(), with: books, newest: newest)
+    return Comparison(
+      of: fence, last: try stream.newestID(), delivered: delivered, with: books, newest: newest)
   }
 
   /// A master whose opening did not end by itself may have been told that it does when its replica came,
@@ -221,58 +230,57 @@ extension Lease {
   }
 }
 
-/// Why Redis is not opened, for the log: once for each reason, and again every minute.
+/// Why Redis is not opened, or not these books' to open: for the health check, and for the log once for
+/// each reason, and again every minute.
 private struct Refusals {
   enum Refusal: Equatable {
     /// It passes by itself.
     case waiting(String)
     /// A matter for a person.
     case lasting(String)
+    /// A matter for a person, and this Redis may be open all the same: the books are not its own.
+    case foreign(String)
 
     var reason: String {
       switch self {
-      case .waiting(let reason), .lasting(let reason): reason
+      case .waiting(let reason), .lasting(let reason), .foreign(let reason): reason
       }
     }
   }
 
+  private let progress: Progress
   private let logger: Logger
   private var last: Refusal?
   private var since = ContinuousClock.now
   private var again = Cadence(everyMs: ProjectionLimits.alarmEveryMs)
 
-  init(_ logger: Logger) { self.logger = logger }
+  init(_ progress: Progress, _ logger: Logger) {
+    (self.progress, self.logger) = (progress, logger)
+  }
 
-  /// - Returns: whether it is another than before.
+  /// - Returns: whether it is to be said, being new or a minute old.
   @discardableResult
   mutating func began(_ refusal: Refusal) -> Bool {
     let isNew = last != refusal
     if last == nil { since = .now }
     last = refusal
-    guard again.isDue() || isNew else { return isNew }
+    progress.update { $0.notTaken = refusal.reason }
+    guard again.isDue() || isNew else { return false }
     let reason: Logger.Metadata = ["reason": "\(refusal.reason)"]
     switch refusal {
     case .waiting where ContinuousClock.now < since + .milliseconds(ProjectionLimits.alarmEveryMs):
       logger.notice("redis is not opened to the sale yet", metadata: reason)
     case .waiting, .lasting:
       logger.error("ALARM: redis is not opened to the sale", metadata: reason)
+    case .foreign:
+      logger.error(
+        "ALARM: this redis is not of these books: nothing of it is taken", metadata: reason)
     }
-    return isNew
+    return true
   }
 
-  mutating func ended() { last = nil }
-}
-
-/// This Redis is not the one that the books are of: what it holds must not get into them.
-struct ForeignRedis: Error, CustomStringConvertible {
-  let description: String
-
-  /// Refuses to read the stream of another deployment, or of a copy from before a rebuild.
-  static func check(_ stream: EventStream, against database: Postgres) throws {
-    guard let epoch = try stream.fence().epoch, let books = try database.bookedEpoch(),
-      !books.isRebuilding, epoch.deployment != books.deployment || epoch.number < books.number,
-      let reason = Comparison.difference(epoch, books)
-    else { return }
-    throw ForeignRedis(description: reason)
+  mutating func ended() {
+    last = nil
+    progress.update { $0.notTaken = nil }
   }
 }

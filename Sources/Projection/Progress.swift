@@ -6,6 +6,8 @@ public final class Progress: Sendable {
   public struct Figures: Sendable {
     /// The tables and the consumer group are there.
     public internal(set) var isReady = false
+    /// Why the events of this Redis are not written into the books; nil: they are.
+    public internal(set) var notTaken: String? = "it has not been compared with the books yet"
     /// Entries that were not handed out yet; nil where Redis cannot tell.
     public internal(set) var lagEntries: Int?
     /// Entries that were handed out and not acknowledged.
@@ -27,6 +29,8 @@ public final class Progress: Sendable {
 
     /// What keeps lanes from writing events into the books, by the number of the lane.
     public internal(set) var troubles: [Int: Trouble] = [:]
+    /// Another worker goes by the same name.
+    public internal(set) var hasNamesake = false
 
     /// The books are behind: an event has waited for too long.
     public var isBehind: Bool { oldestAgeMs >= ProjectionLimits.behindMs }

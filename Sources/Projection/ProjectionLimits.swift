@@ -43,6 +43,10 @@ public enum ProjectionLimits {
   static let behindMs: UInt64 = 10_000
   /// How often that is said again.
   static let alarmEveryMs: UInt64 = 60_000
+  /// Another worker of the same name has gone when it was not met for this long.
+  static let namesakeMs: UInt64 = 10_000
+  /// The word of a worker that has not ended in order stays beside its name for this long: a day.
+  static let nameForgottenMs: UInt64 = 86_400_000
   /// How often it is asked whether Redis has to be opened: as long as a sale waits after a restart.
   static let openerEveryMs: UInt64 = 200
   /// How often the books confirm that the Redis which is open is the one.

@@ -21,6 +21,7 @@ final class Watch {
   private var missing: Set<String> = []
   private var stalls: StalledGroups
   private var stalled: Set<String> = []
+  private var namesake = Namesake()
 
   init(
     _ settings: Projection.Settings, stop: StopFlag, progress: Progress, logger: Logger
@@ -55,16 +56,37 @@ final class Watch {
     let stream = try EventStream(
       at: settings.redis, keys: settings.keys, consumer: settings.name)
     try stream.makeGroup()
+    let nowMs = try stream.time()
+    try stream.takeAwayNames(before: nowMs - min(nowMs, ProjectionLimits.nameForgottenMs))
     while !stop.isRaised {
       progress.pulse.beat(of: Self.name)
       try recount(stream)
       let verdict = try trimming.judge(stream)
       let stalledNow = stalls.look(at: verdict.waiting, nowMs: verdict.nowMs)
       report(verdict, stalledNow)
+      try lookForNamesake(stream, verdict.nowMs)
       try publish(verdict, stalledNow, of: stream)
-      if trim.isDue(), let floor = verdict.floor { try removeEntries(of: stream, before: floor) }
+      // Of another shop's stream we do not know which groups are to be waited for.
+      if trim.isDue(), progress.figures.notTaken == nil, let floor = verdict.floor {
+        try removeEntries(of: stream, before: floor)
+      }
       outage.ended("the stream is watched again", logger)
       stop.sleep(ms: everyMs)
+    }
+    try stream.takeAway(settings.name, with: namesake.word)
+  }
+
+  private func lookForNamesake(_ stream: EventStream, _ nowMs: UInt64) throws(StreamFault) {
+    let found = try stream.sign(settings.name, with: namesake.word, nowMs: nowMs)
+    let isThere = namesake.look(at: found, nowMs: nowMs)
+    guard isThere != progress.figures.hasNamesake else { return }
+    progress.update { $0.hasNamesake = isThere }
+    if isThere {
+      logger.error(
+        "ALARM: another worker has the same name: each needs one of its own (--name)",
+        metadata: ["name": "\(settings.name)"])
+    } else {
+      logger.notice("no other worker has the same name any more")
     }
   }
 

@@ -6,6 +6,8 @@ public import Wire
 public final class ClientConnection: ByteChannel.Owner {
   /// How often deadlines and the server's life are looked at, while calls are in flight.
   private static let tickMs: UInt64 = 20
+  /// How long the name of a host may be looked up, where nothing else limits it.
+  static let lookupMsMax = 5_000
   /// See `ClientMachine.init`.
   public static let keepaliveMsDefault: UInt64 = 10_000
 
@@ -37,14 +39,35 @@ public final class ClientConnection: ByteChannel.Owner {
 
   /// Begins to connect; calls may be made at once.
   /// - Parameter client: what this client calls itself; nil: say nothing, as the first version did.
-  /// - Throws: `SystemError` when the address cannot even be tried.
-  public init(
+  /// - Throws: `SystemError` when the address cannot even be tried.  The name of a host is looked up here,
+  ///   for `lookupMsMax` at most; whoever must not wait looks it up before.
+  public convenience init(
     to address: Address, client: String? = nil, keepaliveMs: UInt64 = keepaliveMsDefault,
     on loop: EventLoop
   ) throws(SystemError) {
+    let fd =
+      switch address {
+      case .tcp(let host, let port):
+        try Socket.connect(
+          to: HostLookup.addresses(of: host, port: port, withinMs: Self.lookupMsMax)[0])
+      case .unix(let path): try UnixSocket.connect(to: path)
+      }
+    try self.init(fd: fd, client: client, keepaliveMs: keepaliveMs, on: loop)
+  }
+
+  /// Begins to connect to an address that is known.
+  convenience init(
+    to address: InternetAddress, client: String, keepaliveMs: UInt64, on loop: EventLoop
+  ) throws(SystemError) {
+    try self.init(
+      fd: Socket.connect(to: address), client: client, keepaliveMs: keepaliveMs, on: loop)
+  }
+
+  private init(
+    fd: Int32, client: String?, keepaliveMs: UInt64, on loop: EventLoop
+  ) throws(SystemError) {
     self.loop = loop
-    channel = try ByteChannel(
-      fd: try Socket.connect(to: address), connecting: true, on: loop, scratch: ReadScratch())
+    channel = try ByteChannel(fd: fd, connecting: true, on: loop, scratch: ReadScratch())
     machine = ClientMachine(
       keepaliveMs: keepaliveMs, asksVersion: client != nil, now: monotonicNow())
     channel.owner = self

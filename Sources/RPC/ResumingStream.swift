@@ -115,7 +115,7 @@ extension StockClient {
       // Calls wait while the server is away, and find another one; streams do not.
       _ = try await call(PingRequest(), timeoutMs: Self.dialMsMax)
     }
-    return try stream(request)
+    return try await stream(request)
   }
 
   /// Whether a stream that ended like this can be made again.

@@ -19,7 +19,7 @@ enum Socket {
   private static func listen(
     _ host: String, _ port: UInt16, _ alone: Bool
   ) throws(SystemError) -> Int32 {
-    try resolve(host, port, passive: true) { info throws(SystemError) in
+    try resolve(host, port) { info throws(SystemError) in
       let fd = try open(info)
       do throws(SystemError) {
         var one: Int32 = 1
@@ -43,24 +43,10 @@ enum Socket {
   }
 
   /// Begins to connect; the descriptor becomes writable when it is decided.
-  static func connect(to address: Address) throws(SystemError) -> Int32 {
-    switch address {
-    case .tcp(let host, let port): try connect(host, port)
-    case .unix(let path): try UnixSocket.connect(to: path)
-    }
-  }
-
-  private static func connect(_ host: String, _ port: UInt16) throws(SystemError) -> Int32 {
-    try resolve(host, port, passive: false) { info throws(SystemError) in
-      let fd = try open(info)
+  static func connect(to address: InternetAddress) throws(SystemError) -> Int32 {
+    try address.connect { fd in
       noDelay(fd)
       watchPeer(fd)
-      guard Glibc.connect(fd, info.ai_addr, info.ai_addrlen) == 0 || errno == EINPROGRESS else {
-        let code = errno
-        close(fd)
-        throw SystemError("connect", code)
-      }
-      return fd
     }
   }
 
@@ -147,13 +133,14 @@ enum Socket {
     return fd
   }
 
+  /// Where to listen: once, before anything is served, so it may take as long as it does.
   private static func resolve(
-    _ host: String, _ port: UInt16, passive: Bool,
+    _ host: String, _ port: UInt16,
     _ body: (addrinfo) throws(SystemError) -> Int32
   ) throws(SystemError) -> Int32 {
     var hints = addrinfo()
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    hints.ai_flags = passive ? AI_PASSIVE : 0
+    hints.ai_flags = AI_PASSIVE
     var found: UnsafeMutablePointer<addrinfo>?
     let code = getaddrinfo(host, "\(port)", &hints, &found)
     guard code == 0, let first = found else {

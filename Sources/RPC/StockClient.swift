@@ -132,10 +132,14 @@ public actor StockClient {
     let now = monotonicNow()
     guard deadline > now + 1_000_000 else { return .failure(.deadlinePassed) }
     let connection: ClientConnection
-    do throws(Status) { connection = try connected() } catch { return .failure(error) }
+    do throws(Status) { connection = try await connected(until: deadline) } catch {
+      return .failure(error)
+    }
+    let left = deadline - min(deadline, monotonicNow())
+    guard left > 1_000_000 else { return .failure(.deadlinePassed) }
     let result = await withCheckedContinuation { continuation in
       let id = connection.call(
-        request, timeoutMs: UInt32(clamping: (deadline - now) / 1_000_000), metadata: metadata
+        request, timeoutMs: UInt32(clamping: left / 1_000_000), metadata: metadata
       ) { continuation.resume(returning: $0) }
       ticket.issued(id, on: connection)
     }
@@ -163,7 +167,8 @@ public actor StockClient {
     nextDialAt = monotonicNow() + UInt64.random(in: ceiling / 2...ceiling) * 1_000_000
   }
 
-  private func connected() throws(Status) -> ClientConnection {
+  /// - Parameter deadline: no name of a host is looked up for longer.
+  private func connected(until deadline: UInt64) async throws(Status) -> ClientConnection {
     if let connection, connection.takesCalls { return connection }
     let now = monotonicNow()
     guard now >= nextDialAt else {
@@ -171,16 +176,46 @@ public actor StockClient {
       throw .unreachable("the last attempt failed, and the next is due in \(ms) ms")
     }
     do throws(SystemError) {
-      if loop == nil { loop = try EventLoop(on: executor) }
-      let made = try ClientConnection(
-        to: addresses[failedDials % addresses.count], client: options.name,
-        keepaliveMs: options.keepaliveMs, on: loop!)
+      if self.loop == nil { self.loop = try EventLoop(on: executor) }
+      let loop = self.loop!
+      let made: ClientConnection
+      switch addresses[failedDials % addresses.count] {
+      case .unix(let path):
+        made = try ClientConnection(
+          to: .unix(path: path), client: options.name, keepaliveMs: options.keepaliveMs, on: loop)
+      case .tcp(let host, let port):
+        let found = try await addresses(of: host, port, on: loop, until: deadline).get()
+        // Meanwhile another call may have made a connection, or somebody closed the client.
+        if let connection, connection.takesCalls { return connection }
+        guard self.loop === loop else { throw SystemError("the client was closed", 0) }
+        made = try ClientConnection(
+          to: found[failedDials / addresses.count % found.count], client: options.name,
+          keepaliveMs: options.keepaliveMs, on: loop)
+      }
       made.sendsDeadlineAt = options.sendsDeadlineAt
       connection = made
       return made
     } catch {
       dialFailed()
       throw .unreachable("\(error)")
+    }
+  }
+
+  /// The addresses of a host; that a name has taken too long is a failure like others.
+  private func addresses(
+    of host: String, _ port: UInt16, on loop: EventLoop, until deadline: UInt64
+  ) async -> HostLookup.Outcome {
+    let start = monotonicNow()
+    return await withCheckedContinuation { continuation in
+      var waiting: CheckedContinuation<HostLookup.Outcome, Never>? = continuation
+      func end(_ outcome: HostLookup.Outcome) {
+        waiting?.resume(returning: outcome)
+        waiting = nil
+      }
+      loop.lookUp(host, port: port) { end($0) }
+      guard waiting != nil else { return }
+      let waitMs = Int((deadline - min(start, deadline)) / 1_000_000)
+      loop.at(deadline) { end(.failure(HostLookup.silence(about: host, ms: waitMs))) }
     }
   }
 
@@ -202,8 +237,9 @@ public actor StockClient {
   public func stream<Request: StreamRequest & Sendable>(
     _ request: Request, windowBytes: UInt32 = UInt32(RPCLimits.windowBytesDefault),
     metadata: Metadata = Metadata()
-  ) throws(Status) -> StockStream<Request.Reply> {
-    let connection = try connected()
+  ) async throws(Status) -> StockStream<Request.Reply> {
+    let connection = try await connected(
+      until: monotonicNow() + UInt64(ClientConnection.lookupMsMax) * 1_000_000)
     streamsMade += 1
     let number = streamsMade
     let open = ReceivedItems<Request.Reply>(windowBytes: Int(windowBytes))

@@ -200,9 +200,12 @@ public struct Rebuild {
     if let master = try stream.identity().master {
       throw Refusal(description: "this Redis is a replica of \(master): rebuild the master")
     }
-    guard let redis = fence.epoch, let books = try control.bookedEpoch(),
-      redis.deployment != books.deployment
-    else { return }
+    guard let books = try control.bookedEpoch() else {
+      throw Refusal(
+        description: "these books have no name, and nothing to rebuild from: is DATABASE_URL "
+          + "right, and are they restored?")
+    }
+    guard let redis = fence.epoch, redis.deployment != books.deployment else { return }
     throw Refusal(
       description: "this Redis belongs to deployment \(redis.deployment), and the books to "
         + "\(books.deployment): empty it yourself if it is not needed")
@@ -261,7 +264,6 @@ public struct Rebuild {
 
   /// From now on the books take events from this Redis, and let no other be opened until it is done.
   private func takeBooks(_ fence: Fence) throws {
-    guard try control.bookedEpoch() != nil else { return }
     let redis = try stream.identity()
     try sitOut(redis, fence)
     let deadline = ContinuousClock.now + .milliseconds(Self.otherMsMax)
@@ -334,12 +336,8 @@ public struct Rebuild {
   }
 
   private func beginEpoch() throws -> Epoch {
-    if try control.bookedEpoch() == nil {
-      let made = try stream.fence().epoch ?? .first(lot: .random(in: .min ... .max))
-      try control.name(BookedEpoch(deployment: made.deployment, number: made.number))
-    }
     guard let books = try control.bookedEpoch() else {
-      throw Refusal(description: "the books do not take the name of a deployment")
+      throw Refusal(description: "the books have lost their name")
     }
     return Epoch(deployment: books.deployment, number: try control.beginRebuild())
   }

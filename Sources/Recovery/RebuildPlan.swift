@@ -51,6 +51,13 @@ public struct RebuildPlan: CustomStringConvertible {
       line("SKUs", skus, nil), line("holds", holds, onlyInRedis), "active holds: \(active)",
       "",
     ]
+    if books == nil {
+      lines.append(
+        "The books have no name: nothing is rebuilt from them.  Is DATABASE_URL right, and are they "
+          + "restored?")
+    } else if let redis = fence.epoch, redis.deployment != books?.deployment {
+      lines.append("This Redis is another deployment's: it is not rebuilt from these books.")
+    }
     if unapplied != 0 {
       lines.append(
         "\(unapplied.map { "\($0)" } ?? "Some") entries of the stream are not in the books yet: "

@@ -16,10 +16,12 @@ struct StockHistoryCommand: AsyncParsableCommand {
 
   func run() async throws {
     let output = Output(json: worker.json)
-    try await output.pages(from: page.after, all: page.all) { next in
-      let reply = try await worker.call(
-        HistoryRequest(sku: sku, stockOnly: stockOnly, after: next, limit: page.limit))
-      return (reply.movements.map { output.json ? $0.fields : $0.columns }, reply.next)
+    try await worker.caller().keepingConnection { caller in
+      try await output.pages(from: page.after, all: page.all) { next in
+        let reply = try await caller.call(
+          HistoryRequest(sku: sku, stockOnly: stockOnly, after: next, limit: page.entries))
+        return (reply.movements.map { output.json ? $0.fields : $0.columns }, reply.next)
+      }
     }
   }
 }

@@ -27,13 +27,15 @@ struct HoldListCommand: AsyncParsableCommand {
     (wanted.userID, wanted.sku, wanted.status) = (user, sku, status.uppercased())
     wanted.createdFrom = youngerThan.map(ago) ?? 0
     wanted.createdUntil = olderThan.map(ago) ?? 0
-    wanted.limit = page.limit
+    wanted.limit = page.entries
     let output = Output(json: worker.json)
-    try await output.pages(from: page.after, all: page.all) { [wanted] next in
-      var request = wanted
-      request.after = next
-      let reply = try await worker.call(request)
-      return (reply.holds.map { output.json ? $0.fields : $0.columns }, reply.next)
+    try await worker.caller().keepingConnection { [wanted] caller in
+      try await output.pages(from: page.after, all: page.all) { next in
+        var request = wanted
+        request.after = next
+        let reply = try await caller.call(request)
+        return (reply.holds.map { output.json ? $0.fields : $0.columns }, reply.next)
+      }
     }
   }
 }
@@ -41,11 +43,16 @@ struct HoldListCommand: AsyncParsableCommand {
 /// Which page, or all of them.
 struct PageOptions: ParsableArguments {
   @Option(help: "Begin after this, the 'next' of the page before.") var after = ""
-  @Option(help: "Entries of a page, 1 to 200.") var limit = ListHoldsRequest.limitDefault
+  @Option(help: "Entries of a page, 1 to 200. [50; with --all 200]") var limit: Int?
   @Flag(help: "Every page.") var all = false
 
+  /// Entries of a page: what takes all of them has no use for small ones.
+  var entries: Int {
+    limit ?? (all ? ListHoldsRequest.limitMax : ListHoldsRequest.limitDefault)
+  }
+
   func validate() throws {
-    guard (1...ListHoldsRequest.limitMax).contains(limit) else {
+    guard limit.map({ (1...ListHoldsRequest.limitMax).contains($0) }) ?? true else {
       throw ValidationError("--limit: 1 to \(ListHoldsRequest.limitMax)")
     }
   }

@@ -92,8 +92,11 @@ struct ServerOptions: ParsableArguments {
   func call<Request: RequestMessage & Sendable>(
     _ request: Request
   ) async throws -> Request.Reply {
-    try await Caller(try endpoint(), json: json).call(request)
+    try await caller().call(request)
   }
+
+  /// What makes the calls of a command.
+  func caller() throws -> Caller { Caller(try endpoint(), json: json) }
 
   /// Where to connect, and how long to wait.
   func endpoint() throws -> Endpoint {
@@ -122,8 +125,13 @@ struct WorkerOptions: ParsableArguments {
   func call<Request: RequestMessage & Sendable>(
     _ request: Request, reading: (Status) -> Status = { $0 }
   ) async throws -> Request.Reply {
+    try await caller().call(request, reading: reading)
+  }
+
+  /// What makes the calls of a command.
+  func caller() throws -> Caller {
     let endpoint = try Endpoint(
       of: .worker, address: address, timeoutMs: timeoutMs, context: context.name)
-    return try await Caller(endpoint, json: json).call(request, reading: reading)
+    return Caller(endpoint, json: json)
   }
 }

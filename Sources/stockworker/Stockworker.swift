@@ -68,7 +68,17 @@ struct Stockworker: AsyncParsableCommand {
       """)
   var othersAreOff = false
 
+  @Flag(
+    help: """
+      Say that the books are new on purpose, beside a Redis that has sold already: give them the name of \
+      its deployment, and exit.  What others have taken of its events is not in them.
+      """)
+  var newBooks = false
+
   func validate() throws {
+    if newBooks, rebuild || migrateTo != nil {
+      throw ValidationError("--new-books goes with neither --rebuild nor --migrate-to")
+    }
     if acceptLoss, !rebuild { throw ValidationError("--accept-loss goes with --rebuild") }
     if releaseOthers || othersAreOff, !acceptLoss {
       throw ValidationError("this goes with --rebuild --accept-loss")
@@ -85,7 +95,12 @@ struct Stockworker: AsyncParsableCommand {
     StopSignal.ignoreOthers()
     let stores = settings.server.projection
     if let migrateTo { return try migrate(stores, to: migrateTo) }
-    if rebuild { return try rebuildRedis(stores) }
+    if rebuild { return try orSay("not rebuilt") { try rebuildRedis(stores) } }
+    if newBooks {
+      return try orSay("not named") {
+        print(try NewBooks(in: stores.database, of: stores.redis, keys: stores.keys).name())
+      }
+    }
     let stop = StopFlag()
     let (stopping, told) = AsyncStream.makeStream(of: Void.self)
     let signals = try StopSignal.source(hangup: { [logger] in
@@ -177,16 +192,17 @@ struct Stockworker: AsyncParsableCommand {
     wanted.retention = settings.retention
     (wanted.releasesOthers, wanted.othersAreOff) = (releaseOthers, othersAreOff)
     wanted.leaseMs = settings.leaseMs
-    do {
-      let rebuild = try Rebuild(wanted) { print($0) }
-      print(try rebuild.plan())
-      guard acceptLoss else {
-        return print("Nothing was changed.  Add --accept-loss to rebuild.")
-      }
-      let epoch = try rebuild.run()
-      print("Redis is rebuilt in epoch \(epoch).  A running worker opens it within a second.")
-    } catch {
-      let text = Array("not rebuilt: \(error)\n".utf8)
+    let rebuild = try Rebuild(wanted) { print($0) }
+    print(try rebuild.plan())
+    guard acceptLoss else { return print("Nothing was changed.  Add --accept-loss to rebuild.") }
+    let epoch = try rebuild.run()
+    print("Redis is rebuilt in epoch \(epoch).  A running worker opens it within a second.")
+  }
+
+  /// Runs a command that a person waits for; a failure is a sentence and exit code 1.
+  private func orSay(_ failure: String, _ body: () throws -> Void) throws {
+    do { try body() } catch {
+      let text = Array("\(failure): \(error)\n".utf8)
       write(STDERR_FILENO, text, text.count)
       throw ExitCode.failure
     }

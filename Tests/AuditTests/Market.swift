@@ -46,7 +46,8 @@ final class Market: Sendable {
   static func startWorker(
     _ redis: RedisServer, _ database: String, _ flags: [String]
   ) throws -> Program {
-    try Program.start(
+    RedisServer.nameBooks(database)
+    return try Program.start(
       "stockworker",
       ["--redis", redis.url, "--database", database, "--name", "one", "--log-level", "debug"]
         + flags)

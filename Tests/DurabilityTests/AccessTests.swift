@@ -193,7 +193,13 @@ struct AccessTests {
       }
     }
     for (user, scripts) in [
-      ("stockd", ["batch_1_read", "batch_4_sweep", "batch_6_write", "books", "due", "forgettable", "groups", "vote"]),
+      (
+        "stockd",
+        [
+          "batch_1_read", "batch_4_sweep", "batch_6_write", "books", "due", "forgettable",
+          "groups", "vote",
+        ]
+      ),
       (
         "stockworker",
         [

@@ -98,6 +98,7 @@ struct ClockTests {
     let clock = try FakeClock()
     let market = try await Market.open(try RedisServer.start(environment: clock.environment))
     let database = try PostgresServer.shared().createDatabase()
+    RedisServer.nameBooks(database)
     let worker = try Program.start(
       "stockworker",
       [

@@ -37,6 +37,7 @@ final class Market: Sendable {
 
   /// A worker that carries the events into a database.
   func startWorker(_ database: String) async throws -> Program {
+    RedisServer.nameBooks(database)
     let worker = try Program.start(
       "stockworker", ["--redis", redis.url, "--database", database, "--name", "worker-1"])
     try await worker.waitForLog("ready")

@@ -35,6 +35,7 @@ struct BacklogTests {
 
     let postgres = try PostgresServer.shared()
     let database = try postgres.createDatabase()
+    RedisServer.nameBooks(database)
     let worker = try Program.start(
       "stockworker", ["--redis", shop.redis.url, "--database", database, "--name", "w"])
     defer { worker.stop() }

@@ -31,7 +31,8 @@ final class Office: Sendable {
     _ redis: RedisServer, _ database: String, _ address: Address, name: String,
     _ arguments: [String] = []
   ) throws -> Program {
-    try Program.start(
+    RedisServer.nameBooks(database)
+    return try Program.start(
       "stockworker",
       [
         "--redis", redis.url, "--database", database, "--name", name, "--listen", "\(address)",

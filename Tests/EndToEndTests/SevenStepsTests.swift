@@ -14,6 +14,7 @@ struct SevenStepsTests {
     try await shop.ready()
     let postgres = try PostgresServer.shared()
     let database = try postgres.createDatabase()
+    RedisServer.nameBooks(database)
     let worker = try Program.start(
       "stockworker",
       ["--redis", shop.redis.url, "--database", database, "--name", "worker-1"])
@@ -93,6 +94,7 @@ struct SevenStepsTests {
     try await shop.supply(1_000_000)
     let postgres = try PostgresServer.start()
     let database = try postgres.createDatabase()
+    RedisServer.nameBooks(database)
     let worker = try Program.start(
       "stockworker", ["--redis", shop.redis.url, "--database", database, "--name", "w"])
     try await worker.waitForLog("ready")

@@ -155,11 +155,25 @@ public final class RedisServer: Sendable {
       $0.hasPrefix(key)
     }
     guard let line else { throw HarnessError("redis-server does not say its run_id") }
-    let epoch = "0123456789abcdef.1"
+    let epoch = "\(Self.deployment).1"
     // Without an end: no worker is there to renew it.
     try cli(
       "HSET", "fence", "epoch", epoch, "open", "\(epoch) \(line.dropFirst(key.count))", "from", "0",
       "until", "9007199254740991")
+  }
+}
+
+// What a worker needs beside a Redis that is opened here, and not by it.
+extension RedisServer {
+  fileprivate static let deployment = "0123456789abcdef"
+
+  /// Gives new books the name that ``open()`` gives a Redis, as if they had opened it; they would not take
+  /// its events otherwise.  Does nothing while the database is away.
+  public static func nameBooks(_ database: String) {
+    let migrate = ["--database", database, "--migrate-to", "latest"]
+    guard let made = try? Program.run("stockworker", migrate), made.status == 0 else { return }
+    let row = "INSERT INTO fence (deployment, epoch) VALUES ('\(deployment)', 1)"
+    _ = try? command("psql", ["-q", database, "-c", "\(row) ON CONFLICT DO NOTHING"])
   }
 }
 

@@ -57,7 +57,8 @@ struct MemoryTests {
   func stopped() {
     let level = (0..<30).map { Int64(min($0, 15)) * mebibyte }
     #expect(forecast(level).minutes(until: 20 * mebibyte) == nil)
-    #expect(forecast((0..<30).map { Int64(30 - $0) * mebibyte }).minutes(until: 40 * mebibyte) == nil)
+    let falling = (0..<30).map { Int64(30 - $0) * mebibyte }
+    #expect(forecast(falling).minutes(until: 40 * mebibyte) == nil)
   }
 
   @Test("the judge says what is short, when it will be full, and that it is")

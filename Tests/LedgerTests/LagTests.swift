@@ -102,6 +102,7 @@ struct LagTests {
     _ = try await miscounting(redis)
     try redis.cli(
       "ACL", "SETUSER", "old", "on", ">word", "~*", "+@all", "-xgroup|setid")
+    RedisServer.nameBooks(books.url)
     let worker = try Program.start(
       "stockworker", ["--database", books.url, "--name", "one", "--log-level", "debug"],
       environment: ["REDIS_URL": redis.url.replacing("redis://", with: "redis://old:word@")])

@@ -20,7 +20,7 @@ struct MigrationTests {
     #expect(
       try books.psql("SELECT version, name FROM schema_migrations")
         == "1|books\n2|movements\n3|corrections\n4|fence\n5|discards\n6|orders"
-        + "\n7|lists\n8|applied\n9|lease")
+        + "\n7|lists\n8|applied\n9|lease\n10|opened")
   }
 
   @Test("a database of a newer program is refused, and left alone")

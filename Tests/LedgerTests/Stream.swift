@@ -80,7 +80,8 @@ struct Stream {
 func startWorker(
   _ redis: RedisServer, _ books: Books, name: String = "one", _ more: [String] = []
 ) throws -> Program {
-  try Program.start(
+  RedisServer.nameBooks(books.url)
+  return try Program.start(
     "stockworker",
     [
       "--redis", redis.url, "--database", books.url, "--name", name, "--log-level", "debug",

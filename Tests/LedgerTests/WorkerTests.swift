@@ -140,6 +140,7 @@ struct WorkerTests {
       postgres.stop()
     }
     let (stream, books) = (try Stream(redis), try Books(in: postgres))
+    RedisServer.nameBooks(books.url)
     postgres.kill()
     let worker = try startWorker(redis, books)
     defer { worker.stop() }

@@ -9,6 +9,7 @@ struct SplitTests {
   /// Ten units: four sold by both, and the other six by each of two masters.
   private func split() async throws -> Sides {
     let sides = try await Sides.start(units: 10)
+    let old = try sides.sql("SELECT opened_run_id FROM fence")
     for key in 0..<4 { _ = try await sides.reserve("early \(key)", side: 0) }
     try await sides.booksCaughtUp(0)
     try await sides.replicate()
@@ -27,7 +28,7 @@ struct SplitTests {
     sides.killWorker(1)
     // A worker of a version that does not ask whose events it writes.
     let run = try sides.sql("SELECT opened_run_id FROM fence")
-    _ = try sides.sql("UPDATE fence SET opened_run_id = NULL")
+    _ = try sides.sql("UPDATE fence SET opened_run_id = '\(old)'")
     try sides.startWorker(0)
     try await sides.booksCaughtUp(0)
     sides.killWorker(0)

@@ -14,10 +14,7 @@ out=$PWD/.data/deb
 source infra/deb/packages.sh
 # shellcheck source=infra/machine.sh
 source infra/machine.sh
-# shellcheck source=infra/deb/boot-passwords.sh
-source infra/deb/boot-passwords.sh
-# shellcheck source=infra/deb/signals.sh
-source infra/deb/signals.sh
+source infra/deb/boot-passwords.sh && source infra/deb/signals.sh
 
 ok() { printf 'ok      %s\n' "$*"; }
 expect() { [ "$2" = "$3" ] || fail "$1: expected '$3', found '$2'."; }

@@ -79,9 +79,13 @@ struct Output {
     guard let table = Self.table(of: rows) else { return }
     let (lines, leftOut) = table.fitted(to: Terminal.output.width)
     lines.forEach(StandardOutput.line)
-    if !leftOut.isEmpty {
-      note("no room here for \(leftOut.joined(separator: ", ")); --json shows all")
-    }
+    noteLeftOut(leftOut)
+  }
+
+  /// - Parameter columns: for which a table had no room.
+  func noteLeftOut(_ columns: [String]) {
+    guard !columns.isEmpty else { return }
+    note("no room here for \(columns.joined(separator: ", ")); --json shows all")
   }
 
   /// The same for rows whose sentences are to be read: where the table does not fit, they stand one
@@ -105,7 +109,7 @@ struct Output {
     }
   }
 
-  private static func table(of rows: [Fields]) -> Table? {
+  static func table(of rows: [Fields]) -> Table? {
     guard let first = rows.first else { return nil }
     var table = Table(
       first.indices.map { column in

@@ -2,6 +2,9 @@
 ///
 /// Where lines have to fit, the widest text gives way, down to `columnsMin`; then times lose their
 /// year; then the last text is left out; and words only when nothing else is left.
+///
+/// A list that goes on has the layout of its first rows (`layout`): the first are seen while the next are
+/// being read.
 struct Table {
   /// What a column holds.
   enum Kind {
@@ -43,27 +46,42 @@ struct Table {
   /// - Returns: the same, and the headers of the columns for which so narrow a line has no room.
   func fitted(to width: Int?) -> (lines: [String], leftOut: [String]) {
     guard !rows.isEmpty else { return ([], []) }
-    let layout = Layout(of: self, within: width ?? .max)
-    let lines = ([headers] + rows).enumerated().map { number, row in
-      var line = ""
-      var used = 0
-      for column in layout.columns {
-        let gap = used > 0 ? 2 : 0
-        let left = min(layout.widths[column], (width ?? .max) - used - gap)
-        guard left > 0 else { break }
-        let text = layout.hasYears ? row[column] : withoutYear(row[column], column)
-        let shown = text.cutInside(to: left)
-        let pad = String(repeating: " ", count: max(left - shown.columns, 0))
-        let painted = Terminal.output.paint(shown, number == 0 ? .bold : Paint.of(text))
-        line += String(repeating: " ", count: gap)
-        line += kinds[column] == .number ? pad + painted : painted + pad
-        used += gap + shown.columns + pad.count
-      }
-      while line.last == " " { line.removeLast() }
-      return line
+    let layout = layout(within: width)
+    return ([headerLine(in: layout)] + lines(in: layout), leftOut(of: layout))
+  }
+
+  /// How these rows are laid out; rows of the same columns that come later can be laid out alike.
+  func layout(within width: Int?) -> Layout { Layout(of: self, within: width ?? .max) }
+
+  func headerLine(in layout: Layout) -> String { line(headers, in: layout, isHeader: true) }
+
+  /// A line for each row.  What is wider than the rows for which the layout was made is cut as they were:
+  /// texts and words where lines have to fit, numbers never.
+  func lines(in layout: Layout) -> [String] { rows.map { line($0, in: layout) } }
+
+  func leftOut(of layout: Layout) -> [String] {
+    headers.indices.filter { !layout.columns.contains($0) }.map { headers[$0] }
+  }
+
+  private func line(_ row: [String], in layout: Layout, isHeader: Bool = false) -> String {
+    var line = ""
+    var used = 0
+    for column in layout.columns {
+      let gap = used > 0 ? 2 : 0
+      let text = layout.hasYears ? row[column] : withoutYear(row[column], column)
+      let isCut = layout.width != .max && kinds[column] != .number
+      let wanted = isCut ? layout.widths[column] : max(layout.widths[column], text.columns)
+      let left = min(wanted, layout.width - used - gap)
+      guard left > 0 else { break }
+      let shown = text.cutInside(to: left)
+      let pad = String(repeating: " ", count: max(left - shown.columns, 0))
+      let painted = Terminal.output.paint(shown, isHeader ? .bold : Paint.of(text))
+      line += String(repeating: " ", count: gap)
+      line += kinds[column] == .number ? pad + painted : painted + pad
+      used += gap + shown.columns + pad.count
     }
-    let leftOut = headers.indices.filter { !layout.columns.contains($0) }
-    return (lines, leftOut.map { headers[$0] })
+    while line.last == " " { line.removeLast() }
+    return line
   }
 
   private func withoutYear(_ text: String, _ column: Int) -> String {
@@ -74,12 +92,15 @@ struct Table {
 
 extension Table {
   /// Which columns are shown, and how wide.
-  private struct Layout {
-    var columns: [Int]
-    var widths: [Int] = []
-    var hasYears = true
+  struct Layout {
+    fileprivate private(set) var columns: [Int]
+    fileprivate private(set) var widths: [Int] = []
+    fileprivate private(set) var hasYears = true
+    /// Columns of a line; the greatest number where nothing is cut.
+    fileprivate let width: Int
 
-    init(of table: Table, within width: Int) {
+    fileprivate init(of table: Table, within width: Int) {
+      self.width = width
       columns = Array(table.headers.indices)
       var needed = table.widths
       while true {

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import unittest
+import unittest.mock
 import uuid
 
 from running import ONCE, PACKAGE, ClientTest, shop
@@ -264,6 +265,15 @@ class TestFaults(ClientTest):
             began = time.monotonic()
             self.fails(Unavailable, "UNREACHABLE", False, 0, lambda: client.ping(timeout_s=20))
             self.assertLess(time.monotonic() - began, 5)
+
+    def test_a_name_server_that_does_not_answer(self):
+        answered = threading.Event()
+        self.addCleanup(answered.set)
+        with unittest.mock.patch("socket.getaddrinfo", lambda *_, **__: answered.wait(30)):
+            with StockClient("shop.invalid:7420") as client:
+                began = time.monotonic()
+                self.fails(Unavailable, "UNREACHABLE", False, 0, lambda: client.ping(timeout_s=0.5))
+                self.assertLess(time.monotonic() - began, 10)
 
     def test_a_call_says_until_when_it_is_waited_for(self):
         self.supply()

@@ -1,9 +1,11 @@
 """One connection, one call at a time.  A frame is four bytes of length, big-endian, and one envelope."""
 
 import contextlib
+import queue
 import select
 import socket
 import struct
+import threading
 import time
 from typing import Mapping, Optional, Tuple, Union
 
@@ -41,20 +43,50 @@ class Lost(Exception):
     """The connection has ended, or speaks no protocol that is known here."""
 
 
+def _connect(host: str, port: int, timeout_s: float) -> socket.socket:
+    """``socket.create_connection``, whose timeout holds for the name server, too: the lookup has a thread."""
+    deadline = time.monotonic() + timeout_s
+    answers: "queue.SimpleQueue[object]" = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+
+    threading.Thread(target=look_up, daemon=True).start()
+    try:
+        found = answers.get(timeout=timeout_s)
+    except queue.Empty:
+        raise TimeoutError(f"{host} could not be looked up in time") from None
+    if not isinstance(found, list):
+        raise found if isinstance(found, OSError) else OSError(f"{host} is no name of a host")
+    for family, kind, protocol, _, at in found:
+        try:
+            return _connected(socket.socket(family, kind, protocol), at, deadline - time.monotonic())
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _connected(made: socket.socket, at: object, timeout_s: float) -> socket.socket:
+    try:
+        made.settimeout(max(timeout_s, 0.001))
+        made.connect(at)
+        return made
+    except OSError:
+        made.close()
+        raise
+
+
 class Connection:
     """Made by dialing.  Not for more than one thread."""
 
     def __init__(self, address: Address, client: str, timeout_s: float, keepalive_s: float) -> None:
         if isinstance(address, str):
-            self._socket = socket.socket(socket.AF_UNIX)
-            try:
-                self._socket.settimeout(timeout_s)
-                self._socket.connect(address)
-            except OSError:
-                self._socket.close()
-                raise
+            self._socket = _connected(socket.socket(socket.AF_UNIX), address, timeout_s)
         else:
-            self._socket = socket.create_connection(address, timeout=timeout_s)
+            self._socket = _connect(*address, timeout_s)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._keepalive_s = keepalive_s
         self._received = bytearray()
