@@ -16,6 +16,10 @@ public enum AdministrationLimits {
   static let replayLettersMax = 1_000
   /// A replay of all that match answers this long before its deadline.
   static let replayMarginMs: UInt64 = 500
+  /// An audit that is still under way is answered so long before its call's deadline,
+  static let auditMarginMs: UInt64 = 500
+  /// and looked at so often.
+  static let auditLookMs: UInt64 = 20
   /// How long PostgreSQL may take for a discard, or for a page of the books: the caller waits.
   static let booksMsMax = 4_000
   /// Dead letters that are named for one difference.

@@ -4,8 +4,8 @@ import Logging
 import Loop
 import Wire
 
-/// The work behind the calls of the audit, on a queue of its own: an audit may take seconds, and dead
-/// letters do not wait for it.
+/// The work behind the repairs of the audit, on a queue of its own: a plan may take seconds, and dead letters
+/// do not wait for it.
 actor AuditDesk {
   private let executor = LoopExecutor(label: "stockworker.audit_calls")
   private let auditor: Auditor
@@ -20,15 +20,9 @@ actor AuditDesk {
     self.logger = logger
   }
 
-  func run() throws(Status) -> RunAuditReply {
-    do throws(AuditFault) { return RunAuditReply(try auditor.examine()) } catch {
-      throw failed(error)
-    }
-  }
-
   func plan(for sku: SKU) throws(Status) -> PlanRepairReply {
     do throws(AuditFault) { return PlanRepairReply(try auditor.plan(for: sku)) } catch {
-      throw failed(error)
+      throw error.status(logger)
     }
   }
 
@@ -44,68 +38,17 @@ actor AuditDesk {
         ])
       return RepairReply(outcome)
     } catch {
-      throw failed(error)
-    }
-  }
-
-  private func failed(_ fault: AuditFault) -> Status {
-    switch fault {
-    case .interrupted(let fault):
-      var status = failed(fault)
-      status.outcomeUnknown = true
-      return status
-    case .redis, .books:
-      logger.warning("an audit on demand has failed", metadata: ["reason": "\(fault)"])
-      var status = Status(
-        .unavailable, reason: "STORE_UNREACHABLE", message: "The stock store cannot be reached.",
-        retryable: true, retryAfterMs: 1_000)
-      if case .books = fault {
-        (status.reason, status.message) = ("BOOKS_UNREACHABLE", "The books cannot be reached.")
-      }
-      return status
-    case .storeRefuses:
-      logger.warning("redis refuses a repair", metadata: ["reason": "\(fault)"])
-      return Status(
-        .unavailable, reason: "STORE_REFUSED",
-        message: "The stock store refuses to write; nothing was written.", retryable: true,
-        retryAfterMs: 1_000)
-    case .busy:
-      return Status(
-        .unavailable, reason: "REPAIR_BUSY", message: "Another repair is under way.",
-        retryable: true, retryAfterMs: 1_000)
-    case .planChanged(let plan):
-      return Status(
-        .aborted, reason: "PLAN_CHANGED",
-        message: "Nothing was written, since something else would be by now: look at plan "
-          + "\(plan.id).", field: "plan")
-    case .refused(let plan):
-      return Status(
-        .failedPrecondition, reason: "REPAIR_REFUSED",
-        message: "Nothing was written: " + plan.refusals.prefix(3).joined(separator: "; ") + ".")
+      throw error.status(logger)
     }
   }
 }
 
 extension DifferenceInfo {
-  fileprivate init(_ difference: Difference) {
+  init(_ difference: Difference) {
     self.init(
       kind: difference.kind.rawValue, sku: difference.sku, hold: difference.hold ?? "",
       found: difference.found,
       letters: Array(difference.letters.prefix(AdministrationLimits.lettersOfDifferenceMax)))
-  }
-}
-
-extension RunAuditReply {
-  fileprivate init(_ report: AuditReport) {
-    self.init()
-    verdict = report.verdict.rawValue
-    undecided = report.undecided ?? ""
-    (at, upTo) = (Int64(clamping: report.at), "\(report.upTo)")
-    differences = report.differences.map { DifferenceInfo($0) }
-    counts = report.counts.map { Count(kind: $0.kind.rawValue, count: $0.count) }
-    explained = report.explained
-    (skus, records, rows) = (report.skus, report.records, report.rows)
-    tookMs = report.tookMs
   }
 }
 

@@ -35,9 +35,10 @@ extension WorkerServer {
 
   func addAudit(to methods: inout MethodTable) {
     methods.on(RunAuditRequest.method) { (call) throws(Status) in
-      _ = try RunAuditRequest(call.message, arena: call.arena)
-      try self.work(for: call) { [auditor = self.auditor] () async throws(Status) in
-        try await auditor.run()
+      let request = try RunAuditRequest(call.message, arena: call.arena)
+      let deadline = call.deadline
+      try self.work(for: call) { [audits = self.audits] () async throws(Status) in
+        try await audits.reply(to: request.run, deadline: deadline)
       }
     }
     methods.on(PlanRepairRequest.method) { (call) throws(Status) in

@@ -51,6 +51,7 @@ public actor WorkerServer {
   private let audited: LastAudit
   let desk: DeadLetterDesk
   let auditor: AuditDesk
+  let audits: AuditRuns
   let records: RecordsDesk
   let open = OpenCalls()
   private var probing: [Task<Void, Never>] = []
@@ -82,6 +83,7 @@ public actor WorkerServer {
     var audit = AuditSettings(redis: stores.redis, database: stores.database, name: stores.name)
     (audit.keys, audit.limits) = (stores.keys, stores.limits)
     auditor = AuditDesk(audit, logger: logger)
+    audits = AuditRuns(audit, logger: logger)
     redis = StoreProbe("redis") {
       try EventStream(at: stores.redis, keys: stores.keys, consumer: stores.name)
     } ask: {

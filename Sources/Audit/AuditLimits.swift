@@ -2,12 +2,22 @@
 public enum AuditLimits {
   /// How often the figures of every SKU are compared.
   public static let everyMsDefault: UInt64 = 5_000
-  /// Holds a second that the continuous audit walks past, in each of the two stores.
+  /// Holds a second that the continuous audit walks past at most, in each of the two stores.
   public static let holdsPerSecondDefault: UInt64 = 20_000
+  /// How long a lap past all holds may take that the continuous audit makes: a day.
+  public static let lapMsDefault: UInt64 = 86_400_000
+  /// The shortest and the longest that a setting may ask for.
+  public static let lapMs: ClosedRange<UInt64> = 60_000...86_400_000
+  /// A lap passes so many holds a second at least, and so a small shop in no time.
+  static let lapHoldsPerSecondMin: UInt64 = 100
+  /// How often a lap that has time makes a step.
+  static let lapStepMs: UInt64 = 2_000
+  /// Holds that have moved within this time, by the stream's clock, are passed after every change.
+  static let recentMs: UInt64 = 3_600_000
   /// Records and rows of one step, about.
   static let stepHoldsMax = 1_000
-  /// One part in so many of the time is the audit's at most: where the stores have much to do its steps
-  /// take longer, and it makes fewer.
+  /// One part in so many of the time is at most for each thing that the audit does: where the stores have
+  /// much to do its steps take longer, and it makes fewer.
   static let timeShare: UInt64 = 4
   /// What seems to differ is looked at again at the latest when it is so much,
   static let suspectsMax = 2_000
@@ -21,9 +31,11 @@ public enum AuditLimits {
   static let settleEveryMs: UInt64 = 20
   /// How often a hold that changes while it is looked at is looked at again.
   static let attemptsMax = 4
-  /// Movements that the continuous audit adds up anew for each second; what has moved since is added
-  /// to what is known.
-  static let sumRowsPerSecond = 40_000
+  /// Movements that the continuous audit adds up anew for each second after the books have changed; what
+  /// has moved since is added to what is known.
+  static let sumRowsPerSecond: UInt64 = 40_000
+  /// The same while they stand still, at least.
+  static let sumRowsPerSecondMin: UInt64 = 1_000
   /// Dead letters that are looked at for an explanation.
   static let lettersMax = 10_000
   /// Differences that are kept and told; all are counted.

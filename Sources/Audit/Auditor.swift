@@ -17,11 +17,14 @@ public struct Auditor: Sendable {
   public init(_ settings: AuditSettings) { self.settings = settings }
 
   /// Compares everything in both stores, and changes nothing.
+  /// - Parameter passed: is told how many records of Redis and rows of the books have been passed.
   /// - Throws: `.redis` or `.books` while one of them is away.
-  public func examine() throws(AuditFault) -> AuditReport {
+  public func examine(
+    passed: (_ records: Int, _ rows: Int) -> Void = { _, _ in }
+  ) throws(AuditFault) -> AuditReport {
     try withExamination { examination in
       let start = ContinuousClock.now
-      try examination.examineAll()
+      try examination.examineAll(passed: passed)
       return try examination.report(tookMs: start.elapsedMs)
     }
   }

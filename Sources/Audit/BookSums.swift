@@ -18,8 +18,17 @@ final class BookSums {
   }
 
   private var known: [SKU: Known] = [:]
-  private var round = 0
+  private(set) var round = 0
   private var credit = 0
+
+  /// Movements that are in the sums.
+  var rows: Int { known.values.reduce(0) { $0 + $1.rows } }
+
+  /// Whether every sum was made from the first movement on in this round or later.
+  func areAll(since round: Int) -> Bool { known.values.allSatisfy { $0.round >= round } }
+
+  /// Whether a sum is kept.
+  func knows(_ sku: SKU) -> Bool { known[sku] != nil }
 
   /// Begins a round.
   /// - Parameter rowsMax: movements that may be added up anew in it, beside those of SKUs that are seen
@@ -44,25 +53,29 @@ final class BookSums {
     of asked: [(sku: SKU, to: StreamID)], applied: StreamID, in books: BookView
   ) throws(PostgresError) -> [Correction.Deltas?] {
     try advance(asked.map { ($0.sku, min($0.to, applied)) }, in: books)
-    let rest = try books.sums(
-      asked.map {
-        .init(sku: $0.sku.text, after: bound(known[$0.sku]!.upTo), to: bound($0.to))
-      })
-    var sums: [Correction.Deltas?] = []
-    for (place, part) in rest.enumerated() {
-      // More than one statement adds up are there only when the books are far behind; what is not
-      // there yet makes a difference that is looked at again.
-      let sum = known[asked[place].sku]!
-      sums.append(sum.rows + part.rows == 0 ? nil : sum.deltas + part.deltas)
+    let ahead = asked.filter { known[$0.sku]!.upTo < $0.to }
+    // More than one statement adds up are there only when the books are far behind; what is not
+    // there yet makes a difference that is looked at again.
+    let parts =
+      ahead.isEmpty
+      ? []
+      : try books.sums(
+        ahead.map {
+          .init(sku: $0.sku.text, after: bound(known[$0.sku]!.upTo), to: bound($0.to))
+        })
+    let rest = Dictionary(zip(ahead.map(\.sku), parts)) { one, _ in one }
+    return asked.map { one in
+      let (sum, part) = (known[one.sku]!, rest[one.sku])
+      let rows = sum.rows + (part?.rows ?? 0)
+      return rows == 0 ? nil : sum.deltas + (part?.deltas ?? .none)
     }
-    return sums
   }
 
   /// Brings what is known of SKUs up to entries that the books have passed.
   private func advance(
     _ asked: [(sku: SKU, to: StreamID)], in books: BookView
   ) throws(PostgresError) {
-    var open = asked
+    var open = asked.filter { one in known[one.sku].map { $0.upTo < one.to } ?? true }
     while !open.isEmpty {
       let parts = try books.sums(
         open.map {

@@ -14,7 +14,7 @@ extension Auditor {
 extension Examination {
   /// - Throws: what a store throws.
   func plan(for sku: SKU) throws -> RepairPlan {
-    try examineAll()
+    try examine(sku)
     var letters = OpenLetters()
     try stores.addOpenLetters(to: &letters)
     var refusals = letters.refusals(of: sku)

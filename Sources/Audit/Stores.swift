@@ -18,8 +18,10 @@ public struct AuditSettings: Sendable {
   public var limits = Postgres.Limits.standard
   /// How often the continuous audit compares the figures of every SKU, in milliseconds.
   public var everyMs = AuditLimits.everyMsDefault
-  /// Holds a second that the continuous audit walks past in each store.
+  /// Holds a second that the continuous audit walks past in each store, at most.
   public var holdsPerSecond = AuditLimits.holdsPerSecondDefault
+  /// How long a lap of the continuous audit past all holds may take, in milliseconds.
+  public var lapMs = AuditLimits.lapMsDefault
 
   /// Settings with the defaults.
   public init(redis: RedisAddress, database: DatabaseAddress, name: String) {
@@ -38,7 +40,7 @@ final class Stores {
     let database = try Postgres(
       settings.database, name: "stockworker audit \(settings.name)", limits: settings.limits)
     try database.migrate()
-    books = BookView(in: database)
+    books = try BookView(in: database)
   }
 
   /// Waits until every event up to an entry is in the books, or in a dead letter.

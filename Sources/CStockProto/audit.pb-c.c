@@ -508,9 +508,29 @@ const ProtobufCMessageDescriptor stock__v1__difference_count__descriptor =
   (ProtobufCMessageInit) stock__v1__difference_count__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-#define stock__v1__run_audit_request__field_descriptors NULL
-#define stock__v1__run_audit_request__field_indices_by_name NULL
-#define stock__v1__run_audit_request__number_ranges NULL
+static const ProtobufCFieldDescriptor stock__v1__run_audit_request__field_descriptors[1] =
+{
+  {
+    "run",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__RunAuditRequest, run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stock__v1__run_audit_request__field_indices_by_name[] = {
+  0,   /* field[0] = run */
+};
+static const ProtobufCIntRange stock__v1__run_audit_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
 const ProtobufCMessageDescriptor stock__v1__run_audit_request__descriptor =
 {
   PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
@@ -519,14 +539,14 @@ const ProtobufCMessageDescriptor stock__v1__run_audit_request__descriptor =
   "Stock__V1__RunAuditRequest",
   "stock.v1",
   sizeof(Stock__V1__RunAuditRequest),
-  0,
+  1,
   stock__v1__run_audit_request__field_descriptors,
   stock__v1__run_audit_request__field_indices_by_name,
-  0,  stock__v1__run_audit_request__number_ranges,
+  1,  stock__v1__run_audit_request__number_ranges,
   (ProtobufCMessageInit) stock__v1__run_audit_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stock__v1__run_audit_reply__field_descriptors[11] =
+static const ProtobufCFieldDescriptor stock__v1__run_audit_reply__field_descriptors[12] =
 {
   {
     "verdict",
@@ -660,6 +680,18 @@ static const ProtobufCFieldDescriptor stock__v1__run_audit_reply__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "run",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stock__V1__RunAuditReply, run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stock__v1__run_audit_reply__field_indices_by_name[] = {
   2,   /* field[2] = at */
@@ -668,6 +700,7 @@ static const unsigned stock__v1__run_audit_reply__field_indices_by_name[] = {
   6,   /* field[6] = explained */
   8,   /* field[8] = records */
   9,   /* field[9] = rows */
+  11,   /* field[11] = run */
   7,   /* field[7] = skus */
   10,   /* field[10] = took_ms */
   1,   /* field[1] = undecided */
@@ -677,7 +710,7 @@ static const unsigned stock__v1__run_audit_reply__field_indices_by_name[] = {
 static const ProtobufCIntRange stock__v1__run_audit_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor stock__v1__run_audit_reply__descriptor =
 {
@@ -687,7 +720,7 @@ const ProtobufCMessageDescriptor stock__v1__run_audit_reply__descriptor =
   "Stock__V1__RunAuditReply",
   "stock.v1",
   sizeof(Stock__V1__RunAuditReply),
-  11,
+  12,
   stock__v1__run_audit_reply__field_descriptors,
   stock__v1__run_audit_reply__field_indices_by_name,
   1,  stock__v1__run_audit_reply__number_ranges,

@@ -12,6 +12,8 @@ public final class EventStream {
   let keys: KeySpace
   let group: String
   private let consumer: String
+  /// Names the process of Redis at the other end, which a connection does not outlive; nil: not asked yet.
+  var process: String?
   /// How large an entry was of late, in bytes.
   private var entryBytes = 16 * 1024
 

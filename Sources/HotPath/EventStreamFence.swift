@@ -5,8 +5,10 @@ extension EventStream {
 
   /// Which process of Redis is at the other end, and what it is by now.
   public func identity() throws(StreamFault) -> RedisIdentity {
-    let runID = try session.call(["INFO", "server"]) { RedisInfo($0.text ?? "").runID }
-    guard let runID else { throw .unreadable("INFO") }
+    if process == nil {
+      process = try session.call(["INFO", "server"]) { RedisInfo($0.text ?? "").runID }
+    }
+    guard let runID = process else { throw .unreadable("INFO") }
     return try session.call(["INFO", "replication"]) { reply in
       RedisIdentity(runID: runID, RedisInfo(reply.text ?? ""))
     }

@@ -3,7 +3,7 @@
 /// Cut by bytes: cutting the three thousand characters of a reply one by one takes two milliseconds, in
 /// which a shard serves nobody.
 struct RedisInfo {
-  private let values: [Substring: Substring]
+  let values: [Substring: Substring]
 
   init(_ text: String) {
     var values: [Substring: Substring] = [:]

@@ -14,7 +14,7 @@ public final class StoreView {
   public static let scanMax = 512
 
   /// The figures of a SKU, as they stand there: not checked.
-  public struct StockSnapshot: Sendable {
+  public struct StockSnapshot: Equatable, Sendable {
     /// Which.
     public let sku: SKU
     /// What `stock:<sku>` shows; nil: no string is there.
@@ -127,12 +127,18 @@ public final class StoreView {
   public func deployment() throws(StreamFault) -> String? { try stream.fence().epoch?.deployment }
 
   /// Up to which entry every event is in the books, or in a dead letter; nil: nobody writes books.
+  ///
+  /// Where the group has done with all that there is, that is the last id which the stream has given: after
+  /// a rebuild the group has been handed nothing yet, and the books know it all.
   public func applied() throws(StreamFault) -> StreamID? {
     do throws(StreamFault) {
+      // Before the group: what comes in between lies above.
+      let newest = try stream.newestID()
       guard let group = try stream.groups().first(where: { $0.name == KeySpace.group }) else {
         return nil
       }
-      return try stream.floor(of: group).previous
+      let floor = try stream.floor(of: group).previous
+      return group.lag == 0 && group.pending == 0 ? max(floor, newest) : floor
     } catch .refused(let text) where text.contains("no such key") {
       return StreamID(ms: 0, sequence: 0)
     }

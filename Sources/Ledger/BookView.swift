@@ -60,10 +60,16 @@ public final class BookView {
 
   private let database: Postgres
   private let texts = Column(.text)
+  private let ends = Column(.text)
   private let numbers = (0..<4).map { _ in Column(.bigint) }
 
-  /// The books in a database whose tables are up to date (`Postgres.migrate`).
-  public init(in database: Postgres) { self.database = database }
+  /// The books in a database whose tables are up to date (`Postgres.migrate`).  From now on each statement of
+  /// the connection is planned for its values.
+  public init(in database: Postgres) throws(PostgresError) {
+    self.database = database
+    // How long a page or a list is, decides how it is read; a plan is a thousandth of that.
+    try database.execute("SET plan_cache_mode = force_custom_plan")
+  }
 
   /// Tries to be the only one who does something, until the connection ends.
   /// - Parameter name: what; a plain word.
@@ -120,20 +126,23 @@ public final class BookView {
     }
   }
 
-  /// Holds in the order of their ids.
+  /// Some holds; the pages go on in the order of their ids.
   /// - Parameter id: goes on after this one; `BookView.first`: from the first.
   public func page(after id: String, limit: Int) throws(PostgresError) -> Page {
     texts.removeAll()
     texts.add(id)
     numbers[0].removeAll()
     numbers[0].add(Int64(limit))
-    let rows = try database.run(.page, [texts, numbers[0]])
+    let end = try database.run(.end, [texts, numbers[0]])
+    let last = end.count > 0 ? end.text(0, 0) : nil
+    ends.removeAll()
+    ends.add(last ?? Self.beyond)
+    let rows = try database.run(.page, [texts, ends])
     var items: [Page.Item] = []
-    var (count, last) = (0, String?.none)
+    var count = 0
     for row in 0..<rows.count {
-      if rows.isNull(row, 3) {
+      if rows.isNull(row, 0) {
         count = Int(rows.integer(row, 1) as Int64)
-        last = rows.isNull(row, 0) ? nil : rows.text(row, 0)
       } else {
         items.append(
           Page.Item(
@@ -144,8 +153,38 @@ public final class BookView {
     return Page(items: items, rows: count, last: last)
   }
 
+  /// The holds whose last movement came with an entry of some milliseconds of the stream.
+  /// - Parameters:
+  ///   - start: milliseconds up to here are left out.
+  ///   - end: the last millisecond.
+  public func moved(after start: UInt64, to end: UInt64) throws(PostgresError) -> [String] {
+    for (column, ms) in zip(numbers, [start, end]) {
+      column.removeAll()
+      column.add(Int64(clamping: ms))
+    }
+    let rows = try database.run(.moved, Array(numbers[0...1]))
+    return (0..<rows.count).map { rows.text($0, 0) }
+  }
+
+  /// Every hold that the books know of a SKU, in no order.
+  public func holds(of sku: SKU) throws(PostgresError) -> [String] {
+    texts.removeAll()
+    texts.add(sku.text)
+    let rows = try database.run(.ofSKU, [texts])
+    return (0..<rows.count).map { rows.text($0, 0) }
+  }
+
+  /// What is another after somebody has written into the holds, the orders or the movements, whoever it
+  /// was, at the latest ten seconds later; nil: PostgreSQL does not count what is written.
+  public func writes() throws(PostgresError) -> String? {
+    let rows = try database.run(.writes)
+    return rows.isNull(0, 0) ? nil : rows.text(0, 0)
+  }
+
   /// Before the first hold.
   public static let first = "H-"
+  /// Behind the last hold.
+  private static let beyond = "I"
 
   /// The rows of some holds, by id.
   public func rows(of holds: [String]) throws(PostgresError) -> [String: HoldRow] {
@@ -179,6 +218,10 @@ public final class BookView {
 extension Statement {
   fileprivate static let skus = Statement("audit_skus", PackageResources.audit_skus_sql)
   fileprivate static let sums = Statement("audit_sums", PackageResources.audit_sums_sql)
+  fileprivate static let end = Statement("audit_end", PackageResources.audit_end_sql)
+  fileprivate static let ofSKU = Statement("audit_of_sku", PackageResources.audit_of_sku_sql)
+  fileprivate static let moved = Statement("audit_moved", PackageResources.audit_moved_sql)
+  fileprivate static let writes = Statement("audit_writes", PackageResources.audit_writes_sql)
   fileprivate static let page = Statement("audit_page", PackageResources.audit_page_sql)
   fileprivate static let rows = Statement("audit_rows", PackageResources.audit_rows_sql)
   fileprivate static let traces = Statement("audit_traces", PackageResources.audit_traces_sql)

@@ -84,8 +84,10 @@ public final class Postgres {
     // After the address's own options, and by statements, since a pooler may refuse options.  What is
     // acknowledged to Redis is on PostgreSQL's disk, whatever server, database or role say: with
     // synchronous_commit off a crash would take back commits.  Any other level waits for the disk.
+    // No statement of ours is worth compiling: PostgreSQL would do so for each execution anew, for a second.
     try execute(
-      "SET statement_timeout = \(limits.statementMs); SET lock_timeout = \(limits.lockMs); "
+      "SET jit = off; "
+        + "SET statement_timeout = \(limits.statementMs); SET lock_timeout = \(limits.lockMs); "
         + "SET idle_in_transaction_session_timeout = \(limits.replyMs); "
         + "SET stockstream.session = '\(mark)'; "
         + "SELECT set_config('synchronous_commit', 'on', false) "

@@ -26,13 +26,19 @@ extension DifferenceInfo {
 
 extension RunAuditRequest {
   /// Appends the encoded message.
-  public func encode(into buffer: inout ByteBuffer, arena: Arena) {}
+  public func encode(into buffer: inout ByteBuffer, arena: Arena) {
+    var message = Stock__V1__RunAuditRequest()
+    stock__v1__run_audit_request__init(&message)
+    message.run = run
+    buffer.append(message: &message)
+  }
 
   /// Decodes a message.
   public init(_ bytes: UnsafeRawBufferPointer, arena: Arena) throws(Status) {
-    guard arena.unpack(bytes, stock__v1__run_audit_request__unpack) != nil else {
+    guard let message = arena.unpack(bytes, stock__v1__run_audit_request__unpack) else {
       throw .malformedMessage
     }
+    run = message.pointee.run
   }
 }
 
@@ -60,6 +66,7 @@ extension RunAuditReply {
     message.records = UInt64(records)
     message.rows = UInt64(rows)
     message.took_ms = tookMs
+    message.run = run
     buffer.append(message: &message)
   }
 
@@ -83,6 +90,7 @@ extension RunAuditReply {
     records = Int(clamping: found.records)
     rows = Int(clamping: found.rows)
     tookMs = found.took_ms
+    run = found.run
   }
 }
 

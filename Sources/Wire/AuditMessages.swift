@@ -25,8 +25,11 @@ public struct RunAuditRequest: RequestMessage, Sendable {
   /// See `RequestMessage`.
   public static let method = "stock.v1.Audit/Run"
 
-  /// A request without fields.
-  public init() {}
+  /// `RunAuditReply.run` of the answer before; 0: a new audit.
+  public var run: UInt64
+
+  /// A request from its parts.
+  public init(run: UInt64 = 0) { self.run = run }
 }
 
 /// What an audit has found.
@@ -64,6 +67,8 @@ public struct RunAuditReply: ReplyMessage, Sendable, Hashable {
   public var rows = 0
   /// How long it took, in milliseconds.
   public var tookMs: UInt64 = 0
+  /// Not 0: the audit is still under way; ask again with this.
+  public var run: UInt64 = 0
 
   /// A reply without content.
   public init() {}

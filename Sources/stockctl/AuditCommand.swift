@@ -9,7 +9,8 @@ struct AuditCommand: AsyncParsableCommand {
     abstract: "Compares Redis with the books, and repairs a SKU by compensating entries.",
     discussion: """
       Asks a worker.  Changes nothing, unless told --repair with a --reason: then what --sku has shown \
-      is written as entries of their own, each with who and why, after a yes.  Exit codes: 0 all agrees; 11 something differs; 10 it cannot tell yet.
+      is written as entries of their own, each with who and why, after a yes; where there is more than one plan \
+      may hold, plan by plan, until nothing is left or a plan has mended nothing.  Exit codes: 0 all agrees; 11 something differs; 10 it cannot tell yet.
       """)
 
   @OptionGroup var worker: WorkerOptions
@@ -24,6 +25,10 @@ struct AuditCommand: AsyncParsableCommand {
     guard !repair || sku != nil else { throw ValidationError("--repair takes one --sku") }
     guard !yes || repair else { throw ValidationError("--yes goes with --repair") }
     guard !yes || reason != nil else { throw ValidationError("--repair --yes needs a --reason") }
+    // Before a dry run that may take long.
+    guard !writes || actor ?? environment("USER") != nil else {
+      throw ValidationError("USER is not set: say --actor")
+    }
   }
 
   func run() async throws {
@@ -31,33 +36,62 @@ struct AuditCommand: AsyncParsableCommand {
     let plan = try await worker.call(PlanRepairRequest(sku: sku))
     show(plan)
     if repair, !plan.refusals.isEmpty { throw refused(plan) }
-    let differs = plan.differences.contains { $0.letters.isEmpty }
-    guard repair, !plan.entries.isEmpty, yes || (Terminal.input.isTerminal && reason != nil) else {
+    guard writes, !plan.entries.isEmpty else {
       if repair, !yes, !plan.entries.isEmpty {
         say([
           ("written", .number(0)), ("hint", .text("say --yes and --reason to write these entries")),
         ])
       }
-      if differs || !plan.refusals.isEmpty { throw ExitReason.differs.exit }
+      if plan.differs || !plan.refusals.isEmpty { throw ExitReason.differs.exit }
       return
     }
-    guard let actor = actor ?? environment("USER") else {
-      throw ValidationError("USER is not set: say --actor")
+    try await repair(plan, of: sku)
+  }
+
+  /// Whether it is more than a dry run: somebody has said yes, or can be asked.
+  private var writes: Bool {
+    repair && (yes || (reason != nil && Terminal.input.isTerminal && Terminal.errors.isTerminal))
+  }
+
+  /// Carries out one plan after the other, since each has so many entries at most, until nothing is left
+  /// that entries can end, or a plan has mended nothing.
+  private func repair(_ first: PlanRepairReply, of sku: String) async throws {
+    let progress = Progress("repairing \(sku)", .things)
+    defer { progress.finish() }
+    var plan = first
+    while true {
+      try Confirmation.ask("These entries would be written for good", yes: yes)
+      let outcome = try await carryOut(plan, of: sku)
+      progress.advance(by: outcome.written.count)
+      guard outcome.left.contains(where: { $0.letters.isEmpty }) || !outcome.stoppedAt.isEmpty
+      else { return say([("verdict", .text("BALANCED"))]) }
+      let next = try await worker.call(PlanRepairRequest(sku: sku))
+      guard next.differs else { return say([("verdict", .text("BALANCED"))]) }
+      let isIdle = outcome.written.isEmpty || next.subjects.isSuperset(of: plan.subjects)
+      guard !isIdle, next.refusals.isEmpty, !next.entries.isEmpty else {
+        show(next)
+        say([("verdict", .text("DIFFERS"))])
+        throw next.refusals.isEmpty ? ExitReason.differs.exit : refused(next)
+      }
+      if yes { progress.note("a next plan of \(next.entries.count)") } else { show(next) }
+      plan = next
     }
-    try Confirmation.ask("These entries would be written for good", yes: yes)
+  }
+
+  /// Carries out one plan, and says what was written.
+  private func carryOut(_ plan: PlanRepairReply, of sku: String) async throws -> RepairReply {
     let outcome = try await worker.call(
-      RepairRequest(sku: sku, plan: plan.plan, actor: actor, reason: reason ?? ""),
+      RepairRequest(
+        sku: sku, plan: plan.plan, actor: actor ?? environment("USER") ?? "",
+        reason: reason ?? ""),
       reading: Self.reading)
     for line in outcome.written { say([("written", .text(line))]) }
     if !outcome.stoppedAt.isEmpty { say([("stopped_before", .text(outcome.stoppedAt))]) }
-    for difference in outcome.left { say([("left", .text("yes"))] + difference.fields) }
-    if !outcome.undecided.isEmpty {
+    guard outcome.undecided.isEmpty else {
       say([("undecided", .text(outcome.undecided))])
       throw ExitReason.exhausted.exit
     }
-    let isLeft = outcome.left.contains { $0.letters.isEmpty }
-    say([("verdict", .text(isLeft ? "DIFFERS" : "BALANCED"))])
-    if isLeft || !outcome.stoppedAt.isEmpty { throw ExitReason.differs.exit }
+    return outcome
   }
 
   /// As the worker would answer.
@@ -79,7 +113,7 @@ struct AuditCommand: AsyncParsableCommand {
   }
 
   private func audit() async throws {
-    let report = try await worker.call(RunAuditRequest())
+    let report = try await wholeReport()
     for difference in report.differences { say(difference.fields) }
     Output(json: worker.json).print([
       ("verdict", .text(report.verdict)), ("undecided", .text(report.undecided)),
@@ -97,6 +131,21 @@ struct AuditCommand: AsyncParsableCommand {
     }
   }
 
+  /// What takes longer than a call may is asked for again.
+  private func wholeReport() async throws -> RunAuditReply {
+    let progress = Progress("comparing the holds of both stores", .things)
+    defer { progress.finish() }
+    var report = try await worker.call(RunAuditRequest())
+    var passed = 0
+    while report.run > 0 {
+      let now = report.records + report.rows
+      if now > passed { progress.advance(by: now - passed) }
+      passed = max(passed, now)
+      report = try await worker.call(RunAuditRequest(run: report.run))
+    }
+    return report
+  }
+
   private func show(_ plan: PlanRepairReply) {
     for difference in plan.differences { say(difference.fields) }
     for entry in plan.entries { say([("would_write", .text(entry))]) }
@@ -109,6 +158,16 @@ struct AuditCommand: AsyncParsableCommand {
   }
 
   private func say(_ fields: Output.Fields) { Output(json: worker.json).printLine(fields) }
+}
+
+extension PlanRepairReply {
+  /// Whether anything differs that no dead letter explains.
+  fileprivate var differs: Bool { differences.contains { $0.letters.isEmpty } }
+
+  /// What differs, whatever the figures are that are found.
+  fileprivate var subjects: Set<[String]> {
+    Set(differences.filter { $0.letters.isEmpty }.map { [$0.kind, $0.sku, $0.hold] })
+  }
 }
 
 extension DifferenceInfo {

@@ -130,12 +130,12 @@ struct DeadCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-      let count = events.count == 1 ? "One event" : "\(events.count) events"
-      try Confirmation.ask(
-        "\(count) would never be applied, and there is no way back", yes: yes)
       guard let actor = actor ?? environment("USER") else {
         throw ValidationError("USER is not set: say --actor")
       }
+      let count = events.count == 1 ? "One event" : "\(events.count) events"
+      try Confirmation.ask(
+        "\(count) would never be applied, and there is no way back", yes: yes)
       let reply = try await worker.call(
         DiscardDeadLettersRequest(eventIDs: events, reason: reason, actor: actor))
       try worker.finish("discarded", reply.discarded, reply.unknown)

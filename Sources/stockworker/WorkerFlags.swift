@@ -141,9 +141,17 @@ struct WorkerFlags: ParsableArguments {
 
   @Option(
     help: """
-      Holds a second that the audit walks past in each store. [STOCK_AUDIT_RATE, default 20000]
+      Holds a second that the audit walks past in each store, at most. \
+      [STOCK_AUDIT_RATE, default 20000]
       """)
   var auditRate: String?
+
+  @Option(
+    help: """
+      Milliseconds within which the audit walks past all holds, also those that ended long ago. \
+      [STOCK_AUDIT_LAP_MS, default 86400000, a day]
+      """)
+  var auditLapMs: String?
 
   @Option(
     help: "trace, debug, info, notice, warning, error. [STOCK_LOG_LEVEL, default info]")
@@ -211,6 +219,7 @@ struct WorkerFlags: ParsableArguments {
     audit.limits = settings.limits
     audit.everyMs = try found.value(of: Self.auditEvery, flag: auditEvery)
     audit.holdsPerSecond = try found.value(of: Self.auditRate, flag: auditRate)
+    audit.lapMs = try found.value(of: Self.auditLapMs, flag: auditLapMs)
     return audit.everyMs == 0 ? nil : audit
   }
 
@@ -322,6 +331,12 @@ struct WorkerFlags: ParsableArguments {
     .number(
       "audit-rate", variable: "STOCK_AUDIT_RATE", standard: AuditLimits.holdsPerSecondDefault,
       in: 100...1_000_000, unit: "holds a second")
+  }
+
+  private static var auditLapMs: Setting<UInt64> {
+    .number(
+      "audit-lap-ms", variable: "STOCK_AUDIT_LAP_MS", standard: AuditLimits.lapMsDefault,
+      in: AuditLimits.lapMs, unit: "milliseconds (one minute to a day)")
   }
 
   private static var logLevel: Setting<Logger.Level> {

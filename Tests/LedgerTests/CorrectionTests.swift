@@ -104,7 +104,7 @@ struct CorrectionTests {
       entries([.stock(.stockSet, Example.stock(1)), .stock(.stockCorrected, change)]))
     #expect(outcome.applied == 2 && outcome.dead.isEmpty)
     #expect(try books.figures(of: change.sku) == "7|0|3|10")
-    let view = BookView(in: try books.connect())
+    let view = try BookView(in: try books.connect())
     let changes = try view.stockChanges(of: change.sku)
     #expect(changes == (2, 0))
   }

@@ -44,7 +44,8 @@ export DATABASE_URL="postgresql://postgres@127.0.0.1:$port/postgres" REDIS_URL="
 
 "$bin/stockd" --listen "127.0.0.1:$((port + 1))" > "$work/stockd.log" 2>&1 &
 pids=($! "${pids[@]}")
-"$bin/stockworker" > "$work/stockworker.log" 2>&1 &
+export STOCK_WORKER_ADDRESS="127.0.0.1:$((port + 2))"
+"$bin/stockworker" --listen "$STOCK_WORKER_ADDRESS" > "$work/stockworker.log" 2>&1 &
 worker=$!
 pids=("$worker" "${pids[@]}")
 

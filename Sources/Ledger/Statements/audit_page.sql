@@ -1,21 +1,18 @@
--- A page of holds in the order of their ids: those that are active, and those whose row, order and
--- movements do not agree.  One statement sees one moment, and an event writes all three at once.  The
--- last row says where the page ends, and how many holds it has; no id: there are no more.
+-- The holds after one id, up to another, in no order: those that are active, and those whose row, order
+-- and movements do not agree; and a last row without an id, which says how many holds there are.  One
+-- statement sees one moment, and an event writes all three at once.  The planner must know both bounds
+-- (`BookView`): without them it expects the product of all tables.
 WITH page AS MATERIALIZED (
-  SELECT * FROM holds WHERE hold_id > ($1::text[])[1] ORDER BY hold_id LIMIT ($2::bigint[])[1]
-), bounds AS MATERIALIZED (
-  SELECT ($1::text[])[1] AS after,
-    CASE WHEN count(*) < ($2::bigint[])[1] THEN 'I' ELSE max(hold_id) END AS last,
-    count(*) AS rows
-  FROM page
+  SELECT * FROM holds WHERE hold_id > ($1::text[])[1] AND hold_id <= ($2::text[])[1]
 ), moved AS MATERIALIZED (
   SELECT hold_id, sum(available_delta) AS available, sum(held_delta) AS held,
     sum(sold_delta) AS sold, min(sku) AS sku, max(sku) AS other_sku
-  FROM bounds, stock_movements
-  WHERE event_id > after || '0' AND event_id < last || '0' AND hold_id IS NOT NULL
+  FROM stock_movements
+  WHERE event_id > ($1::text[])[1] || '0' AND event_id < ($2::text[])[1] || '0'
+    AND hold_id IS NOT NULL
   GROUP BY hold_id
 ), ordered AS MATERIALIZED (
-  SELECT orders.* FROM bounds, orders WHERE hold_id > after AND hold_id <= last
+  SELECT * FROM orders WHERE hold_id > ($1::text[])[1] AND hold_id <= ($2::text[])[1]
 )
 SELECT hold_id, page.version, page.status = 'ACTIVE', NOT agrees
 FROM page FULL JOIN moved USING (hold_id) LEFT JOIN ordered USING (hold_id), LATERAL (
@@ -34,4 +31,4 @@ FROM page FULL JOIN moved USING (hold_id) LEFT JOIN ordered USING (hold_id), LAT
 ) AS judged
 WHERE page.status = 'ACTIVE' OR NOT agrees
 UNION ALL
-SELECT nullif(last, 'I'), rows, NULL, NULL FROM bounds
+SELECT NULL, (SELECT count(*) FROM page), NULL, NULL

@@ -68,10 +68,14 @@ struct  Stock__V1__DifferenceCount
 struct  Stock__V1__RunAuditRequest
 {
   ProtobufCMessage base;
+  /*
+   * The `run` of the answer before; 0, or one that the worker does not know any more: a new audit.
+   */
+  uint64_t run;
 };
 #define STOCK__V1__RUN_AUDIT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__run_audit_request__descriptor) \
-     }
+    , 0 }
 
 
 struct  Stock__V1__RunAuditReply
@@ -117,10 +121,14 @@ struct  Stock__V1__RunAuditReply
    */
   uint64_t rows;
   uint64_t took_ms;
+  /*
+   * Not 0: it is UNDECIDED since the audit is still under way, `records` and `rows` say how far: ask again.
+   */
+  uint64_t run;
 };
 #define STOCK__V1__RUN_AUDIT_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stock__v1__run_audit_reply__descriptor) \
-    , {0,NULL}, {0,NULL}, 0, {0,NULL}, 0,NULL, 0,NULL, 0, 0, 0, 0, 0 }
+    , {0,NULL}, {0,NULL}, 0, {0,NULL}, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Stock__V1__PlanRepairRequest
