@@ -38,6 +38,8 @@ struct MemoryJudge {
   private var forecast = MemoryForecast()
   private var limitBytes: Int64 = 0
   private var roomBytes: Int64 = 0
+  /// What was in use, but for what everybody has read, since the last sample.
+  private var readings: [Int64] = []
   /// Samples in a row that foresaw nothing.
   private var quiet = 0
 
@@ -63,6 +65,8 @@ struct MemoryJudge {
     if memory.limitBytes != limitBytes { forgetTrend() }
     limitBytes = memory.limitBytes
     roomBytes = memory.roomBytes(headroomBytes: Store.headroomBytes)
+    let done = stream.map { $0.bytes - (backlog?.bytes ?? 0) } ?? 0
+    readings.append(memory.usedBytes - max(done, 0))
     placing =
       if !memory.hasRoom(headroomBytes: Store.headroomBytes) {
         .storeIsFull
@@ -89,10 +93,12 @@ struct MemoryJudge {
 
   /// Takes in how many holds could be forgotten without going below the floor.
   /// - Parameter now: nanoseconds of CLOCK_MONOTONIC.
-  mutating func note(forgettable holds: Int64, _ memory: RedisMemory, at now: UInt64) {
-    let done = stream.map { $0.bytes - (backlog?.bytes ?? 0) } ?? 0
-    forecast.note(
-      bytes: memory.usedBytes - max(done, 0) - holds * Self.endedHoldBytes, at: now)
+  mutating func note(forgettable holds: Int64, at now: UInt64) {
+    guard !readings.isEmpty else { return }
+    // The middle one: while the stream is trimmed, its size and the memory in use are of two moments.
+    let middle = readings.sorted()[readings.count / 2]
+    readings.removeAll(keepingCapacity: true)
+    forecast.note(bytes: middle - holds * Self.endedHoldBytes, at: now)
     let foreseen = roomBytes > 0 ? forecast.minutes(until: roomBytes) : nil
     quiet = foreseen == nil ? quiet + 1 : 0
     if foreseen != nil || quiet >= Self.quietMax { minutesLeft = foreseen }
@@ -101,7 +107,7 @@ struct MemoryJudge {
   /// Another Redis may be at the other end, or it may take more than before.
   mutating func forgetTrend() {
     forecast.forget()
-    (minutesLeft, quiet) = (nil, 0)
+    (readings, minutesLeft, quiet) = ([], nil, 0)
   }
 
   /// What is weaker than promised, or soon will be; empty when all is well.

@@ -35,10 +35,10 @@ extension Store {
     let before = memory
     memory.judge(found)
     tell(before, found)
-    if memory.wantsForgettable(at: loop.now) { askForForgettable(found) }
+    if memory.wantsForgettable(at: loop.now) { askForForgettable() }
   }
 
-  private func askForForgettable(_ found: RedisMemory) {
+  private func askForForgettable() {
     let text = String(decoding: PackageResources.forgettable_lua, as: UTF8.self)
     link.send(
       [
@@ -47,7 +47,7 @@ extension Store {
       ]
     ) { [weak self] reply in
       guard let self, let reply, reply.error == nil else { return }
-      memory.note(forgettable: reply.integer, found, at: loop.now)
+      memory.note(forgettable: reply.integer, at: loop.now)
     }
   }
 

@@ -81,15 +81,15 @@ struct MemoryTests {
     #expect(!judge.isShort && judge.warnings.isEmpty)
     for place in 0..<37 {
       judge.judge(memory(600 + Int64(place)))
-      judge.note(forgettable: 0, memory(600 + Int64(place)), at: UInt64(place) * 10 * second)
+      judge.note(forgettable: 0, at: UInt64(place) * 10 * second)
     }
     #expect(judge.warnings.contains { $0.contains("full in about 60 minutes at this rate") })
     // The same rise of what can be forgotten is none.
     judge.forgetTrend()
     for place in 0..<37 {
       let forgettable = Int64(place) * mebibyte / MemoryJudge.endedHoldBytes
-      judge.note(
-        forgettable: forgettable, memory(600 + Int64(place)), at: UInt64(place) * 10 * second)
+      judge.judge(memory(600 + Int64(place)))
+      judge.note(forgettable: forgettable, at: UInt64(place) * 10 * second)
     }
     #expect(judge.minutesLeft == nil)
     judge.judge(memory(1_000))
