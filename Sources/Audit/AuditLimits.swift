@@ -35,7 +35,7 @@ public enum AuditLimits {
   /// has moved since is added to what is known.
   static let sumRowsPerSecond: UInt64 = 40_000
   /// The same while they stand still, at least.
-  static let sumRowsPerSecondMin: UInt64 = 1_000
+  static let sumRowsPerSecondMin: UInt64 = 100
   /// Dead letters that are looked at for an explanation.
   static let lettersMax = 10_000
   /// Differences that are kept and told; all are counted.
