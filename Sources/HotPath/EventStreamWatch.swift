@@ -124,7 +124,7 @@ extension EventStream {
     let found = try session.call(["HGET", keys.workerFigures, field]) { reply in
       reply.text.flatMap { $0.split(separator: " ").first.map(String.init) }
     }
-    try session.call(["HSET", keys.workerFigures, field, "\(word) \(nowMs)"]) { _ in }
+    try session.say([(field, "\(word) \(nowMs)")], in: keys.workerFigures)
     return found
   }
 
@@ -155,8 +155,14 @@ extension EventStream {
 
   /// Writes the figures of the worker where everybody can read them.
   public func publish(_ figures: [(name: String, value: String)]) throws(StreamFault) {
-    try session.call(
-      ["HSET", keys.workerFigures] + figures.flatMap { [$0.name, $0.value] }
-    ) { _ in }
+    try session.say(figures, in: keys.workerFigures)
+  }
+}
+
+extension RedisSession {
+  /// Sets fields of a hash, also while Redis is over its memory limit.
+  func say(_ figures: [(name: String, value: String)], in key: String) throws(StreamFault) {
+    let text = String(decoding: PackageResources.say_lua, as: UTF8.self)
+    try call(["EVAL", text, "1", key] + figures.flatMap { [$0.name, $0.value] }) { _ in }
   }
 }

@@ -154,7 +154,7 @@ public final class StoreView {
 
   /// Writes figures where everybody can read them.
   public func publish(_ figures: [(name: String, value: String)]) throws(StreamFault) {
-    try session.call(["HSET", keys.auditFigures] + figures.flatMap { [$0.name, $0.value] }) { _ in }
+    try session.say(figures, in: keys.auditFigures)
   }
 
   private func read<Result>(

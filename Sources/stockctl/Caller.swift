@@ -37,6 +37,15 @@ struct Caller {
     await client.close()
   }
 
+  /// Makes one call whose failure says nothing.
+  /// - Returns: nil: it failed.
+  func ask<Request: RequestMessage & Sendable>(_ request: Request) async -> Request.Reply? {
+    let client = kept ?? connect()
+    let reply = try? await client.call(request, timeoutMs: endpoint.timeoutMs)
+    if kept == nil { await client.close() }
+    return reply
+  }
+
   /// Makes one call; a failure is printed, and becomes the exit code.
   /// - Parameter reading: what a failure means for this call.
   func call<Request: RequestMessage & Sendable>(

@@ -32,18 +32,10 @@ struct HealthCommand: AsyncParsableCommand {
       ("warnings", .list(reply.warnings)), ("version", .text(reply.version)),
     ])
     if reply.status == .notServing || reply.status == nil { throw ExitReason.unreachable.exit }
-    if service.isEmpty, reply.status == .degraded, try await !canBegin() {
-      throw ExitReason.unreachable.exit
-    }
-  }
-
-  /// Whether the server takes new holds; a worker has none to take.
-  private func canBegin() async throws -> Bool {
-    do {
-      let request = HealthCheckRequest(service: ReserveRequest.method)
-      return try await server.call(request).status != .notServing
-    } catch let status as Status where status.code == .notFound {
-      return true
-    }
+    guard service.isEmpty, reply.status == .degraded else { return }
+    // A worker, which takes no holds, and an older server do not know the method.
+    let beginning = try await server.caller().ask(
+      HealthCheckRequest(service: ReserveRequest.method))
+    if beginning?.status == .notServing { throw ExitReason.unreachable.exit }
   }
 }

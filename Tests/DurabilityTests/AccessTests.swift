@@ -203,7 +203,8 @@ struct AccessTests {
       (
         "stockworker",
         [
-          "bury", "leave", "groups", "recount", "audit_read", "open", "settle", "correct_hold",
+          "bury", "leave", "groups", "recount", "say", "audit_read", "open", "settle",
+          "correct_hold",
           "correct_stock",
         ]
       ),

@@ -72,6 +72,14 @@ struct RedisFaultTests {
         && status.retryable && !status.outcomeUnknown
     }
     #expect(try await market.health().status == .degraded)
+    for (method, status) in [
+      (ReserveRequest.method, ServingStatus.notServing), (ConfirmRequest.method, .degraded),
+    ] {
+      let health = try await market.with { try await $0.call(HealthCheckRequest(service: method)) }
+      #expect(health.status == status, "\(method)")
+    }
+    #expect(
+      try Program.run("stockctl", ["health", "--address", "\(market.address)"]).status == 7)
     let confirm = ConfirmRequest(holdID: holds[0].holdID, paymentRef: "p")
     #expect(try await market.with { try await $0.call(confirm) }.outcome == .confirmed)
     let cancel = CancelRequest(holdID: holds[1].holdID)

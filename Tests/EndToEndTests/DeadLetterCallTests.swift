@@ -110,7 +110,8 @@ struct DeadLetterCallTests {
       shop.close()
     }
     let event = try #require(try await letter(office)["event_id"] as? String)
-    let careless = try office.ctl("dead", "discard", event, "--reason", "a test")
+    let careless = try office.ctl(
+      "dead", "discard", event, "--reason", "a test", "--actor", "ada")
     #expect(careless.status == 64 && careless.stderr.contains("say --yes"))
     #expect(try office.ctl("dead", "discard", event, "--yes").status == 64)
     let sure = ["dead", "discard", event, "--reason", "a test", "--actor", "ada", "--yes"]
