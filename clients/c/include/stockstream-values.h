@@ -71,6 +71,8 @@ enum {
 };
 
 /* Times are milliseconds since 1970-01-01T00:00:00Z by the store's clock. */
+/* Of a hold that ended more than a minute ago sku, user_id, key and payment_ref may be "", and qty 0: the
+ * store remembers it in short, and the books (`stockctl hold history`) have the rest. */
 typedef struct stock_hold {
   const char *hold_id;
   stock_hold_status status;

@@ -132,7 +132,11 @@ class Reserved:
 
 @dataclass(frozen=True)
 class Hold:
-    """A hold as it is now.  Times are the store's."""
+    """A hold as it is now.  Times are the store's.
+
+    Of a hold that ended more than a minute ago sku, user_id, key and payment_ref may be empty, and qty 0: the
+    store remembers it in short, and the books have the rest (`RecordsClient.hold_history`).
+    """
 
     hold_id: str
     status: HoldStatus
