@@ -55,7 +55,8 @@ public final class RebuildSession {
     }
     arena.reset()
     for (hold, found) in zip(holds, found) {
-      tally.count(found) { $0?.agrees(with: hold) ?? false }
+      // The key may have made another hold since.
+      tally.count(found) { $0.map { $0.agrees(with: hold) || $0.isLater(than: hold) } ?? false }
     }
   }
 
@@ -108,6 +109,20 @@ public final class RebuildSession {
     try scan(figures + "*") { (names) throws(StreamFault) in
       let stock = names.map { keys.prefix + "stock:" + $0.dropFirst(figures.count) }
       try session.call(["UNLINK"] + names + stock) { _ in }
+    }
+  }
+
+  /// Writes down that confirmed holds which ended before may be unknown here.
+  /// - Parameter time: in milliseconds since 1970.
+  public func noteForgotten(before time: UInt64) throws(StreamFault) {
+    try session.call(["HSET", keys.endedCounts, "forgotten", "\(time)"]) { _ in }
+  }
+
+  /// Up to when confirmed holds may have been forgotten here, in milliseconds since 1970; 0: none has.
+  public func forgottenBefore() throws(StreamFault) -> UInt64 {
+    // One that ended at that very time was.
+    try session.call(["HGET", keys.endedCounts, "forgotten"]) {
+      $0.text.flatMap { UInt64($0) }.map { $0 + 1 } ?? 0
     }
   }
 

@@ -51,6 +51,8 @@ struct ScriptCommand: ~Copyable {
     var placing: Store.Placing
     /// For how long what has ended is remembered now.
     var retention: Retention
+    /// The same as it is set.
+    var setRetention: Retention
     /// How Redis's clock stands to the deadlines.
     var clock: RedisClock
   }
@@ -184,7 +186,7 @@ struct ScriptCommand: ~Copyable {
     appendHeader(sender, terms.placing, swept, first?.ms ?? 0)
     bytes.append(argument: operations.readable)
     appendDeadlines(after: first?.moment)
-    if isSweep { append(terms.retention) }
+    if isSweep { append(terms.retention, of: terms.setRetention) }
   }
 
   /// The earliest deadline, on both clocks; nil: nobody has one, or Redis's clock is not known yet.
@@ -206,13 +208,15 @@ struct ScriptCommand: ~Copyable {
     bytes.endLine()
   }
 
-  /// `<I8I8I8` and a key, as the script reads it.
-  private mutating func append(_ retention: Retention) {
+  /// `<I8I8I8I8I8` and a key, as the script reads it.
+  private mutating func append(_ retention: Retention, of set: Retention) {
     let letters = keys.deadEventIDs
-    bytes.begin(argument: 3 * 8 + letters.utf8.count)
+    bytes.begin(argument: 5 * 8 + letters.utf8.count)
     bytes.append(integer: retention.confirmedMs)
     bytes.append(integer: retention.releasedMs)
     bytes.append(integer: retention.settleMs)
+    bytes.append(integer: set.confirmedMs)
+    bytes.append(integer: set.releasedMs)
     bytes.append(letters)
     bytes.endLine()
   }

@@ -183,7 +183,8 @@ public final class Store {
     sender.sequence += 1
     command.encode(
       from: sender,
-      ScriptCommand.Terms(placing: placing, retention: retention, clock: clock),
+      ScriptCommand.Terms(
+        placing: placing, retention: retention, setRetention: settings.retention, clock: clock),
       swept: swept)
     let operations = command.count
     let (sequence, sentAt) = (sender.sequence, loop.now)

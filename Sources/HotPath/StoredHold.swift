@@ -34,6 +34,14 @@ enum HoldRecord {
         changedAt: created + UInt64(changed)))
   }
 
+  /// Whether it is of a later life of the same key.
+  func isLater(than hold: Hold) -> Bool {
+    switch self {
+    case .whole(let whole): whole.createdAt > hold.createdAt
+    case .ended(let ended): ended.createdAt > hold.createdAt
+    }
+  }
+
   /// Whether it says what the books say of a hold, as far as it says anything.
   func agrees(with hold: Hold) -> Bool {
     switch self {

@@ -146,7 +146,9 @@ public struct Rebuild {
       try target.write(sku, figures)
       skus += 1
     }
-    try eachPage(of: snapshot, try sinceThatFits(snapshot, nowMs)) { page in
+    let endedSince = try sinceThatFits(snapshot, nowMs)
+    try target.noteForgotten(before: endedSince.confirmedMs)
+    try eachPage(of: snapshot, endedSince) { page in
       try target.write(page, nowMs: nowMs)
       if (holds + page.count) / 100_000 > holds / 100_000 { say("\(holds + page.count) holds") }
       holds += page.count
@@ -170,9 +172,10 @@ public struct Rebuild {
       let since = Since(retention, nowMs)
       let count = try snapshot.countHolds(endedSince: since)
       let bytes = (count.active + count.ended) * RebuildSession.holdBytes
-      guard room > 0, count.ended > 0, bytes > room else { return since }
-      retention.confirmedMs /= 2
-      retention.releasedMs /= 2
+      let least = retention.shortened(at: 1, floorMs: Limits.retentionFloorMsDefault)
+      guard room > 0, bytes > room, retention != least else { return since }
+      retention.confirmedMs = max(retention.confirmedMs / 2, least.confirmedMs)
+      retention.releasedMs = max(retention.releasedMs / 2, least.releasedMs)
       say(
         "\(count.ended) ended holds would take \(bytes / 1_048_576) MiB of Redis's memory: those of "
           + "the last \(retention.confirmedMs / 60_000) minutes are remembered")
@@ -250,7 +253,7 @@ public struct Rebuild {
     return try Split(
       contradictions, in: try BooksSnapshot(in: try Self.connect(settings)),
       beside: try StoreView(at: settings.redis, keys: settings.keys),
-      since: Since(settings.retention, nowMs).confirmedMs)
+      since: max(Since(settings.retention, nowMs).confirmedMs, try target.forgottenBefore()))
   }
 
   private func releaseOthers() throws {

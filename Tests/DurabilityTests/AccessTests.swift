@@ -175,7 +175,7 @@ struct AccessTests {
   private func expectNoneSuperfluous(_ lines: [String], _ redis: RedisServer) throws {
     let rare: Set = [
       "unlink",  // a finished hold is forgotten after its retention, of a minute at least
-      "hincrby", "zcount",  // a hold has ended for a minute, and another for five
+      "hincrby", "hlen", "zcount",  // a hold has ended for a minute, and another for five
       "zadd",  // beside the script: a member of the index that is longer than a script may be
       "select",  // another database than 0
       "get",  // a repair

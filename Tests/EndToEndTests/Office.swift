@@ -31,7 +31,8 @@ final class Office: Sendable {
     _ redis: RedisServer, _ database: String, _ address: Address, name: String,
     _ arguments: [String] = []
   ) throws -> Program {
-    RedisServer.nameBooks(database)
+    // A Redis without a name is opened by its first worker.
+    if try redis.cli("EXISTS", "fence") == "1" { RedisServer.nameBooks(database) }
     return try Program.start(
       "stockworker",
       [

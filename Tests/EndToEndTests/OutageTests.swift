@@ -81,7 +81,9 @@ struct OutageTests {
       return said.status == .degraded
         && said.warnings.contains { $0.contains("no worker has been heard for") }
     }
+    try await shop.server.waitForLog("DEGRADED: no worker has been heard")
     office.worker.resume()
+    try await shop.server.waitForLog("a worker is heard again")
     try await eventually(timeout: .seconds(30), "it is heard again") {
       try await client.call(HealthCheckRequest()).status == .serving
     }

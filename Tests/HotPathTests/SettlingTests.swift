@@ -81,7 +81,7 @@ struct SettlingTests {
   }
 
   enum Lack: String, CaseIterable, Sendable {
-    case noGroup, notHandedOut, notAcknowledged, deadLetter
+    case noGroup, notHandedOut, notAcknowledged, deadLetter, unreadLetter, replayed
   }
 
   @Test("what is not in the books is kept whole", arguments: Lack.allCases)
@@ -104,6 +104,12 @@ struct SettlingTests {
     case .deadLetter:
       try await apply(lane)
       _ = try redis.cli("HSET", "inventory.dead.seen", "\(id)/2", "1-1")
+    case .unreadLetter:
+      try await apply(lane)
+      _ = try redis.cli("HSET", "inventory.dead.seen", "1-1/0", "1-1")
+    case .replayed:
+      try await apply(lane)
+      _ = try redis.cli("HSET", "inventory.dead.seen", "replayed", "9999999999999-0")
     }
     try await eventually("the member is due again") { await !lane.due().isEmpty }
     let again = try #require(await lane.due().first)
@@ -146,7 +152,39 @@ struct SettlingTests {
     try await eventually("it is forgotten") {
       try redis.cli("EXISTS", "hold:\(ids[0].key)", "holds.confirmed") == "0"
     }
+    let session = try RebuildSession(at: RedisAddress("redis://127.0.0.1:\(redis.port)")!)
+    #expect(
+      try session.forgottenBefore() > ids[0].generation, "a rebuild knows that it may be unknown")
     await other.close()
+    redis.stop()
+  }
+
+  @Test("however short memory is, what is not in the books is remembered for as long as was set")
+  func pressure() async throws {
+    let redis = try RedisServer.start(appendOnly: false)
+    let long = Retention(confirmedMs: 3_600_000, releasedMs: 3_600_000, settleMs: 1)
+    let lane = try StoreLane(redis, retention: long, floorMs: 1)
+    try await lane.open()
+    let held = try await lane.script([(Sample.set(9), nil), (Sample.reserve(), nil)])
+    let id = try #require(held[1].hold?.id)
+    #expect(try await lane.script([(.cancel(id), Sample.x)])[0].outcome == .cancelled)
+    _ = try redis.cli("CONFIG", "SET", "maxmemory", "1mb")
+    try await eventually("memory is short") { await lane.retention.releasedMs == 1 }
+    let name = try redis.cli("ZRANGE", "holds.expiry", "0", "0")
+    /// Also while Redis is over its limit.
+    func force(_ command: String...) throws {
+      let script = "#!lua flags=allow-oom\nreturn redis.call(unpack(ARGV))"
+      _ = try redis.cli(["EVAL", script, "0"] + command)
+    }
+    func sweep() async throws -> Outcome {
+      try force("ZADD", "holds.expiry", "1", name)
+      let member = try #require(await lane.due().first)
+      return try await lane.script([(.expire(id), Sample.x)], swept: member)[0].outcome
+    }
+    #expect(try await sweep() == .notDue, "nobody has read the stream")
+    try force("XGROUP", "CREATE", "inventory.events", KeySpace.group, "$")
+    #expect(try await sweep() == .forgotten)
+    await lane.close()
     redis.stop()
   }
 

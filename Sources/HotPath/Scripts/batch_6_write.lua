@@ -96,6 +96,10 @@ end
 for letter, more in pairs(kept_more) do
   if more ~= 0 then call('HINCRBY', KEYS[after_skus + 3], counted_as[letter], more) end
 end
+if newest_forgotten > 0
+  and newest_forgotten > tonumber(call('HGET', KEYS[after_skus + 3], 'forgotten') or 0) then
+  call('HSET', KEYS[after_skus + 3], 'forgotten', format('%d', newest_forgotten))
+end
 
 if wrote then call('HSET', KEYS[1], 'now', format('%d', now), writer, ARGV[4]) end
 return answered()

@@ -37,6 +37,7 @@ local id = redis.call('XADD', KEYS[1], '*', 'source', ARGV[1], 'HOLD_CORRECTED',
     0x61, expires) .. ARGV[8])
 if version > 0 then
   local bytes = pack(format, new_version)
+  if at == 13 then bytes = bytes .. string.sub(record, 21, 21) .. pack('<I8', now) end   -- and its change
   redis.call('SET', KEYS[3], string.sub(record, 1, at - 1) .. bytes .. string.sub(record, at + #bytes))
 end
 redis.call('SET', KEYS[4], id, 'PX', REMEMBER_MS)

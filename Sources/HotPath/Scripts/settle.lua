@@ -22,4 +22,6 @@ if found and wish == 'replay' then
 end
 redis.call('XDEL', dead, letter)
 redis.call('HDEL', seen, id)
+-- Until that is applied the event is not in the books (batch_4_sweep.lua).
+if found and wish == 'replay' then redis.call('HSET', seen, 'replayed', answer) end
 return found and answer or false
