@@ -9,7 +9,7 @@ public enum AuditLimits {
   /// The shortest and the longest that a setting may ask for.
   public static let lapMs: ClosedRange<UInt64> = 60_000...86_400_000
   /// A lap passes so many holds a second at least, and so a small shop in no time.
-  static let lapHoldsPerSecondMin: UInt64 = 100
+  static let lapHoldsPerSecondMin: UInt64 = 20
   /// How often a lap that has time makes a step.
   static let lapStepMs: UInt64 = 2_000
   /// Holds that have moved within this time, by the stream's clock, are passed after every change.

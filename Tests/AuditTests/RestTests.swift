@@ -15,11 +15,11 @@ struct RestTests {
   @Test(
     "a lap has the pace of its time, a small shop's more, and never more than is set",
     arguments: [
-      (holds: 0, lapMs: 86_400_000, rate: 20_000, step: 200, everyMs: 2_000),
-      (500_000, 86_400_000, 20_000, 200, 2_000),
+      (holds: 0, lapMs: 86_400_000, rate: 20_000, step: 40, everyMs: 2_000),
+      (500_000, 86_400_000, 20_000, 40, 2_000),
       (2_000_000, 3_600_000, 20_000, 1_000, 1_798),
       (2_000_000, 60_000, 20_000, 1_000, 50),
-      (500_000, 86_400_000, 50, 100, 2_000),
+      (2_000_000, 60_000, 100, 200, 2_000),
     ] as [(holds: Int, lapMs: UInt64, rate: UInt64, step: Int, everyMs: UInt64)])
   func pace(holds: Int, lapMs: UInt64, rate: UInt64, step: Int, everyMs: UInt64) {
     let pace = ContinuousAudit.pace(past: holds, withinMs: lapMs, holdsPerSecond: rate)

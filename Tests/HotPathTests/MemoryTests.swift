@@ -100,8 +100,8 @@ struct MemoryTests {
   @Test("a shop whose memory is full of what has ended goes on selling, and forgets the oldest")
   func neverClosed() async throws {
     let redis = try RedisServer.start(appendOnly: false)
-    _ = try redis.cli("CONFIG", "SET", "maxmemory", "16mb")
-    let quick = Retention(confirmedMs: 86_400_000, releasedMs: 3_600_000, settleMs: 2_500)
+    _ = try redis.cli("CONFIG", "SET", "maxmemory", "8mb")
+    let quick = Retention(confirmedMs: 86_400_000, releasedMs: 3_600_000, settleMs: 2_000)
     let lane = try StoreLane(redis, retention: quick, floorMs: 200)
     try await lane.open()
     _ = try redis.cli("XGROUP", "CREATE", "inventory.events", KeySpace.group, "$", "MKSTREAM")
@@ -134,7 +134,7 @@ struct MemoryTests {
     #expect(await lane.placing)
     let warnings = await lane.warnings
     #expect(warnings.contains { $0.contains("short of memory") }, "\(warnings)")
-    print("\(held) lives in a Redis of 16 MB")
+    print("\(held) lives in a Redis of 8 MB")
     await lane.close()
     redis.stop()
   }
