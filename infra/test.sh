@@ -52,7 +52,7 @@ keep_warnings() {
 # real servers and two cores are few.
 swift_tests() {
   local code=0 report tests bad bad_in_all=0
-  SWIFT_BACKTRACE=enable=no timeout --kill-after=10 1500 \
+  SWIFT_BACKTRACE=enable=no timeout --kill-after=10 2100 \
     swift test "${swift_in[@]}" --no-parallel --xunit-output "$work/report.xml" 2>&1 | grep -v \
     -E '^◇ Test (case )?(passing )?.* started\.$' || code=${PIPESTATUS[0]}
   for report in "$work"/report*.xml; do

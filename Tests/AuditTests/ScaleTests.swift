@@ -14,7 +14,8 @@ struct ScaleTests {
 
   @Test("drift in one of many holds, and of one of many SKUs, is found; no script takes long")
   func scale() async throws {
-    let market = try await Market.open(worker: ["--log-level", "info"])
+    let market = try await Market.open(
+      worker: ["--log-level", "info", "--audit-lap-ms", "60000"])
     defer { market.close() }
     let last = try await fill(market)
     try await market.booksAreUpToDate()
