@@ -77,7 +77,7 @@ let package = Package(
       dependencies: ["Contracts", "Introspection", "RPC", "Projection", "Audit"],
       swiftSettings: strict),
 
-    .target(name: "Settings", dependencies: ["RPC"], swiftSettings: strict),
+    .target(name: "Settings", dependencies: ["Inventory", "RPC"], swiftSettings: strict),
 
     .executableTarget(
       name: "stockd",

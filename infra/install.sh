@@ -5,13 +5,13 @@ set -euo pipefail
 
 # What each is for: the two stores; the libraries that the programs link; the compilers of the
 # contracts; the second, independent client of the wire test; the clients and their tests; a clock that a
-# test can set.
+# test can set; a pooler that the worker must name.
 wanted=(
   redis-server postgresql
   libhiredis-dev libpq-dev libprotobuf-c-dev libssl-dev
   protobuf-c-compiler protobuf-compiler
   python3 python3-protobuf python3-pip python3-setuptools python3-wheel
-  gcc g++ make pkg-config valgrind faketime
+  gcc g++ make pkg-config valgrind faketime pgbouncer
 )
 
 if ! command -v swift > /dev/null; then
@@ -53,7 +53,7 @@ as_root+=(env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1)
   echo "apt-get could not install, as said above; these are missing: ${missing[*]}" >&2
   exit 1
 }
-for service in redis-server postgresql; do
+for service in redis-server postgresql pgbouncer; do
   if [[ " ${missing[*]} " == *" $service "* ]]; then
     "${as_root[@]}" update-rc.d "$service" disable > /dev/null 2>&1 || true
   fi

@@ -15,7 +15,7 @@ public struct KeySpace: Sendable {
   public let events: String
   /// Stream: the events that could not be applied.
   public let deadEvents: String
-  /// Hash: the events in `deadEvents`, and the letter of each.
+  /// Hash: the events in `deadEvents`, and the letter of each; `replayed`: the last entry of a replay.
   public let deadEventIDs: String
   /// Hash: what a worker tries again just now, and how often one has ended over it.
   public let trials: String
@@ -33,7 +33,8 @@ public struct KeySpace: Sendable {
   public let confirmed: String
   /// Sorted set: the same of holds that gave their units back.
   public let released: String
-  /// Hash: how many holds each of these two names.
+  /// Hash: how many holds each of these two names, `confirmed` and `released`; up to when confirmed ones may
+  /// have been `forgotten`.
   public let endedCounts: String
   /// Sorted set: the name of every SKU whose stock was ever changed, in the order of their bytes.
   public let skus: String

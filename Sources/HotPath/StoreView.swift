@@ -84,7 +84,7 @@ public final class StoreView {
         switch try? HoldRecord(record.bytes, of: holds[place], arena: arena) {
         case .whole(let hold) where hold.id.key == holds[place]: return .hold(hold)
         case .ended(let ended): return .ended(ended)
-        default: return .unreadable
+        case .whole, nil: return .unreadable
         }
       }
       return (at, records)

@@ -161,7 +161,8 @@ public final class EventLoop {
     _ host: String, port: UInt16, _ done: @escaping (HostLookup.Outcome) -> Void
   ) {
     if let address = InternetAddress(host, port: port) { return done(.success([address])) }
-    // It is called on the loop's queue alone, where the executor runs what it is given.
+    // It is called on the loop's queue alone, where the executor runs what it is given; the lookup's thread
+    // only holds it, and lets go of it.
     nonisolated(unsafe) let done = done
     HostLookup.begin(host, port: port) { [executor] outcome in
       executor.async { done(outcome) }

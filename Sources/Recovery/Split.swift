@@ -53,7 +53,9 @@ struct Split {
           switch record {
           case .hold(let found) where found.id == hold.id: own.append(hold)
           case .ended(let found) where found.id == hold.id: own.append(hold)
-          default: others.append(hold)
+          // Nobody can tell whose it was: it stands until a person has looked.
+          case .unreadable: own.append(hold)
+          case .absent, .hold, .ended: others.append(hold)
           }
         }
       }

@@ -174,10 +174,10 @@ struct ServerFlags: ParsableArguments {
       var store = Store.Settings(address: try found.value(of: Self.redis, flag: redis))
       let shards = try found.value(of: Self.shards, flag: shards)
       let holdMs = try found.value(of: Self.holdMs, flag: holdMs)
-      store.retention.confirmedMs = try found.value(of: Self.retentionMs, flag: retentionMs)
+      store.retention.confirmedMs = try found.value(of: .retentionMs, flag: retentionMs)
       store.retention.releasedMs = min(
         store.retention.confirmedMs,
-        try found.value(of: Self.retentionReleasedMs, flag: retentionReleasedMs))
+        try found.value(of: .retentionReleasedMs, flag: retentionReleasedMs))
       store.retentionFloorMs = try found.value(of: Self.retentionFloorMs, flag: retentionFloorMs)
       store.retention.settleMs = try found.value(of: Self.settleMs, flag: settleMs)
       store.backlogBytesMax = try found.value(of: Self.backlogBytes, flag: backlogBytes)
@@ -226,19 +226,6 @@ struct ServerFlags: ParsableArguments {
     .number(
       "hold-ms", variable: "STOCK_HOLD_MS", standard: Limits.holdMsDefault,
       in: Limits.holdMsMin...Limits.holdMsMax, unit: "milliseconds")
-  }
-
-  private static var retentionMs: Setting<UInt64> {
-    .number(
-      "retention-ms", variable: "STOCK_RETENTION_MS", standard: Limits.retentionMsDefault,
-      in: Limits.retentionMs, unit: "milliseconds (one minute to ninety days)")
-  }
-
-  private static var retentionReleasedMs: Setting<UInt64> {
-    .number(
-      "retention-released-ms", variable: "STOCK_RETENTION_RELEASED_MS",
-      standard: Limits.retentionReleasedMsDefault, in: Limits.retentionMs,
-      unit: "milliseconds (one minute to ninety days)")
   }
 
   private static var retentionFloorMs: Setting<UInt64> {

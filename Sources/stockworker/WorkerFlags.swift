@@ -190,10 +190,10 @@ struct WorkerFlags: ParsableArguments {
       settings.gatherMs = try found.value(of: Self.gatherMs, flag: gatherMs)
       settings.lanes = try found.value(of: Self.lanes, flag: lanes)
       settings.leaseMs = try found.value(of: Self.leaseMs, flag: leaseMs)
-      settings.retention.confirmedMs = try found.value(of: Self.retentionMs, flag: retentionMs)
+      settings.retention.confirmedMs = try found.value(of: .retentionMs, flag: retentionMs)
       settings.retention.releasedMs = min(
         settings.retention.confirmedMs,
-        try found.value(of: Self.retentionReleasedMs, flag: retentionReleasedMs))
+        try found.value(of: .retentionReleasedMs, flag: retentionReleasedMs))
       settings.limits = Postgres.Limits(
         replyMs: try found.value(of: Self.postgresTimeout, flag: postgresTimeout))
       let audit = try auditSettings(beside: settings, &found)
@@ -289,19 +289,6 @@ struct WorkerFlags: ParsableArguments {
     .number(
       "lanes", variable: "STOCK_LANES", standard: ProjectionLimits.lanesDefault,
       in: 1...ProjectionLimits.lanesMax, unit: "lanes")
-  }
-
-  private static var retentionMs: Setting<UInt64> {
-    .number(
-      "retention-ms", variable: "STOCK_RETENTION_MS", standard: Limits.retentionMsDefault,
-      in: Limits.retentionMs, unit: "milliseconds (one minute to ninety days)")
-  }
-
-  private static var retentionReleasedMs: Setting<UInt64> {
-    .number(
-      "retention-released-ms", variable: "STOCK_RETENTION_RELEASED_MS",
-      standard: Limits.retentionReleasedMsDefault, in: Limits.retentionMs,
-      unit: "milliseconds (one minute to ninety days)")
   }
 
   private static var leaseMs: Setting<UInt64> {

@@ -120,9 +120,11 @@ struct SignalTests {
       alive() >= 3 && heard.contains("READY=1")
     }
     daemon.pause()
-    // What was said before it stood still.
-    try await Task.sleep(for: .milliseconds(300))
+    try await eventually("it stands still") {
+      try String(contentsOfFile: "/proc/\(daemon.pid)/stat", encoding: .utf8).contains(") T ")
+    }
     let before = alive()
+    // Silence has no event to wait for: nine times as long as it had to speak.
     try await Task.sleep(for: .milliseconds(900))
     #expect(alive() == before)
     daemon.resume()

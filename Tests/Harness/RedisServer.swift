@@ -167,6 +167,16 @@ public final class RedisServer: Sendable {
 extension RedisServer {
   fileprivate static let deployment = "0123456789abcdef"
 
+  /// Waits until the workers beside this Redis have said so often how far they are: once a second each.
+  public func workersSpeak(_ times: Int) async throws {
+    var (said, last) = (0, "")
+    try await eventually(timeout: .seconds(30 + times), "the workers have spoken \(times) times") {
+      let now = try cli("HGET", "inventory.worker", "at")
+      if now != last { (said, last) = (said + 1, now) }
+      return said > times
+    }
+  }
+
   /// Gives new books the name that ``open()`` gives a Redis, as if they had opened it; they would not take
   /// its events otherwise.  Does nothing while the database is away.
   public static func nameBooks(_ database: String) {

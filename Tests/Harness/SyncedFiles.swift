@@ -8,24 +8,18 @@ import Glibc
 /// `cut` takes away the rest.  Names of files count as durable: Redis syncs the folder of its own.
 public final class SyncedFiles: Sendable {
   private let scratch: ScratchFolder
+  private let loading: [String: String]
   private var log: String { scratch.file("synced.log") }
 
   /// Builds the library with the C compiler.
   public init() throws {
     scratch = try ScratchFolder()
-    let source = URL(filePath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().appending(path: "shim/synced.c").path
-    _ = try command(
-      "gcc",
-      [
-        "-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o",
-        scratch.file("synced.so"), source, "-ldl",
-      ])
+    loading = try Shim.build("synced", in: scratch)
   }
 
   /// For the server whose files are watched.
   public var environment: [String: String] {
-    ["LD_PRELOAD": scratch.file("synced.so"), "SYNCED_LOG": log]
+    loading.merging(["SYNCED_LOG": log]) { $1 }
   }
 
   /// Cuts every file in a folder at its last synced length.  The server must have ended.

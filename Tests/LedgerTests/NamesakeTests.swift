@@ -27,7 +27,7 @@ struct NamesakeTests {
     let first = try startWorker(redis, books, ["--listen", "none"])
     defer { first.stop() }
     try await first.waitForLog("ready")
-    try await Task.sleep(for: .milliseconds(2_500))
+    try await redis.workersSpeak(3)
     #expect(!first.log.contains("the same name"))
     let second = try startWorker(redis, books, ["--listen", "none"])
     defer { second.stop() }

@@ -11,7 +11,7 @@ local events, dead, seen = KEYS[1], KEYS[2], KEYS[3]
 local id, wish = ARGV[1], ARGV[2]
 
 local letter = redis.call('HGET', seen, id)
-if not letter then return false end
+if not letter or id == 'replayed' then return false end   -- that is the mark below
 local found = redis.call('XRANGE', dead, letter, letter)[1]
 local answer = letter
 if found and wish == 'replay' then
